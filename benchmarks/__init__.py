@@ -1,0 +1,18 @@
+"""What the project is measured against, by one command: `python -m benchmarks --help`.
+
+__main__.py              the command
+results.py               figures, tables and JSON
+machine.py               what it was measured on
+processes.py             runs a command and watches what it and its children take
+
+peer.py                  the pooling question, against a script that a user would write
+training.py              images a second, against the plain way
+    plain_training.py    the plain way: TensorFlow's normalization, JPEG decoded at every epoch
+    matrix_product.py    what the machine reaches in a large product
+overhead.py              the cost of a trial without training
+    noop_study.py        the search with a trainer that does not train
+    noop_trainer.py      that trainer
+    bookkeeping.py       Optuna and MLflow as the peer script calls them, without training
+memory.py                peak memory of the controller and of a slot
+stores.py                what Optuna and MLflow know of a run, to check it
+"""

@@ -1,0 +1,1 @@
+"""The search: asks Optuna, hands trials to trainers, records what comes back, answers."""

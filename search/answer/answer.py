@@ -1,0 +1,77 @@
+"""`Answer`: what a study found, ready to be said, drawn and laid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from search.answer.effort import Effort, effort
+from search.answer.hunt import SearchAnswer, hunted
+from search.answer.levels import LevelAnswer, compare
+from search.answer.recorded import Recorded
+from search.answer.sentence import DEMO, Words, prefix, words
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of one study.
+
+    Attributes:
+        recorded: what it rests on.
+        levels: of a question or of the reference study; empty for a search.
+        search: of a search; None for the other kinds.
+        words: in plain English, without the notes on progress and on the demo set.
+    """
+
+    recorded: Recorded
+    levels: tuple[LevelAnswer, ...]
+    search: SearchAnswer | None
+    words: Words
+
+    @property
+    def sentence(self) -> str:
+        """All of it, with how far the study is and what it must not be taken for."""
+        parts = [self.headline, *self.words.details, *([DEMO] if self.is_demo else [])]
+        return " ".join(parts)
+
+    @property
+    def headline(self) -> str:
+        """The first sentence, with how far the study is."""
+        return prefix(self.recorded) + self.words.headline
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the images are the drawn ones."""
+        return self.recorded.data is not None and self.recorded.data.is_demo
+
+    @property
+    def reference(self) -> LevelAnswer | None:
+        """The level that the others are compared with, once a trial of it has finished."""
+        return next((level for level in self.levels if level.is_reference and level.trials), None)
+
+    @property
+    def best(self) -> LevelAnswer | None:
+        """The level of highest mean validation accuracy, by which one chooses; None where nothing was learnt."""
+        done = [level for level in self.levels if level.trials]
+        if not self.words.ranks or not done:
+            return None
+        return max(done, key=lambda level: level.accuracy["val"].value)
+
+    @cached_property
+    def effort(self) -> Effort | None:
+        """What it would take to tell more."""
+        return effort([level.differences["test"].estimate for level in self.levels if level.differences])
+
+    @cached_property
+    def vram_measured(self) -> bool:
+        """Whether any trial knows its VRAM."""
+        return any(r.finished.vram_peak_mib is not None for r in self.recorded.finished if r.finished)
+
+
+def answer_of(recorded: Recorded) -> Answer:
+    """What a study found so far."""
+    if recorded.study.search is not None:
+        found = hunted(recorded)
+        return Answer(recorded, (), found, found.words)
+    levels = tuple(compare(recorded.study, recorded.records))
+    return Answer(recorded, levels, None, words(recorded.study, levels))

@@ -1,0 +1,130 @@
+"""Whether the configuration that a search recommends beats the reference model, both retrained on new seeds.
+
+`python -m search.best --study joint` makes two studies for it, `joint-best` and `joint-best-reference`, with the same
+seeds, none of which the search has used; both train on the validation photographs too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search.answer.intervals import Estimate
+from search.answer.levels import SEEDS_TO_CLAIM, SIGNIFICANT, Compared, LevelAnswer, compare, paired
+from search.answer.recorded import Recorded, beside
+from search.answer.wording import count, difference_text, p_text, share_text
+from search.levels import ParamValue
+from search.record import TrialRecord
+from search.study import Study
+from search.study_rules import PARAMETERS
+from trainer.config import TrainConfig
+
+BEST, REFERENCE = "best", "best-reference"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Two configurations, trained on the same new seeds.
+
+    Attributes:
+        best: the recommended one.
+        reference: the reference model; None where that is the recommended one.
+        differences: best less reference, paired by seed and photograph; empty with no seed in common.
+        sentence: in plain English.
+    """
+
+    best: LevelAnswer
+    reference: LevelAnswer | None
+    differences: dict[Compared, Estimate]
+    sentence: str
+
+
+def retraining(search: Study, config: TrainConfig, what: str, seeds: int) -> Study:
+    """The study that retrains a configuration of a search.
+
+    Args:
+        search: the search.
+        config: of its trial, or of the reference model.
+        what: BEST or REFERENCE.
+        seeds: how many trainings.
+    """
+    subject = "the reference model" if what == REFERENCE else f"the best configuration of {search.name}"
+    return Study.model_validate(
+        {
+            "name": f"{search.name}-{what}",
+            "question": f"How well does {subject} do, retrained with the validation photographs?",
+            "seeds": seeds,
+            "fixed": fixed_of(config),
+        }
+    )
+
+
+def fixed_of(config: TrainConfig) -> dict[str, ParamValue]:
+    """Where a configuration differs from the reference model's, to be trained on all TRAIN photographs."""
+    values: Mapping[str, Any] = config.model_dump()
+    left_out = ("train_on_validation", "early_stopping_patience")  # which needs photographs to validate on
+    changed = {
+        name: values[name]
+        for name in PARAMETERS
+        if name not in left_out and values[name] != TrainConfig.model_fields[name].default
+    }
+    return {**changed, "train_on_validation": True}
+
+
+def as_long_as_it_learnt(trial: TrialRecord) -> TrainConfig:
+    """The configuration of a trial that is finished; with early stopping, with the epochs after which it was best, for
+    a retraining has no photographs left to stop by.
+    """
+    config = trial.config
+    if not config.early_stopping_patience or not trial.epochs:
+        return config
+    best = max(trial.epochs, key=lambda epoch: (epoch.val_accuracy, -epoch.epoch))
+    return config.model_copy(update={"epochs": best.epoch})
+
+
+def evidence_of(search: Recorded, config: TrainConfig) -> Evidence | None:
+    """What lies beside a search, of the configuration that it recommends now; None where nothing has finished."""
+    best = _retrained(search, config, BEST)
+    if best is None:
+        return None
+    base = search.study.base_config()
+    if fixed_of(base) == fixed_of(config):
+        return Evidence(best, None, {}, _alone(best))
+    reference = _retrained(search, base, REFERENCE)
+    if reference is None:
+        return None
+    differences = paired(best.trials, reference.trials)
+    return Evidence(best, reference, differences, _sentence(best, reference, differences))
+
+
+def _retrained(search: Recorded, config: TrainConfig, what: str) -> LevelAnswer | None:
+    wanted = fixed_of(config)
+    for study in beside(search, f"{search.study.name}-{what}"):
+        if study.study.fixed == wanted:
+            (level,) = compare(study.study, study.records)
+            if level.trials:
+                return level
+    return None
+
+
+def _alone(best: LevelAnswer) -> str:
+    return (
+        f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, it classifies "
+        f"{share_text(best.accuracy['test'])} of the test images rightly. It is the reference model: the search found "
+        "nothing better."
+    )
+
+
+def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compared, Estimate]) -> str:
+    text = (
+        f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, it classifies "
+        f"{share_text(best.accuracy['test'])} of the test images rightly, the reference model "
+        f"{share_text(reference.accuracy['test'])}"
+    )
+    test = differences.get("test")
+    if test is None:
+        return f"{text}."
+    clear = test.p < SIGNIFICANT and test.n_seeds >= SEEDS_TO_CLAIM
+    verdict = "it is better" if clear and test.value > 0 else "it is worse" if clear else "the two cannot be told apart"
+    return f"{text}: {difference_text(test)}, p {p_text(test.p)}: {verdict}."

@@ -1,0 +1,80 @@
+"""The design of a study, its data and its machine, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from search.answer.answer import Answer
+from search.answer.wording import count, listed, word
+from search.levels import Levels, Range
+from search.progress import duration
+from search.record import shown
+
+
+def facts(answer: Answer) -> list[tuple[str, str]]:
+    """What and text of each."""
+    return [*_design(answer), *_data(answer), *_machine(answer)]
+
+
+def _design(answer: Answer) -> list[tuple[str, str]]:
+    recorded = answer.recorded
+    study = recorded.study
+    found = []
+    if study.factor:
+        levels = [shown(level) + (" (reference)" if level == study.reference else "") for level in study.levels]
+        found.append((f"Levels of {word(study.factor)}", ", ".join(levels)))
+    if study.search is not None:
+        space = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.scientific.items())
+        found.append(("Searched over", space))
+        budget = f"{count(study.search.n_trials, 'trial')}, proposed by {study.search.sampler.upper()}"
+        found.append(("Search", f"{budget}; objectives: {listed([word(o) for o in study.search.objectives])}"))
+    else:
+        found.append(("Seeds", f"{study.seeds} of each level, the same for all"))
+    if study.nuisance and study.tuning:
+        tuned = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.nuisance.items())
+        trials = count(study.tuning.trials_per_level, "trial")
+        found.append(("Tuned for each level", f"{tuned}: {trials} a level, the best by validation accuracy"))
+    fixed = ", ".join(f"{word(name)} {shown(value)}" for name, value in study.fixed.items())
+    found.append(("Fixed", f"{fixed or 'nothing changed'}; all else as in the reference model"))
+    spent = sum(r.finished_at - r.started_at for r in recorded.records if r.finished_at is not None)
+    states = Counter(record.state for record in recorded.records if record.terminal)
+    failed = states["FAIL"] + states["PRUNED"]
+    trials = f"{recorded.over} of {recorded.total} trials are over" + (f", {failed} without a result" if failed else "")
+    found.append(("Budget", f"{trials}; {duration(spent)} of training"))
+    return found
+
+
+def _space(spec: Levels | Range) -> str:
+    if isinstance(spec, Levels):
+        return ", ".join(shown(level) for level in spec.levels)
+    return f"{shown(spec.low)} to {shown(spec.high)}" + (" (logarithmic)" if spec.log else "")
+
+
+def _data(answer: Answer) -> list[tuple[str, str]]:
+    data = answer.recorded.data
+    if data is None:
+        return [("Images", "not read yet")]
+    what = "the built-in demo set: drawn cells, not blood" if data.is_demo else data.name
+    parts = [
+        f"{data.images[split]:,} of {data.photographs[split]:,} photographs to {verb}"
+        for split, verb in (("train", "train"), ("val", "validate"), ("test", "test"))
+    ]
+    found = [("Images", f"{what}: {listed(parts)}"), ("Fingerprint", data.fingerprint[:16])]
+    if data.bad_files:
+        found.append(("Left out", count(data.bad_files, "file") + " that could not be read"))
+    end = next((record.finished for record in answer.recorded.finished), None)
+    if end is not None:
+        by_class = Counter(photo.label for photo in end.splits["test"].photos)
+        texts = [f"{by_class[label]} {name.lower()}" for label, name in enumerate(data.class_names)]
+        found.append(("Test photographs", listed(texts)))
+    return found
+
+
+def _machine(answer: Answer) -> list[tuple[str, str]]:
+    ready = [record.ready for record in answer.recorded.records]
+    if not ready:
+        return []
+    devices = listed(sorted({f"{r.device_name} ({r.device.upper()})" for r in ready}))
+    versions = {name: version for name, version in ready[-1].versions.items() if name != "numpy"}
+    software = ", ".join(f"{name.capitalize()} {version}" for name, version in versions.items())
+    return [("Device", devices), ("Software", software), ("Command", answer.recorded.command)]

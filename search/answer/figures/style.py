@@ -1,0 +1,130 @@
+"""How figures look: one width that is readable on a phone, ink that follows the page's light and dark.
+
+Matplotlib's object API without pyplot, which keeps global state: any thread may draw.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito, "Color Universal Design" (2008): told apart by colour-blind people, on white and on black.
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+# Stand for the page's own colours: in SVG they are replaced by its variables.
+INK, MUTED, GRID = "#1b1f23", "#5c6672", "#d9dee4"
+VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid"}
+SPLIT_COLORS = {"train": BLUE, "val": VERMILLION, "test": GREEN}
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "testing"}
+
+WIDTH_IN = 5.2  # drawn at 343 pixels, a phone's, its 10 point letters are 9 pixels high
+SIZE, SMALL = 10.5, 9.0  # points
+DPI = 160
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in both forms.
+
+    Attributes:
+        key: names its file.
+        title: in a few words.
+        caption: what is drawn, and what to look for.
+        svg: for the page.
+        png: for everything else.
+        wide: whether it takes the page's whole width.
+    """
+
+    key: str
+    title: str
+    caption: str
+    svg: str
+    png: bytes
+    wide: bool = False
+
+
+def figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
+    """An empty figure without background."""
+    return Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
+
+
+def picture(key: str, title: str, caption: str, drawn: Figure, *, wide: bool = False) -> Picture:
+    """The figure in both forms."""
+    drawn.draw_without_rendering()  # lays it out, once for both
+    drawn.set_layout_engine("none")
+    drawn.set_facecolor("none")
+    vector = svg(drawn, f"{title}. {caption}")
+    drawn.set_facecolor("white")
+    drawn.set_dpi(DPI)  # the SVG took 72
+    return Picture(key, title, caption, vector, png(drawn), wide)
+
+
+def svg(drawn: Figure, label: str) -> str:
+    """An `<svg>` element for a page: no size of its own, ids that meet no others, the page's ink."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    FigureCanvasSVG(drawn).print_svg(buffer, metadata=nothing)  # type: ignore[no-untyped-call]
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"\n\s*", "\n", text)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    found = re.search(r'viewBox="([^"]+)"', text)
+    box = found[1] if found else "0 0 1 1"
+    escaped = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    opening = f'<svg viewBox="{box}" role="img" aria-label="{escaped}" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    return opening + text[text.index(">") + 1 :].strip()
+
+
+def png(drawn: Figure) -> bytes:
+    """The bytes of a PNG file."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(drawn).print_png(buffer)  # type: ignore[no-untyped-call]  # `savefig` would draw twice
+    return buffer.getvalue()
+
+
+def bare(axes: Axes, *, grid: str | None = "y", keep: Sequence[str] = ("left", "bottom")) -> None:
+    """Axes without what carries no information."""
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in keep)
+        spine.set_color(MUTED)
+    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=SMALL, length=3)
+    axes.xaxis.label.set(color=INK, fontsize=SIZE)
+    axes.yaxis.label.set(color=INK, fontsize=SIZE)
+    axes.set_facecolor("none")
+    if grid:
+        axes.grid(axis=grid, color=GRID, linewidth=0.7)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)
+
+
+def in_percent(axes: Axes, axis: str = "y") -> None:
+    """Shares as per cent."""
+    getattr(axes, f"{axis}axis").set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def legend(drawn: Figure, axes: Axes, columns: int = 3) -> None:
+    """Above the axes, without a frame."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        options: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "labelcolor": INK, "ncols": columns}
+        drawn.legend(handles, labels, loc="outside upper left", **options)
+
+
+def line_of_chance(axes: Axes, chance: float) -> None:
+    """A dashed line where guessing lands."""
+    axes.axhline(chance, color=MUTED, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    axes.annotate("chance", (1, chance), (3, -3), ha="left", fontsize=SMALL - 1, color=MUTED, **place)

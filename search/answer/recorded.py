@@ -1,0 +1,157 @@
+"""A study as it lies in the folder of runs: what was asked, on which images, and every trial so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from search.design import trial_count
+from search.errors import SettingsError, StorageError
+from search.journal import read_trials
+from search.lock import holder_of
+from search.names import last_of
+from search.noted import FILE, read_noted, record_of, study_of
+from search.record import DataInfo, TrialRecord
+from search.settings import Places
+from search.study import Study
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One study.
+
+    Attributes:
+        name: it runs under, as `pooling-demo-quick`.
+        study: the design.
+        data: the images; None where a run ended before they were read.
+        command: the command line that runs it.
+        records: of every trial that was begun, by number.
+        holder: who works on it now, in words; None for nobody.
+        folder: where it lies.
+    """
+
+    name: str
+    study: Study
+    data: DataInfo | None
+    command: str
+    records: tuple[TrialRecord, ...]
+    holder: str | None = None
+    folder: Path | None = None
+
+    @property
+    def total(self) -> int:
+        """How many trials it has in the end."""
+        return max(trial_count(self.study), len(self.records))
+
+    @cached_property
+    def over(self) -> int:
+        """How many have an outcome."""
+        return sum(record.terminal is not None for record in self.records)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all have."""
+        return self.over >= self.total
+
+    @cached_property
+    def finished(self) -> tuple[TrialRecord, ...]:
+        """The trials that reached their end."""
+        return tuple(record for record in self.records if record.finished)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the model's outputs."""
+        if self.data is not None:
+            return self.data.class_names
+        ends = [record.finished for record in self.finished]
+        n = len(ends[0].splits["test"].recall) if ends and ends[0] else 0
+        return tuple(f"class {number}" for number in range(n))
+
+
+def recorded(folder: Path) -> Recorded:
+    """The study in a folder.
+
+    Raises:
+        StorageError: a file there is not what it should be.
+    """
+    noted = read_noted(folder)
+    if noted is None:
+        raise StorageError(f"{folder}: no study was begun here")
+    try:
+        study, record = study_of(noted), record_of(noted)
+    except (ValidationError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise StorageError(f"{folder / FILE}: another version's note of a study: {reason}") from None
+    trials = tuple(read_trials(folder / "trials"))
+    return Recorded(record.name, study, record.data, record.command, trials, holder_of(folder), folder)
+
+
+def names(places: Places) -> list[str]:
+    """The studies that lie in the folder of runs."""
+    return sorted(path.parent.name for path in places.study("x").parent.glob(f"*/{FILE}"))
+
+
+def find(name: str, places: Places) -> Recorded:
+    """The study of this name, after --fresh the last one, as `search.run` goes on with it; the first is `pooling-1`
+    then. For `pooling`, where there is none, the one of `pooling-demo-quick` and its like that changed last.
+
+    Raises:
+        SettingsError: there is none; lists what there is.
+    """
+    there = names(places)
+    first = name.removesuffix("-1")
+    if name not in there and first in there:
+        return recorded(places.study(first))
+    if name in there:
+        noted = read_noted(places.study(name))
+        assert noted is not None
+        return recorded(places.study(last_of(name, noted["study"]["name"], places)))
+    kin = _runs_of(name, places)
+    if not kin:
+        listing = ", ".join(there) or "none yet"
+        raise SettingsError(f"{name}: no such study in {places.runs / 'studies'}; there are: {listing}")
+    return max(kin, key=lambda study: max((record.started_at for record in study.records), default=0.0))
+
+
+def find_all(bases: Iterable[str], places: Places) -> list[Recorded]:
+    """Of each question the study on real images at full length, else the nearest to it; those never begun are left out.
+
+    After --fresh the last one counts.
+    """
+    found = []
+    for base in bases:
+        kin = [study for study in _runs_of(base, places) if study.records]
+        if kin:
+            found.append(min(kin, key=lambda study: ("-demo" in study.name, "-quick" in study.name, -_number(study))))
+    return found
+
+
+def beside(study: Recorded, base: str) -> list[Recorded]:
+    """What a study file of this name has begun on the same images beside a study, the last first."""
+    if study.folder is None or study.data is None:
+        return []
+    folders = [path.parent for path in study.folder.parent.glob(f"{base}*/{FILE}")]
+    found = [other for other in map(recorded, folders) if other.study.name == base and other.data is not None]
+    same = [
+        other
+        for other in found
+        if other.data
+        and other.data.fingerprint == study.data.fingerprint
+        and ("-quick" in other.name) == ("-quick" in study.name)
+    ]
+    return sorted(same, key=_number, reverse=True)
+
+
+def _runs_of(base: str, places: Places) -> list[Recorded]:
+    """All that a study file of this name has begun: on the demo set, quick ones, fresh ones."""
+    near = [recorded(places.study(name)) for name in names(places) if name.startswith(base)]
+    return [study for study in near if study.study.name == base]
+
+
+def _number(study: Recorded) -> int:
+    tail = study.name.rpartition("-")[2]
+    return int(tail) if tail.isdigit() else 1

@@ -1,0 +1,244 @@
+"""Retrains the configuration that a search recommends, and registers it as the champion.
+
+    python -m search.best --study joint                 five new seeds, beside the reference model
+    python -m search.best --study joint --trial 17      another trial of it, say a cheaper one of the Pareto front
+
+It trains on the validation photographs too, as nothing more is chosen; the test images measure it, with intervals. The
+model goes into MLflow's registry under the search's name, with the alias `champion` and a model card. Interrupted, the
+same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from search.choice import EXECUTORS, Choice, add_place_options, chosen, gpus_of
+from search.data import prepare_images
+from search.errors import SearchError, SettingsError
+from search.executors import Executor, TrainerSource
+from search.progress import WIDTH, view_for
+from search.session import INTERRUPTED, Options, Outcome, run_study
+from search.settings import Places
+from search.study import Study
+from search.tracking import Tracker
+from trainer.errors import DataError
+from trainer.folder import resolve_data
+
+if TYPE_CHECKING:
+    from search.answer import Recorded
+    from search.answer.evidence import Evidence
+    from search.record import TrialRecord
+
+ALIAS, CARD = "champion", "model_card.md"
+SEEDS = 5
+
+Make = Callable[[TrainerSource, Path], Executor]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = argparse.ArgumentParser(
+        prog="python -m search.best", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument("--study", required=True, metavar="NAME", help="a search that was run, as joint")
+    result.add_argument("--trial", type=int, metavar="N", help="its trial (default: the best by validation accuracy)")
+    result.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="trainings of each model (%(default)s)")
+    result.add_argument("--data", metavar="DIR", help="the images (default: the search's)")
+    result.add_argument("--no-reference", action="store_true", help="leave out the reference model")
+    how = result.add_argument_group("how to run it")
+    how.add_argument("--executor", choices=EXECUTORS, help="as of search.run")
+    how.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
+    how.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
+    how.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
+    add_place_options(result)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status: 0; 1 where trials failed; 2 for bad input; 130 where interrupted."""
+    args = parser().parse_args(argv)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    try:
+        for flag in ("seeds", "slots", "threads"):
+            if getattr(args, flag) is not None and getattr(args, flag) < 1:
+                raise SettingsError(f"--{flag} {getattr(args, flag)}: at least 1")
+        choice = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
+        request = Request(args.study, args.trial, args.seeds, args.data, reference=not args.no_reference)
+        options = Options(Path(), slots=args.slots, threads=args.threads, gpus=gpus_of(args.gpus))
+        options.command = " ".join(["python -m search.best", *(sys.argv[1:] if argv is None else argv)])
+        return crown(request, options, choice.places, console, choice)
+    except (SearchError, DataError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # before the first trial
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be retrained.
+
+    Attributes:
+        study: the search.
+        trial: its trial; None: the best by validation accuracy.
+        seeds: trainings of each model.
+        data: the images; None: the search's.
+        reference: whether the reference model is trained beside it.
+    """
+
+    study: str
+    trial: int | None = None
+    seeds: int = SEEDS
+    data: str | None = None
+    reference: bool = True
+
+
+def crown(request: Request, options: Options, places: Places, console: Console, make: Make | Choice) -> int:
+    """Retrains, measures, registers, and writes the card. Returns the exit status.
+
+    Raises:
+        SettingsError: there is no such search, or no such trial of it.
+        SearchError, DataError: as `run_study`.
+    """
+    from search.answer.evidence import BEST, REFERENCE, as_long_as_it_learnt, evidence_of, fixed_of, retraining
+
+    search, trial = _recommended(request, places)
+    options.data = _data(request, search, places)
+    options.quick = "-quick" in search.name
+    options.skip_bad_files = search.data is not None and search.data.bad_files > 0
+    info, _ = prepare_images(search.study, options.data, places.cache, skip_bad_files=options.skip_bad_files)
+    if search.data is None or info.fingerprint != search.data.fingerprint:
+        raise SettingsError(f"--data {options.data}: other images than the search's")
+    base = search.study.base_config()
+    console.print(f"{search.name}: trial {trial.number}, {trial.label}", markup=False, highlight=False)
+    config = as_long_as_it_learnt(trial)
+    studies = [retraining(search.study, config, BEST, request.seeds)]
+    if request.reference and fixed_of(base) != fixed_of(config):
+        studies.append(retraining(search.study, base, REFERENCE, request.seeds))
+    studies = [_not_fewer_seeds(search, study) for study in studies]
+    outcomes = []
+    for study in studies:
+        console.rule(f"[bold]{study.name}[/]: {study.question}", align="left")
+        options.fresh = _meant_otherwise(search, study)
+        outcome = run_study(study, options, places, view_for(console), make)
+        outcomes.append(outcome)
+        if outcome.end != "finished":
+            console.print("\nInterrupted. Run the same command to go on.")
+            return INTERRUPTED
+    best = outcomes[0].answer.recorded
+    evidence = evidence_of(search, config)
+    if evidence is None or (model := _kept(outcomes[0])) is None:
+        console.print("No training finished, so nothing was registered; why stands in MLflow and Optuna.")
+        return 1
+    _finish(search, trial, best, model, evidence, places, console)
+    return 1 if any(record.state == "FAIL" for outcome in outcomes for record in outcome.records) else 0
+
+
+def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecord]:
+    from search.answer import answer_of, find
+
+    recorded = find(request.study, places)
+    found = answer_of(recorded).search
+    if found is None:
+        raise SettingsError(f"--study {request.study}: no search; allowed: a search that was run, as joint")
+    if request.trial is None:
+        if found.best is None:
+            raise SettingsError(f"--study {request.study}: no trial of it has finished")
+        if not found.words.ranks:
+            raise SettingsError(f"--study {request.study}: {found.words.headline} (Or name a trial with --trial.)")
+        return recorded, found.best
+    for record in recorded.finished:
+        if record.number == request.trial:
+            return recorded, record
+    front = ", ".join(str(record.number) for record in found.front) or "none"
+    raise SettingsError(f"--trial {request.trial}: no finished trial of {recorded.name}; on the Pareto front: {front}")
+
+
+def _data(request: Request, search: Recorded, places: Places) -> Path:
+    if request.data is not None:
+        return resolve_data(request.data, places.cache)[0]
+    root = Path(search.data.root) if search.data else Path()
+    if not root.is_dir():
+        raise SettingsError(f"{root}: the search's images are not there; say where they are with --data")
+    return root
+
+
+def _meant_otherwise(search: Recorded, study: Study) -> bool:
+    """Whether an earlier recommendation was retrained under this name."""
+    from search.answer.recorded import beside
+
+    earlier = beside(search, study.name)
+    return bool(earlier) and earlier[0].study.fixed != study.fixed
+
+
+def _not_fewer_seeds(search: Recorded, study: Study) -> Study:
+    """With the seeds that were trained before, if it was retrained so: a study's seeds are never taken back."""
+    from search.answer.recorded import beside
+
+    earlier = [other.study.seeds for other in beside(search, study.name)[:1] if other.study.fixed == study.fixed]
+    return study.override(seeds=max([study.seeds, *earlier]))
+
+
+def _kept(outcome: Outcome) -> TrialRecord | None:
+    """The trial whose model lies in the study's folder."""
+    for record in outcome.records:
+        name = record.finished.model_file if record.finished else None
+        if name and (outcome.folder / "models" / name).exists():
+            return record
+    return None
+
+
+def _finish(
+    search: Recorded,
+    chosen_trial: TrialRecord,
+    best: Recorded,
+    model: TrialRecord,
+    evidence: Evidence,
+    places: Places,
+    console: Console,
+) -> None:
+    """Model card, registry, and the search's answer with the evidence."""
+    from search.answer import answer_of, find
+    from search.answer.card import model_card
+    from search.answer.publish import draw, tell, write
+    from search.noted import read_noted, record_of
+
+    card = model_card(search, chosen_trial, best, model, evidence, search.name)
+    folder = places.study(best.name)
+    write({CARD: card.encode()}, folder)
+    noted = read_noted(folder)
+    assert noted is not None
+    assert model.finished is not None
+    study = record_of(noted)
+    tracker = Tracker(places.tracking_uri, places.artifacts)
+    try:
+        file = folder / "models" / str(model.finished.model_file)
+        example = next((Path(study.data.root) / "TEST").glob("*/*"), None)
+        known = tracker.look_up(best.name)
+        model_id = tracker.log_model(study, model, file, study.data.class_names, example)
+        if known is not None:
+            tracker.show_answer(known, {CARD: card.encode()}, card)
+        tracker.end_study(study, "FINISHED")
+        tags = {"study": search.name, "trial": str(model.number), "demo": str(study.data.is_demo).lower()}
+        version = tracker.register(model_id, search.name, ALIAS, card, tags)
+    finally:
+        tracker.close()
+    answer = answer_of(find(search.name, places))
+    files = draw(answer, places.study(search.name), lambda text: console.print(text, markup=False, highlight=False))
+    for problem in tell(answer, files, places):
+        console.print(f"Not told: {problem}", markup=False, highlight=False)
+    console.print(f"\n{evidence.sentence}", markup=False, highlight=False)
+    console.print(f"\nRegistered in MLflow: models:/{search.name}@{ALIAS} (version {version})", highlight=False)
+    console.print(f"Model card: {folder / CARD}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

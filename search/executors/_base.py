@@ -1,0 +1,126 @@
+"""The contract of executors: they start trainers ("slots") and carry lines to and from them. They know no study.
+
+Threads: `start`, `close` and a slot's `send`, `kill` and `close` are called by the controller's thread. What a slot
+says arrives in the mailbox, from a thread of the executor's: for each slot its lines in order, then exactly one
+`SlotExit`. A slot that was told to end still sends its exit.
+"""
+
+from __future__ import annotations
+
+import queue
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class TrainerSource:
+    """What every slot of a study is given.
+
+    Attributes:
+        data: the folder with TRAIN/ and TEST/.
+        cache: the folder of decoded images; the controller has filled it before the first config is sent.
+        output: the folder for saved models.
+        skip_bad_files: go on without images that cannot be read.
+    """
+
+    data: Path
+    cache: Path
+    output: Path
+    skip_bad_files: bool = False
+
+
+@dataclass(frozen=True)
+class SlotLine:
+    """A line that a slot wrote on stdout, without its end."""
+
+    slot: Slot
+    line: bytes
+
+
+@dataclass(frozen=True)
+class SlotExit:
+    """A slot is gone. `reason` is for people; `out_of_memory` says that the kernel ended it for its memory."""
+
+    slot: Slot
+    status: int | None
+    reason: str
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class Wake:
+    """Nothing but a reason to look: a signal came, or work that went on beside has ended."""
+
+    work: Callable[[], None] | None = None  # to be done by the thread that reads the mailbox
+
+
+Mail = SlotLine | SlotExit | Wake
+Mailbox = queue.SimpleQueue[Mail]
+
+
+class Slot(ABC):
+    """One trainer process."""
+
+    number: int  # 0, 1, 2 ...; its replacement has the same
+    log: Path  # what it wrote on stderr
+    has_gpu: bool = False  # whether it was given one
+
+    @abstractmethod
+    def send(self, line: str) -> None:
+        """Writes a line to its stdin. Never raises: a slot that is gone says so by its `SlotExit`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes its stdin: an idle trainer ends by itself, a busy one at once. Returns without waiting."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """Ends it now. Returns without waiting."""
+
+
+class Executor(ABC):
+    """Starts slots. One object a run of a study; a context manager that leaves no trainer behind."""
+
+    name: ClassVar[str]  # as --executor has it
+
+    @abstractmethod
+    def check(self) -> str:
+        """Whether slots can be started here. Returns a sentence that says what they will run on.
+
+        Raises:
+            ExecutorError: they cannot; the message has the command that mends it.
+        """
+
+    @abstractmethod
+    def default_slots(self) -> int:
+        """How many slots suit this machine."""
+
+    @abstractmethod
+    def start(self, number: int, mailbox: Mailbox) -> Slot:
+        """Starts a slot, without waiting for it to be ready.
+
+        Raises:
+            ExecutorError: it cannot be started.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends every slot that is left, and waits for them. May be called twice."""
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def log_tail(log: Path, lines: int = 15) -> str:
+    """The end of a slot's log, for error messages."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.rstrip().splitlines()[-lines:])

@@ -1,0 +1,282 @@
+"""The `docker` executor: a slot is a container of the trainers' image, without a network and without a secret."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import platform
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import psutil
+
+import trainer
+from search.engine import Engine, EngineError, Request
+from search.errors import ExecutorError
+from search.executors._base import Executor, Mailbox, Slot, TrainerSource
+from search.executors._docker_slot import DockerSlot
+from search.executors._local import GRACE_S, MALLOC, available_cores, visible_gpus
+from trainer.events import PROTOCOL
+
+LABEL = "blood-cell-search"
+PROTOCOL_LABEL, DEVICE_LABEL = f"{LABEL}.protocol", f"{LABEL}.device"  # of the image (Dockerfile.gpu)
+STUDY_LABEL, SLOT_LABEL, CONTROLLER_LABEL = (f"{LABEL}.{name}" for name in ("study", "slot", "controller"))
+PACKAGE = "/app/trainer"  # where the image has it
+OF_IMAGE = 10001  # the image's own user, for a controller that is root
+REMOVAL_S = 30.0  # how long the engine may take to remove a container that was killed
+MEMORY_SHARE = 0.9  # of the machine, over all slots
+
+
+class DockerExecutor(Executor):
+    """Slots as containers on this machine.
+
+    Args:
+        source: what the slots train on.
+        logs: the folder for what they write on stderr.
+        image: of the trainers, as `docker compose build trainer` makes it.
+        study: the name that the containers carry.
+        slots: how many there will be, to share the machine's memory; None: `default_slots`.
+        threads: CPU threads of a slot.
+        gpus: indexes of the GPUs to use, in turn; None: all, where the image is made for GPUs; empty: the CPU.
+        slots_per_gpu: how many share one.
+        command: the trainer's command line; None: the image's own.
+    """
+
+    name: ClassVar[str] = "docker"
+
+    def __init__(
+        self,
+        source: TrainerSource,
+        logs: Path,
+        *,
+        image: str,
+        study: str = "study",
+        slots: int | None = None,
+        threads: int = 1,
+        gpus: Sequence[int] | None = None,
+        slots_per_gpu: int = 1,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        self._source, self._logs, self._image, self._study = source, logs, image, study
+        self._wanted_slots, self._threads = slots, threads
+        self._wanted_gpus, self._slots_per_gpu = gpus, slots_per_gpu
+        self._command = None if command is None else list(command)
+        self._controller = controller_identity()
+        self._serial = itertools.count()
+        self._engine: Engine | None = None
+        self._gpus: list[int] | None = None  # once the image was looked at
+        self._swept = False
+        self._slots: list[DockerSlot] = []
+
+    @property
+    def engine(self) -> Engine:
+        """The connection, made when it is first needed."""
+        if self._engine is None:
+            self._engine = Engine()
+        return self._engine
+
+    def check(self) -> str:
+        self._check_image()
+        where = f"containers of {self._image}"
+        if self._gpus:
+            return f"{where} on GPU {', '.join(str(gpu) for gpu in self._gpus)}"
+        return f"{where} on the CPU, {'one thread' if self._threads == 1 else f'{self._threads} threads'} each"
+
+    def default_slots(self) -> int:
+        self._check_image()
+        if self._gpus:
+            return len(self._gpus) * self._slots_per_gpu
+        return max(1, min(available_cores() // self._threads, 8))  # as the local executor's
+
+    def start(self, number: int, mailbox: Mailbox) -> Slot:
+        self._check_image()
+        self._sweep()
+        for folder in (self._logs, self._source.cache, self._source.output):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ExecutorError(f"Slot {number} cannot be started: {error}") from None
+        self._slots = [slot for slot in self._slots if slot.alive]
+        try:
+            attached = self.engine.start(self._request(number))
+        except EngineError as error:
+            raise ExecutorError(f"Slot {number} cannot be started. {error}") from None
+        slot = DockerSlot(number, attached, self._logs / f"slot-{number}.log", mailbox)
+        slot.has_gpu = bool(self._gpus)
+        self._slots.append(slot)
+        return slot
+
+    def close(self) -> None:
+        for slot in self._slots:
+            slot.close()
+        deadline = time.monotonic() + GRACE_S
+        for slot in self._slots:
+            slot.join(deadline)
+        for slot in self._slots:
+            if slot.alive:
+                slot.kill()
+        for slot in self._slots:
+            slot.join(time.monotonic() + REMOVAL_S)
+        self._slots.clear()
+        if self._engine is not None:
+            with contextlib.suppress(EngineError):  # it is away: the next start removes what was left
+                for left in self._engine.containers({CONTROLLER_LABEL: self._controller, STUDY_LABEL: self._study}):
+                    self._engine.remove(left.container_id)
+            self._engine.close()
+            self._engine = None
+
+    # -- before the first slot ---------------------------------------------------------------------------------------
+
+    def _check_image(self) -> None:
+        """Whether containers of the image can train, with everything that this checkout asks of them; once.
+
+        Raises:
+            ExecutorError: they cannot; the message has the command that mends it.
+        """
+        if self._gpus is not None:
+            return
+        found = self.engine.image(self._image)
+        if found is None:
+            raise ExecutorError(f"There is no image {self._image} of the trainers on this machine.{BUILD}")
+        protocol = found.labels.get(PROTOCOL_LABEL)
+        if protocol != str(PROTOCOL):
+            says = f"speaks version {protocol} of the trainer's protocol" if protocol else "is no image of trainers"
+            raise ExecutorError(f"The image {self._image} {says}; this search speaks version {PROTOCOL}.{BUILD}")
+        gpus = self._gpus_for(found.labels.get(DEVICE_LABEL, "gpu"))
+        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        if backend != "tensorflow":
+            raise ExecutorError(
+                f"KERAS_BACKEND is {backend}, and the image {self._image} has TensorFlow alone. Unset it, or train "
+                "without containers: --executor local"
+            )
+        with self.engine.created(Request(self._image, labels=self._labels("check"))) as container:
+            self._check_package(self.engine.files(container, PACKAGE) or {})
+            program = self._command[0] if self._command else None
+            if program and program.startswith("/") and self.engine.files(container, program) is None:
+                raise ExecutorError(f"The trainer cannot be started: {program} is not there.")
+        if gpus:  # the engine looks at a device request when the container starts, and never before
+            probe = Request(self._image, labels=self._labels("check"), entrypoint=["true"], gpus=gpus)
+            attached = self.engine.start(probe)
+            attached.ending()
+            attached.gone()
+        self._gpus = gpus
+
+    def _gpus_for(self, device: str) -> list[int]:
+        if device != "gpu":
+            if self._wanted_gpus:
+                raise ExecutorError(
+                    f"The image {self._image} was built for the CPU (docker-compose.cpu.yml), and GPU "
+                    f"{', '.join(map(str, self._wanted_gpus))} was asked for.{BUILD}"
+                )
+            return []
+        if self._wanted_gpus is not None:
+            return list(self._wanted_gpus)
+        gpus = visible_gpus()
+        if not gpus:
+            raise ExecutorError(
+                f"The image {self._image} is for GPUs, and NVIDIA's driver shows none on this machine (try nvidia-smi)."
+                " Train on the CPU with --gpus none, or build the smaller image for it:\n"
+                "  docker compose -f docker-compose.yml -f docker-compose.cpu.yml build trainer"
+            )
+        return gpus
+
+    def _check_package(self, theirs: dict[str, bytes]) -> None:
+        """The image holds the trainer of this checkout, to the letter: what is trained is what stands in the files."""
+        folder = Path(trainer.__file__).parent
+        ours = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}
+        theirs = {name: content for name, content in theirs.items() if name.endswith(".py")}
+        differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+        if differing:
+            shown = ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if len(differing) > 3 else "")
+            raise ExecutorError(
+                f"The image {self._image} was built from another version of trainer/ (differs: {shown}).{BUILD}"
+            )
+
+    def _sweep(self) -> None:
+        """Removes what controllers left that are gone. Those of another machine or container are not ours to judge."""
+        if self._swept:
+            return
+        self._swept = True
+        for found in self.engine.containers({CONTROLLER_LABEL: ""}):
+            if is_dead(found.labels[CONTROLLER_LABEL]):
+                self.engine.remove(found.container_id)
+
+    # -- a slot ------------------------------------------------------------------------------------------------------
+
+    def _labels(self, slot: str) -> dict[str, str]:
+        return {CONTROLLER_LABEL: self._controller, STUDY_LABEL: self._study, SLOT_LABEL: slot}
+
+    def _request(self, number: int) -> Request:
+        source, gpus = self._source, self._gpus or []
+        arguments = ["--data", str(source.data), "--cache", str(source.cache), "--output", str(source.output)]
+        arguments.append("--exit-with-stdin")
+        environment = {"HOME": "/tmp"}
+        if not gpus:
+            arguments += ["--threads", str(self._threads)]
+            environment |= {"CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": str(self._threads), **MALLOC}
+        if source.skip_bad_files:
+            arguments.append("--skip-bad-files")
+        command = self._command
+        name = re.sub(r"[^a-zA-Z0-9_.-]", "-", f"{LABEL}-{self._study}-slot-{number}-{secrets.token_hex(3)}")
+        return Request(
+            image=self._image,
+            name=name,
+            labels=self._labels(str(number)),
+            arguments=arguments if command is None else [*command[1:], *arguments],
+            entrypoint=None if command is None else command[:1],
+            environment=environment,
+            user=self._user(),
+            readable=[source.data, source.cache],
+            writable=[source.output],
+            gpus=[gpus[number % len(gpus)]] if gpus else [],
+            memory_mib=int(MEMORY_SHARE * self.engine.memory_mib() / (self._wanted_slots or self.default_slots())),
+        )
+
+    def _user(self) -> str:
+        """This user, so that the models are theirs; for root the image's own, who is then given the folder."""
+        if os.getuid() != 0:
+            return f"{os.getuid()}:{os.getgid()}"
+        os.chown(self._source.output, OF_IMAGE, OF_IMAGE)
+        return f"{OF_IMAGE}:{OF_IMAGE}"
+
+
+BUILD = (
+    " Build it:\n"
+    "  docker compose build trainer\n"
+    "(without a GPU: docker compose -f docker-compose.yml -f docker-compose.cpu.yml build trainer), or train without "
+    "containers: --executor local"
+)
+
+
+def controller_identity() -> str:
+    """This process, in a form that `is_dead` understands: host, namespace of process ids, id and start."""
+    return f"{platform.node()} {_namespace()} {os.getpid()} {psutil.Process().create_time():.2f}"
+
+
+def is_dead(identity: str) -> bool:
+    """Whether the controller is known to be gone."""
+    try:
+        host, namespace, pid, created = identity.rsplit(" ", 3)
+        if (host, namespace) != (platform.node(), _namespace()):
+            return False
+        try:
+            return abs(psutil.Process(int(pid)).create_time() - float(created)) > 1
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.Error:  # it lives, and is another user's
+            return False
+    except ValueError:
+        return False
+
+
+def _namespace() -> str:
+    """Process ids mean something within one; `-` where there are none, as on macOS."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return "-"

@@ -1,0 +1,41 @@
+"""Addresses of pages, as a browser on the user's machine reaches them.
+
+`python -m search.ui` opens both pages on their usual ports where these are free. Where they stand elsewhere, or where
+the controller knows a server by another name than the user's browser does, as in containers, the environment says so:
+SEARCH_MLFLOW_UI and SEARCH_DASHBOARD_UI.
+"""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+MLFLOW_UI, DASHBOARD_UI = "SEARCH_MLFLOW_UI", "SEARCH_DASHBOARD_UI"
+USUAL_MLFLOW, USUAL_OPTUNA = 5050, 8050  # a browser keeps what it knows of a page by its port
+TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 shows its pages for language models without it
+
+
+def mlflow_ui(tracking_uri: str) -> str:
+    """The address of MLflow's pages: the server's, or `search.ui`'s for a database."""
+    if named := os.environ.get(MLFLOW_UI):
+        return named.rstrip("/")
+    address = urlsplit(tracking_uri)
+    if address.scheme not in ("http", "https"):
+        return f"http://127.0.0.1:{USUAL_MLFLOW}"
+    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl().rstrip("/")  # without a password
+
+
+def mlflow_run(tracking_uri: str, experiment_id: str, run_id: str) -> str:
+    """The page of a run."""
+    return f"{mlflow_ui(tracking_uri)}/#/experiments/{experiment_id}/runs/{run_id}?{TRAINING_VIEW}"
+
+
+def dashboard_study(study_id: int, dashboard_url: str | None = None) -> str:
+    """The page of a study on the Optuna dashboard.
+
+    Args:
+        study_id: its number in the storage.
+        dashboard_url: where the dashboard is known to be (`Places.dashboard_url`); None: `search.ui`'s.
+    """
+    address = os.environ.get(DASHBOARD_UI) or dashboard_url or f"http://127.0.0.1:{USUAL_OPTUNA}"
+    return f"{address.rstrip('/')}/dashboard/studies/{study_id}"

@@ -1,0 +1,49 @@
+"""Makes the tables of Optuna and MLflow, or brings those of an older version up to date. Changes nothing otherwise.
+
+    python -m search.migrate
+
+Stores are named as for `search.run`: flags, else $SEARCH_STORAGE_URL and $MLFLOW_TRACKING_URI. Run it before the first
+controller and the two web pages start, and after either package was upgraded; no controller may run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from search.errors import SearchError, SettingsError
+from search.optuna_store import shown_url, upgrade_storage
+from search.settings import Places
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status: 0, or 2 where a store cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m search.migrate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
+    parser.add_argument("--storage-url", metavar="URL", help="Optuna's database ($SEARCH_STORAGE_URL, else embedded)")
+    parser.add_argument("--tracking-uri", metavar="URL", help="MLflow's database ($MLFLOW_TRACKING_URI, else embedded)")
+    args = parser.parse_args(argv)
+    places = Places.of(args.runs, args.storage_url, args.tracking_uri)
+    try:
+        if places.artifacts is None:
+            raise SettingsError(f"{places.tracking_uri} is a server: MLflow's tables are made through its database")
+        from search.tracking.mlflow_store import upgrade_database  # seconds of imports
+
+        if any(url.startswith("sqlite:") for url in (places.storage_url, places.tracking_uri)):
+            places.runs.mkdir(parents=True, exist_ok=True)
+        for name, url, upgrade in (
+            ("Optuna", places.storage_url, upgrade_storage),
+            ("MLflow", places.tracking_uri, upgrade_database),
+        ):
+            print(f"{name}: {shown_url(url)} {upgrade(url)}", flush=True)
+    except SearchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

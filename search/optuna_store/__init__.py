@@ -1,0 +1,33 @@
+"""What Optuna is asked and told. The only package of the search that imports it.
+
+study.py     `OptunaStudy`: the queue, proposals, and what is told of trials
+outcome.py   how a trial that is over reads in Optuna: state, values, constraint, attributes
+space.py     parameters as Optuna's distributions
+storage.py   `open_storage`; addresses, and errors without passwords
+"""
+
+from search.optuna_store.outcome import SLOT
+from search.optuna_store.storage import (
+    close_storage,
+    names_in,
+    normal_url,
+    open_storage,
+    shown_url,
+    storage_errors,
+    upgrade_storage,
+)
+from search.optuna_store.study import ROLE, OptunaStudy, trial_params
+
+__all__ = [
+    "ROLE",
+    "SLOT",
+    "OptunaStudy",
+    "close_storage",
+    "names_in",
+    "normal_url",
+    "open_storage",
+    "shown_url",
+    "storage_errors",
+    "trial_params",
+    "upgrade_storage",
+]

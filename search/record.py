@@ -1,0 +1,146 @@
+"""What is known of a study and of its trials, as MLflow, the pictures and the answer need it.
+
+Plain data, made from the journal and the study file. Neither MLflow nor Keras is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from trainer.config import TrainConfig
+from trainer.events import TERMINAL, Epoch, Event, Failed, Finished, Ready, Started, Stopped
+
+ParamValue = str | int | float | bool
+Role = Literal["replicate", "tuning", "search"]
+State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]  # Optuna's names
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """The folder of images that a study trains on.
+
+    Attributes:
+        name: a short name for people, as `blood-cells`.
+        root: the folder.
+        fingerprint: of the images' names and contents; equal data, equal fingerprint.
+        is_demo: whether these are the drawn cells of the built-in set.
+        images: how many, by split.
+        photographs: how many, by split.
+        class_names: in the order of the model's outputs.
+        bad_files: how many were left out (`--skip-bad-files`).
+    """
+
+    name: str
+    root: str
+    fingerprint: str
+    is_demo: bool
+    images: Mapping[str, int]
+    photographs: Mapping[str, int]
+    class_names: tuple[str, ...]
+    bad_files: int = 0
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study: its question, its design and what it runs on.
+
+    Attributes:
+        name: of the study, the Optuna study and the MLflow experiment.
+        question: in plain English.
+        kind: `levels`, `search` or `reference`.
+        design: the study file in canonical form, fit for JSON. Its table `fixed` holds settings of `TrainConfig`.
+        data: the images.
+        versions: of the controller's packages, by name.
+        git_commit: of the checkout, where there is one.
+        command: the command line that started the study.
+        optuna_storage: where the Optuna study is, without a password.
+        optuna_page: of the study on the Optuna dashboard, where it is known.
+    """
+
+    name: str
+    question: str
+    kind: str
+    design: Mapping[str, Any]
+    data: DataInfo
+    versions: Mapping[str, str]
+    git_commit: str | None
+    command: str
+    optuna_storage: str
+    optuna_page: str | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial: what was asked, who ran it, what came back so far.
+
+    A trial that is trained again after an interruption is a new record: same number and params, later `started_at`.
+
+    Attributes:
+        study: the study's name.
+        number: the trial's, within the study.
+        params: the sampled values.
+        role: what the trial is for in the study's design.
+        config: params with everything fixed.
+        ready: the slot's own introduction.
+        events: started, epochs and, once it is over, one terminal event.
+        started_at: seconds since 1970.
+        finished_at: seconds since 1970; None while it runs.
+        slot: the slot's number.
+    """
+
+    study: str
+    number: int
+    params: Mapping[str, ParamValue]
+    role: Role
+    config: TrainConfig
+    ready: Ready
+    events: tuple[Event, ...]
+    started_at: float
+    finished_at: float | None
+    slot: int
+
+    @property
+    def started(self) -> Started | None:
+        """The first event, once the training has begun."""
+        return next((event for event in self.events if isinstance(event, Started)), None)
+
+    @property
+    def epochs(self) -> tuple[Epoch, ...]:
+        """Those that are over, in order."""
+        return tuple(event for event in self.events if isinstance(event, Epoch))
+
+    @property
+    def terminal(self) -> Finished | Failed | Stopped | None:
+        """The last event, once the trial is over."""
+        return next((event for event in self.events if isinstance(event, TERMINAL)), None)
+
+    @property
+    def finished(self) -> Finished | None:
+        """The last event of a training that reached its end."""
+        return self.terminal if isinstance(self.terminal, Finished) else None
+
+    @property
+    def state(self) -> State:
+        """Optuna's state. Out of memory is infeasible, which Optuna's samplers learn from PRUNED, not from FAIL."""
+        match self.terminal:
+            case None:
+                return "RUNNING"
+            case Finished():
+                return "COMPLETE"
+            case Failed(kind="out_of_memory") | Stopped():
+                return "PRUNED"
+            case _:
+                return "FAIL"
+
+    @property
+    def label(self) -> str:
+        """The trial in a few words, as `pooling=max seed=0`."""
+        named = {**self.params, "seed": self.config.seed}
+        return " ".join(f"{name}={shown(value)}" for name, value in named.items())
+
+
+def shown(value: ParamValue) -> str:
+    """A parameter's value as a person writes it: 0.0005, not 5e-04."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

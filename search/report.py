@@ -1,0 +1,109 @@
+"""Makes the answer of studies again, at any time: a page, its figures, and what MLflow and the Optuna dashboard show.
+
+    python -m search.report --study pooling      runs/studies/pooling/answer.html, and figures/ beside it
+    python -m search.report --all                runs/answer.html: all questions, with a summary on top
+
+A study may still be running: then the page says how far it is, and MLflow and the dashboard get theirs at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from search.choice import add_place_options, chosen
+from search.errors import SearchError, SettingsError
+
+ORDER = ("reference", "depth", "learning_rate", "pooling", "dropout", "augmentation", "joint")
+TITLE = "What the studies found"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = argparse.ArgumentParser(
+        prog="python -m search.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument(
+        "--study",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="one that was begun; may be given several times",
+    )
+    result.add_argument("--all", action="store_true", help="the five questions, the reference model and the search")
+    result.add_argument("--output", type=Path, metavar="FILE", help="the page (default: in the folder of runs)")
+    result.add_argument(
+        "--figures", type=Path, metavar="DIR", help="write the figures here too, as STUDY-FIGURE.png, for a README"
+    )
+    result.add_argument(
+        "--figure",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of --figures only these, as accuracy or depth-cost",
+    )
+    result.add_argument("--files-only", action="store_true", help="leave MLflow and the Optuna dashboard as they are")
+    add_place_options(result)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status: 0, or 2 for bad input."""
+    args = parser().parse_args(argv)
+    try:
+        _main(args)
+    except SearchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _main(args: argparse.Namespace) -> None:
+    from search.answer import answer_of, find, find_all  # NumPy and matplotlib: not for --help
+    from search.answer.page import Drawn, page
+    from search.answer.publish import PAGE, figures_of, files_of, tell, write
+
+    if not args.study and not args.all:
+        raise SettingsError("Name a study with --study, or --all.")
+    if args.figure and args.figures is None:
+        raise SettingsError(f"--figure {args.figure[0]}: say where to with --figures DIR")
+    places = chosen(args.runs, args.storage_url, args.tracking_uri, "local", stack=not args.no_stack).places
+    studies = [find(name, places) for name in args.study]
+    studies += find_all(ORDER, places) if args.all else []
+    studies = list({study.name: study for study in studies}.values())
+    if not studies:
+        raise SettingsError(f"{places.runs / 'studies'}: no study was begun there; python -m search.run begins one")
+    drawn = []
+    for study in studies:
+        one = Drawn.of(answer_of(study))
+        drawn.append(one)
+        files = files_of(one)
+        write(files, places.study(study.name))
+        if args.figures is not None:
+            named = {f"{study.study.name}-{key}": (key, png) for key, png in figures_of(one).items()}
+            wanted = {
+                name: png
+                for name, (key, png) in named.items()
+                if not args.figure or key in args.figure or name in args.figure
+            }
+            write({f"{name}.png": png for name, png in wanted.items()}, args.figures)
+        print(f"{study.name}: {study.study.question}")
+        print(textwrap.fill(one.answer.sentence, 78, initial_indent="  ", subsequent_indent="  "))
+        if study.holder:
+            print(f"  Running ({study.holder}); MLflow and the Optuna dashboard are told at its end.")
+        elif not args.files_only:
+            for problem in tell(one.answer, files, places):
+                print(f"  Not told: {problem}", file=sys.stderr)
+    single = len(drawn) == 1 and not args.all
+    target = args.output or (places.study(studies[0].name) if single else places.runs) / PAGE
+    if not single or args.output:
+        text = page(drawn) if single else page(drawn, TITLE)
+        write({target.name: text.encode()}, target.parent)
+    print(f"\nPage: {target}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,256 @@
+"""Runs studies: hands their trials to trainers, records each in Optuna and MLflow, and says what was found.
+
+    python -m search.run --study pooling --data DIR       one question, on your images
+    python -m search.run --all                            the five questions, one after another
+    python -m search.run --study pooling --dry-run        what it would do, and how long that takes
+    python -m search.run --study my_question.toml         a question of your own (see studies/pooling.toml)
+
+Run again, a study goes on where it stopped. Ctrl-C once lets the epochs under way end; twice ends at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from search.choice import EXECUTORS, Choice, add_place_options, chosen, gpus_of
+from search.design import plan, trial_count
+from search.errors import SearchError, SettingsError
+from search.estimate import estimate
+from search.executors import TrainerSource
+from search.levels import ParamValue
+from search.links import mlflow_ui
+from search.names import study_name
+from search.progress import WIDTH, duration, view_for
+from search.record import shown
+from search.session import HANG_S, INTERRUPTED, Options, Outcome, run_study
+from search.settings import Places
+from search.study import Study
+from search.study_file import load_study, study_names
+from trainer.data import scan
+from trainer.errors import DataError
+from trainer.folder import resolve_data
+
+QUESTIONS = ("depth", "learning_rate", "pooling", "dropout", "augmentation")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = argparse.ArgumentParser(
+        prog="python -m search.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = result.add_argument_group("what to study")
+    what.add_argument(
+        "--study",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help=f"a study of studies/ ({', '.join(study_names())}) or a TOML file; may be given several times",
+    )
+    what.add_argument("--all", action="store_true", help=f"the five questions: {', '.join(QUESTIONS)}")
+    what.add_argument(
+        "--data",
+        metavar="DIR|demo",
+        help="folder with TRAIN/<CLASS>/ and TEST/<CLASS>/ (default: $BLOOD_CELLS_DIR, else data/blood-cells, else the "
+        "built-in demo set)",
+    )
+    what.add_argument("--skip-bad-files", action="store_true", help="go on without images that cannot be read")
+    change = result.add_argument_group("changes to the study")
+    change.add_argument("--seeds", type=int, metavar="N", help="replicates of each level of a question")
+    change.add_argument("--epochs", type=int, metavar="N", help="epochs of each trial")
+    change.add_argument("--n-trials", type=int, metavar="N", help="trials of a search (joint)")
+    change.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other fixed setting, as batch_size=32 or color=true; may be given several times",
+    )
+    change.add_argument(
+        "--quick", action="store_true", help="a few minutes on two cores: small images, few epochs, at most 3 seeds"
+    )
+    how = result.add_argument_group("how to run it")
+    how.add_argument(
+        "--executor",
+        choices=EXECUTORS,
+        help="what starts trainers: processes or containers of this machine (default: containers, where the stack of "
+        "docker-compose.yml is up)",
+    )
+    how.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
+    how.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
+    how.add_argument(
+        "--slots-per-gpu", type=int, default=1, metavar="N", help="trainers that share a GPU (%(default)s)"
+    )
+    how.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
+    how.add_argument("--timeout-s", type=float, metavar="S", help="begin no trial after so many seconds")
+    how.add_argument(
+        "--hang-s",
+        type=float,
+        default=HANG_S,
+        metavar="S",
+        help="end a trainer that says nothing for so many seconds (%(default)g); 0: never",
+    )
+    how.add_argument("--isolation", choices=["slot", "trial"], default="slot", help="`trial`: each in a new process")
+    how.add_argument("--fresh", action="store_true", help="start anew, beside the study that is there")
+    how.add_argument("--dry-run", action="store_true", help="say what would be done, and how long it would take")
+    add_place_options(result)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status: 0; 1 where trials failed; 2 for bad input; 130 where interrupted."""
+    args = parser().parse_args(argv)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    try:
+        return _main(args, console)
+    except (SearchError, DataError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # before the first trial
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _main(args: argparse.Namespace, console: Console) -> int:
+    names = [*args.study, *(QUESTIONS if args.all else ())]
+    if not names:
+        raise SettingsError(f"Name a study with --study, or --all. There are: {', '.join(study_names())}.")
+    fixed = _settings(args.set)
+    studies = [_study(name, args, fixed) for name in dict.fromkeys(names)]  # all are checked before one is run
+    gpus = gpus_of(args.gpus)
+    for flag in ("slots", "threads", "slots_per_gpu"):
+        if getattr(args, flag) is not None and getattr(args, flag) < 1:
+            raise SettingsError(f"--{flag.replace('_', '-')} {getattr(args, flag)}: at least 1")
+    if args.timeout_s is not None and not args.timeout_s > 0:
+        raise SettingsError(f"--timeout-s {args.timeout_s}: more than 0")
+    if not args.hang_s >= 0:
+        raise SettingsError(f"--hang-s {args.hang_s:g}: at least 0")
+    choice = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
+    places = choice.places
+    data, why = resolve_data(args.data, places.cache)
+    console.print(f"Images: {why}", markup=False, highlight=False)
+    console.print(f"Executor: {choice.executor} ({choice.why})", markup=False, highlight=False)
+    options = Options(
+        data=data,
+        slots=args.slots,
+        threads=args.threads,
+        gpus=gpus,
+        slots_per_gpu=args.slots_per_gpu,
+        timeout_s=args.timeout_s,
+        hang_s=args.hang_s or None,
+        fresh=args.fresh,
+        skip_bad_files=args.skip_bad_files,
+        max_trials_per_slot=1 if args.isolation == "trial" else None,
+        quick=args.quick,
+    )
+    if args.dry_run:
+        for study in studies:
+            _dry_run(study, options, choice, console)
+        return 0
+    status = 0
+    for study in studies:
+        console.rule(f"[bold]{study.name}[/]: {study.question}", align="left")
+        outcome = run_study(study, options, places, view_for(console), choice)
+        _report(study, outcome, places, console)
+        if outcome.end == "interrupted":
+            return INTERRUPTED
+        if any(record.state == "FAIL" for record in outcome.records):
+            status = 1
+    return status
+
+
+def _settings(given: Sequence[str]) -> dict[str, ParamValue]:
+    wrong = [text for text in given if "=" not in text]
+    if wrong:
+        raise SettingsError(f"--set {wrong[0]}: found no `=`; allowed: NAME=VALUE, as batch_size=32")
+    pairs = [text.partition("=") for text in given]
+    return {name: value for name, _, value in pairs}  # texts, to be read as TOML
+
+
+def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) -> Study:
+    study = load_study(name)
+    if args.quick:
+        study = study.quick()
+    several = args.all or len(args.study) > 1
+    search = study.kind == "search"
+    return study.override(
+        seeds=None if several and search else args.seeds,
+        epochs=args.epochs,
+        n_trials=None if several and not search else args.n_trials,
+        fixed=fixed,
+    )
+
+
+def _dry_run(study: Study, options: Options, choice: Choice, console: Console) -> None:
+    index, places = scan(options.data), choice.places
+    name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh)
+    folder = places.study(name)
+    executor = choice.make(options.resources, name)(TrainerSource(options.data, places.cache, folder), folder)
+    with executor:
+        runs_on = executor.check()
+        slots = options.slots or executor.default_slots()
+    base = study.base_config()
+    console.rule(f"[bold]{name}[/]: {study.question}", align="left")
+    lines = []
+    for role, specs in (("compares", study.scientific), ("tunes for each level", study.nuisance)):
+        for key, spec in specs.items():
+            values = (
+                ", ".join(shown(v) for v in spec.levels) if hasattr(spec, "levels") else f"{spec.low} to {spec.high}"
+            )
+            lines.append(f"{role}: {key} at {values}")
+    changed = {key: value for key, value in base.model_dump().items() if key in study.fixed}
+    lines.append(
+        "fixed: " + (", ".join(f"{key}={shown(value)}" for key, value in changed.items()) or "all at the reference")
+    )
+    lines.append(f"seeds: {study.seeds}" if not study.search else f"sampler: {study.search.sampler}")
+    first = plan(study)
+    lines.append(f"trials: {trial_count(study)}, the first {len(first)} queued at the start")
+    guess = estimate(study, index, slots, on_gpu="GPU" in runs_on)
+    lines.append(f"runs on: {runs_on}; {slots} slots")
+    lines.append(f"time: {guess}")
+    lines.append(f"goes to: {folder}")
+    for line in lines:
+        console.print(f"  {line}", markup=False, highlight=False)
+
+
+def _report(study: Study, outcome: Outcome, places: Places, console: Console) -> None:
+    if outcome.records:
+        console.print()
+        from search.answer.terminal import print_answer
+
+        print_answer(outcome.answer, console)
+    failed = [record for record in outcome.records if record.state == "FAIL"]
+    if failed:
+        console.print(f"\n{len(failed)} trials failed; why stands in Optuna, in MLflow and in {outcome.folder}/trials.")
+    for store, count in outcome.untold.items():
+        again = "`python -m search.sync`, or the same command, tells it the rest"
+        console.print(f"{store} is behind by {count} trials: {again}.", markup=False)
+    for refusal in outcome.refused:
+        console.print(f"Not recorded: {refusal}", markup=False)
+    if outcome.end == "interrupted":
+        console.print("\nInterrupted. Run the same command to go on.")
+    if outcome.end == "timeout":
+        console.print("\nOut of time. Run the same command to go on.")
+    console.print("\nWhere to look:")
+    if places.tracking_uri.startswith(("http://", "https://")):
+        console.print(f"  MLflow:    {mlflow_ui(places.tracking_uri)}, experiment {outcome.name}", highlight=False)
+        if places.dashboard_url:
+            console.print(f"  Optuna:    {places.dashboard_url}/dashboard", highlight=False)
+    else:
+        console.print("  python -m search.ui      opens MLflow and the Optuna dashboard", highlight=False)
+    console.print("  python -m search.list    all studies and their state", highlight=False)
+    page = outcome.folder / "answer.html"
+    if page.exists():
+        console.print(f"  {page}    the answer, with figures", highlight=False)
+    spent = [r.finished_at - r.started_at for r in outcome.records if r.finished_at]
+    if spent:
+        console.print(
+            f"  {outcome.folder}    journals, models, logs ({duration(sum(spent))} of training)", highlight=False
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

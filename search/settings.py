@@ -1,0 +1,58 @@
+"""Where things are: the folder of runs, Optuna's storage, MLflow's store."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.links import DASHBOARD_UI
+
+STORAGE, TRACKING, RUNS = "SEARCH_STORAGE_URL", "MLFLOW_TRACKING_URI", "SEARCH_RUNS_DIR"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Addresses of one installation.
+
+    Attributes:
+        runs: the folder that holds everything embedded: journals, models, logs, caches, and the two databases.
+        storage_url: Optuna's, as SQLAlchemy reads it.
+        tracking_uri: MLflow's, a database or a server.
+        dashboard_url: where an Optuna dashboard shows the storage already; None: nowhere that is known.
+    """
+
+    runs: Path
+    storage_url: str
+    tracking_uri: str
+    dashboard_url: str | None = None
+
+    @classmethod
+    def of(cls, runs: str | None = None, storage_url: str | None = None, tracking_uri: str | None = None) -> Places:
+        """From flags, else the environment, else embedded in the folder `runs`."""
+        folder = Path(runs or os.environ.get(RUNS) or "runs").absolute()
+        return cls(
+            runs=folder,
+            storage_url=storage_url or os.environ.get(STORAGE) or cls.embedded_storage(folder),
+            tracking_uri=tracking_uri or os.environ.get(TRACKING) or f"sqlite:///{folder / 'mlflow.db'}",
+            dashboard_url=os.environ.get(DASHBOARD_UI) or None,
+        )
+
+    @staticmethod
+    def embedded_storage(runs: Path) -> str:
+        """Optuna's storage in the folder of runs."""
+        return f"sqlite:///{runs / 'optuna.db'}"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded images, shared by all studies."""
+        return self.runs / "cache"
+
+    @property
+    def artifacts(self) -> Path | None:
+        """Where MLflow's artifacts go; None with a server, which has a place of its own."""
+        return None if self.tracking_uri.startswith(("http://", "https://")) else self.runs / "artifacts"
+
+    def study(self, name: str) -> Path:
+        """The folder of a study."""
+        return self.runs / "studies" / name

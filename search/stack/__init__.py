@@ -1,0 +1,1 @@
+"""What runs inside the services of docker-compose.yml, and what finds them from outside (`found`)."""

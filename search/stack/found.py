@@ -1,0 +1,98 @@
+"""The running stack, seen from this machine: where its services listen, and the password of Optuna's database.
+
+The password is read from the running container, through the Docker engine: whoever may use the engine may read it, and
+nobody else. It is kept in this process alone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.engine import Engine, FoundContainer
+from search.errors import SettingsError
+
+PROJECT = "blood-cell-search"  # `name` in docker-compose.yml
+PROJECT_VARIABLE = "COMPOSE_PROJECT_NAME"  # Compose's own, which may also stand in .env
+SERVICES = {"postgres": 5432, "mlflow": 5000, "optuna-dashboard": 8080}  # with their ports in the containers
+PASSWORD = "/secrets/optuna/password"
+_LABEL = "com.docker.compose"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that is up.
+
+    Attributes:
+        project: Compose's name for it.
+        storage_url: Optuna's database, with its password.
+        tracking_uri: MLflow.
+        dashboard_url: the Optuna dashboard.
+    """
+
+    project: str
+    storage_url: str
+    tracking_uri: str
+    dashboard_url: str
+
+    @property
+    def trainer_image(self) -> str:
+        """The image that `docker compose build trainer` makes."""
+        return trainer_image(self.project)
+
+
+def trainer_image(project: str) -> str:
+    """As docker-compose.yml names it."""
+    return f"{project}-trainer"
+
+
+def project_name() -> str:
+    """Of the stack: $COMPOSE_PROJECT_NAME, else what .env says, else the one of docker-compose.yml."""
+    if os.environ.get(PROJECT_VARIABLE):
+        return os.environ[PROJECT_VARIABLE]
+    file = Path(__file__).resolve().parents[2] / ".env"
+    if file.is_file():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition("=")
+            if key.strip() == PROJECT_VARIABLE and value.strip():
+                return value.strip().strip("\"'")
+    return PROJECT
+
+
+def find_stack(engine: Engine) -> Stack | None:
+    """The stack; None where none of it runs.
+
+    Raises:
+        SettingsError: some of it runs, and some does not.
+        EngineError: the engine does not answer.
+    """
+    project = project_name()
+    listed = engine.containers({f"{_LABEL}.project": project, f"{_LABEL}.oneoff": "False"})
+    running = {one.labels.get(f"{_LABEL}.service"): one for one in listed if one.running}
+    found = {name: running[name] for name in SERVICES if name in running}
+    if not found:
+        return None
+    missing = [name for name in SERVICES if name not in found]
+    if missing:
+        raise SettingsError(
+            f"The stack {project} is up in part: {', '.join(missing)} not running. Start it: docker compose up -d; end "
+            "it: docker compose down; or leave it alone: --no-stack"
+        )
+    password = (engine.files(found["optuna-dashboard"].container_id, PASSWORD) or {}).get("")
+    if password is None:
+        raise SettingsError(f"The stack {project} has no {PASSWORD}: make it anew, with docker compose up -d")
+    login = f"optuna:{password.decode().strip()}"
+    return Stack(
+        project=project,
+        storage_url=f"postgresql+psycopg2://{login}@127.0.0.1:{_port(project, found, 'postgres')}/optuna",
+        tracking_uri=f"http://127.0.0.1:{_port(project, found, 'mlflow')}",
+        dashboard_url=f"http://127.0.0.1:{_port(project, found, 'optuna-dashboard')}",
+    )
+
+
+def _port(project: str, found: dict[str, FoundContainer], name: str) -> int:
+    port = found[name].ports.get(SERVICES[name])
+    if port is None:
+        raise SettingsError(f"The stack {project} publishes no port of {name}: start it with this docker-compose.yml")
+    return port

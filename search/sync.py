@@ -1,0 +1,159 @@
+"""Tells Optuna and MLflow what they missed while they were away, from the journals. Trains nothing.
+
+python -m search.sync                        all studies
+python -m search.sync --study pooling        one
+python -m search.sync --again                also what was told before, as to an MLflow that was emptied
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from search.choice import add_place_options, chosen
+from search.design import trial_count
+from search.errors import SearchError, SettingsError
+from search.lock import StudyLock
+from search.moved import check_storage, say_moved
+from search.noted import FILE, read_noted, record_of, study_of
+from search.optuna_store import OptunaStudy
+from search.reconcile import reconcile
+from search.settings import Places
+from search.standings import Standings
+from search.telling import Telling
+
+PATIENCE_S = 60.0  # without a trial told
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Caught:
+    """How far the stores of one study are now: trials told and trials still not told, by store; what was refused; and
+    whether MLflow knows how the study stands.
+    """
+
+    told: dict[str, int]
+    untold: dict[str, int]
+    refused: list[str]
+    ended: bool
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = argparse.ArgumentParser(
+        prog="python -m search.sync", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument(
+        "--study", action="append", metavar="NAME", help="as `python -m search.list` has it; may be given several times"
+    )
+    result.add_argument("--again", action="store_true", help="tell MLflow of every trial, whatever was noted")
+    add_place_options(result)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status: 0; 1 where a store is still behind; 2 for bad input."""
+    args = parser().parse_args(argv)
+    try:
+        places = chosen(args.runs, args.storage_url, args.tracking_uri, "local", stack=not args.no_stack).places
+        folders = _folders(places, args.study)
+    except SearchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    if not folders:
+        print(f"No studies in {places.runs}.")
+    status = 0
+    for folder in folders:
+        try:
+            caught = catch_up(folder, places, print, again=args.again)
+        except SearchError as error:
+            print(error, file=sys.stderr)
+            status = max(status, error.exit_status)
+            continue
+        for line in _lines(folder.name, caught):
+            print(line)
+        status = max(status, 0 if caught.ended and not any(caught.untold.values()) and not caught.refused else 1)
+    return status
+
+
+def _folders(places: Places, names: Sequence[str] | None) -> list[Path]:
+    """Those of the studies.
+
+    Raises:
+        SettingsError: there is no study of a name.
+    """
+    there = {path.parent.name: path.parent for path in sorted(places.study("x").parent.glob(f"*/{FILE}"))}
+    if names is None:
+        return list(there.values())
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise SettingsError(
+            f"--study {missing[0]}: no such study in {places.runs}; there are: {', '.join(there) or 'none'}"
+        )
+    return [there[name] for name in dict.fromkeys(names)]
+
+
+def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> Caught:
+    """Has both stores told of everything in a study's journals.
+
+    Args:
+        folder: the study's.
+        places: the stores.
+        say: called with a sentence when a store stops or starts to answer.
+        again: whether MLflow is told of trials that it is noted to know.
+
+    Raises:
+        SearchError: a controller works on the study, or Optuna's storage cannot be opened.
+    """
+    noted = read_noted(folder)
+    if noted is None:
+        raise SettingsError(f"{folder}: no study has begun here")
+    study, record = study_of(noted), record_of(noted)
+    check_storage(record.name, folder, places)
+    trials, standings = folder / "trials", Standings(study, folder / "models")
+    with StudyLock(folder, record.name):
+        say_moved(folder, places, say)
+        telling = Telling(trials, places, say)
+        try:
+            telling.study = record
+            telling.store = store = OptunaStudy(places.storage_url, record.name, study)
+            reconcile(study, record.name, trials, store, telling.recorders, standings)
+            if again:
+                for number in standings.numbers:
+                    telling.mlflow.catch_up(number)
+            behind = {recorder.name: recorder.behind for recorder in telling.recorders}
+            tally = standings.tally(trial_count(study), "")
+            status: Literal["FINISHED", "KILLED"] = "FINISHED" if tally.over >= tally.total else "KILLED"
+            telling.mlflow.later(lambda: telling.tracker.end_study(record, status))
+            untold = {recorder.name: recorder.close(PATIENCE_S) for recorder in telling.recorders}
+            refused = [f"{recorder.name}: {lost}" for recorder in telling.recorders for lost in recorder.lost]
+            told = {name: behind[name] - untold[name] for name in behind}
+            return Caught(told, untold, refused, ended=not telling.mlflow.has_jobs)
+        finally:
+            telling.close()
+            telling.tracker.close()
+
+
+def _lines(name: str, caught: Caught) -> list[str]:
+    told = ", ".join(f"{store} {_trials(count)}" for store, count in caught.told.items() if count)
+    behind = [f"{store} is still behind by {_trials(count)}" for store, count in caught.untold.items() if count]
+    if not caught.ended and not behind:
+        behind = ["MLflow does not answer, and was not told how the study stands"]
+    return [
+        f"{name}: " + (f"told {told}" if told else "nothing was missing" if not behind else "nothing could be told"),
+        *(f"  {line}" for line in behind),
+        *(f"  refused by {refusal}" for refusal in caught.refused),
+    ]
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count:,} trials"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""Opens MLflow and the Optuna dashboard on what was run.
+
+    python -m search.ui
+
+Both listen on this machine alone. A password in an address is handed over in the environment or in a file that only
+the user can read, never in an argument, which everyone can list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from search.choice import chosen
+from search.errors import SearchError, SettingsError, StorageError
+from search.links import USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui
+from search.optuna_store import normal_url, open_storage, shown_url
+from search.settings import Places
+from search.tracking import TRAINING_VIEW
+from search.tracking.embedded import making_tables
+
+HOST = "127.0.0.1"
+STUDIES_SHOWN = 10
+START_TIMEOUT_S = 180  # MLflow makes its tables at the first start: 5 s on two idle cores
+END_TIMEOUT_S = 5
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process, in a session of its own, so that Ctrl-C reaches this program alone."""
+
+    name: str
+    url: str
+    probe: str  # an address that answers once the server and its database do
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def answers(self) -> bool:
+        """Whether it does.
+
+        Raises:
+            StorageError: the process has ended; quotes the end of its log.
+        """
+        if self.process.poll() is not None:
+            raise StorageError(
+                f"{self.name} ended with status {self.process.returncode}. Its last words:\n{self._tail()}"
+            )
+        with contextlib.suppress(OSError), urllib.request.urlopen(self.url + self.probe, timeout=5) as response:
+            return bool(response.status == 200)
+        return False
+
+    def wait_until_it_answers(self, over: threading.Event) -> None:
+        """Returns when it does.
+
+        Raises:
+            StorageError: it ended, or the time is over.
+            KeyboardInterrupt: `over` was set.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self.answers():
+            if over.is_set():
+                raise KeyboardInterrupt
+            if time.monotonic() > deadline:
+                raise StorageError(f"{self.name} does not answer after {START_TIMEOUT_S} s. Its log:\n{self._tail()}")
+            time.sleep(0.1)
+
+    def _tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-20:]) or "  (none)"
+
+    def end(self) -> None:
+        """Ends the process and all that it started."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(END_TIMEOUT_S)
+
+
+@contextlib.contextmanager
+def opened(
+    places: Places, over: threading.Event, port_mlflow: int | None = None, port_optuna: int | None = None
+) -> Iterator[list[Server]]:
+    """The servers, once all of them answer. They end with the context.
+
+    Where MLflow is a server already, the dashboard is the only one.
+
+    Args:
+        places: the stores.
+        over: set by a signal; the start is given up.
+        port_mlflow: None for a free one.
+        port_optuna: None for a free one.
+
+    Raises:
+        SettingsError: a port is taken.
+        StorageError: a database cannot be used, or a server does not start.
+        KeyboardInterrupt: `over` was set.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="search-ui-")))
+        places.runs.mkdir(parents=True, exist_ok=True)
+        servers = []
+        if places.artifacts is not None:
+            if places.tracking_uri.startswith(SQLITE):
+                # Until it answers. What the controller would write meanwhile waits.
+                stack.enter_context(tables := contextlib.ExitStack())
+                tables.enter_context(making_tables(Path(places.tracking_uri.removeprefix(SQLITE))))
+            servers.append(_start_mlflow(places.tracking_uri, places.artifacts, port_mlflow, folder))
+            stack.callback(servers[-1].end)
+        _make_optuna_tables(places.storage_url)
+        servers.append(_start_dashboard(places.storage_url, port_optuna, folder))
+        stack.callback(servers[-1].end)
+        for server in servers:
+            server.wait_until_it_answers(over)
+            if server.name == "MLflow" and places.tracking_uri.startswith(SQLITE):
+                tables.close()
+        yield servers
+
+
+def _start_mlflow(uri: str, artifacts: Path, port: int | None, folder: Path) -> Server:
+    environment = {
+        "MLFLOW_BACKEND_STORE_URI": normal_url(uri),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    port = _port(port, "--port-mlflow", USUAL_MLFLOW)
+    place = artifacts.absolute().as_uri()
+    options = ["--default-artifact-root", place, "--artifacts-destination", place, "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), *options]
+    probe = "/api/2.0/mlflow/experiments/search?max_results=1"  # /health does not ask the database
+    return _start("MLflow", command, environment, port, probe, folder / "mlflow.log")
+
+
+def _make_optuna_tables(url: str) -> None:
+    """The dashboard crashes on an empty database."""
+    try:
+        open_storage(url)
+    except Exception as error:  # SQLAlchemy's, the driver's, the file system's
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise StorageError(f"Optuna's storage {shown_url(url)} cannot be used: {reason}") from error
+
+
+def _start_dashboard(url: str, port: int | None, folder: Path) -> Server:
+    port = _port(port, "--port-optuna", USUAL_OPTUNA)
+    config = folder / "dashboard.toml"
+    quoted = normal_url(url).replace("\\", "\\\\").replace('"', '\\"')
+    config.write_text(f'[optuna_dashboard]\nstorage = "{quoted}"\n', encoding="utf-8")
+    # One process with threads; gunicorn, the default, has two.
+    code = "from optuna_dashboard._cli import main; main()"
+    options = ["--from-config", str(config), "--host", HOST, "--port", str(port), "--server", "wsgiref"]
+    command = [sys.executable, "-c", code, *options]
+    return _start("Optuna dashboard", command, {}, port, "/api/studies", folder / "dashboard.log")
+
+
+def _start(name: str, command: list[str], environment: dict[str, str], port: int, probe: str, log: Path) -> Server:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "SEARCH_"))}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env={**inherited, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Server(name, f"http://{HOST}:{port}", probe, log, process)
+
+
+def _port(wanted: int | None, flag: str, usual: int) -> int:
+    """The port that is wanted, else the usual one, else any that is free."""
+    for port in (wanted,) if wanted else (usual, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was just left is free
+            probe.bind((HOST, port))
+            return int(probe.getsockname()[1])
+    raise SettingsError(f"{flag} {wanted}: the port is taken or not allowed; without {flag} a free one is found")
+
+
+def _studies(mlflow_url: str) -> dict[str, str]:
+    """The page of each study's runs, by name; those of the last ten that changed."""
+    query = (
+        f"{mlflow_url}/api/2.0/mlflow/experiments/search?max_results={STUDIES_SHOWN}&order_by=last_update_time%20DESC"
+    )
+    with urllib.request.urlopen(query, timeout=30) as response:
+        found = json.load(response).get("experiments", [])
+    return {
+        experiment["name"]: f"{mlflow_url}/#/experiments/{experiment['experiment_id']}/runs?{TRAINING_VIEW}"
+        for experiment in found
+        if experiment["name"] != "Default"
+    }
+
+
+def _without_password(address: str) -> str:
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m search.ui",
+        description="Open MLflow and the Optuna dashboard on what was run. Ctrl-C ends both.",
+        epilog="SEARCH_STORAGE_URL and MLFLOW_TRACKING_URI name other stores than those in the folder of runs.",
+    )
+    parser.add_argument("--runs", metavar="DIR", help="the folder of runs (default: $SEARCH_RUNS_DIR, else runs)")
+    parser.add_argument("--port-mlflow", type=int, metavar="N", help="default: a free one")
+    parser.add_argument("--port-optuna", type=int, metavar="N", help="default: a free one")
+    options = parser.parse_args(arguments)
+    over = threading.Event()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: the terminal was closed
+        signal.signal(number, lambda *_: over.set())  # and not an exception, which could hit between start and note
+    try:
+        places = chosen(options.runs, None, None).places
+        if places.dashboard_url and places.artifacts is None:
+            print("Both are served already.")
+            print(f"{'MLflow:':<17} {mlflow_ui(places.tracking_uri)}")
+            print(f"{'Optuna dashboard:':<17} {places.dashboard_url}/dashboard")
+            return 0
+        print("Starting ...", file=sys.stderr, flush=True)
+        with opened(places, over, options.port_mlflow, options.port_optuna) as servers:
+            if places.artifacts is None:
+                print(f"{'MLflow:':<17} {_without_password(places.tracking_uri)}")
+            for server in servers:
+                print(f"{server.name + ':':<17} {server.url}")
+                for name, page in _studies(server.url).items() if server.name == "MLflow" else ():
+                    print(f"  {name:<15} {page}")
+            print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
+            while not over.wait(0.5):
+                for server in servers:
+                    if server.process.poll() is not None:
+                        server.answers()  # says how it ended
+    except KeyboardInterrupt:
+        pass
+    except SearchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

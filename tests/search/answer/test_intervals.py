@@ -1,0 +1,141 @@
+"""Intervals: that they contain the truth as often as they say, and behave where nothing varies."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from benchmarks.coverage import World, comparisons, coverage_of_a_level, coverage_over_images
+from search.answer.intervals import estimate_difference, estimate_share, half_width, holm, variance_of
+
+STUDIES = 6000  # the standard error of a coverage of 95 % is then 0.3 %
+
+
+@pytest.mark.parametrize("logit", [0.0, 0.5, 1.5])
+def test_a_levels_interval_covers_the_truth(logit: float) -> None:
+    assert 0.93 <= coverage_of_a_level(World(logit=logit), STUDIES) <= 0.97
+
+
+def test_images_taken_for_independent_cover_little() -> None:
+    assert coverage_over_images(World(), 1000) < 0.3
+
+
+@pytest.mark.parametrize(("level", "effect"), [(0.0, 0.0), (0.5, 0.0), (0.5, 1.0)])
+def test_a_differences_interval_covers_the_truth(level: float, effect: float) -> None:
+    coverage, _ = comparisons(World(level=level, effect=effect), STUDIES)
+    assert 0.93 <= coverage <= 0.97
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_a_null_effect_is_called_cannot_tell(seeds: int) -> None:
+    _, p = comparisons(World(seeds=seeds, level=0.5), STUDIES)
+    assert np.mean(p >= 0.05) >= 0.945  # 95 %, less two standard errors of this many studies
+
+
+def test_of_several_null_effects_none_is_claimed() -> None:
+    _, p = comparisons(World(level=0.5), 2000, levels=6)
+    claimed = [min(holm(list(of_study))) < 0.05 for of_study in p.T]
+    assert np.mean(claimed) <= 0.05 + 0.01
+
+
+def test_a_large_effect_is_found() -> None:
+    _, p = comparisons(World(effect=1.0), 500)
+    assert np.mean(p < 0.05) > 0.8
+
+
+def test_images_are_no_evidence_of_their_own() -> None:
+    """Ten times the images of the same photographs change nothing; ten times the photographs do."""
+    rng = np.random.default_rng(0)
+    shares = rng.uniform(0.2, 0.9, (5, 30))
+    strata = np.repeat([0, 1, 2], 10)
+
+    def width(shares: np.ndarray, images: np.ndarray, strata: np.ndarray) -> float:
+        return float(half_width(variance_of(shares * images / images.sum(), images, strata)))
+
+    few = width(shares, np.full(30, 10.0), strata)
+    assert width(shares, np.full(30, 100.0), strata) == pytest.approx(few)
+    assert width(np.tile(shares, 10), np.full(300, 10.0), np.tile(strata, 10)) < few
+
+
+def test_the_mean_over_a_table_that_varies_by_seed_alone() -> None:
+    values = np.repeat([[0.4], [0.5], [0.6]], 20, axis=1) / 20
+    variance = variance_of(values, np.ones(20), np.zeros(20, int))
+    assert variance.total == pytest.approx(0.1**2 / 3)
+    assert variance.df == pytest.approx(2)
+    assert variance.photographs == pytest.approx(0)
+
+
+def test_the_mean_over_a_table_that_varies_by_photograph_alone() -> None:
+    values = np.tile(np.linspace(0, 1, 20), (4, 1)) / 20
+    variance = variance_of(values, np.ones(20), np.zeros(20, int))
+    assert variance.total == pytest.approx(np.linspace(0, 1, 20).var(ddof=1) / 20)
+    assert variance.df == pytest.approx(19)
+    assert variance.seeds == pytest.approx(0)
+
+
+def test_a_photograph_with_many_images_that_is_as_hard_as_the_others_adds_nothing() -> None:
+    images = np.array([1.0, 1, 1, 50])
+    variance = variance_of(np.tile(0.5 * images / 53, (3, 1)), images, np.zeros(4, int))
+    assert variance.total == 0
+
+
+@pytest.mark.parametrize("strata", [[0, 1, 1, 1], [0, 1, 2, 3], [0, 0, 1, 2]])
+def test_strata_of_one_photograph_are_taken_together(strata: list[int]) -> None:
+    values = np.array([[0.1, 0.0, 0.2, 0.05], [0.1, 0.1, 0.2, 0.1]])
+    variance = variance_of(values, np.ones(4), np.array(strata))
+    assert 0 < variance.total < 1
+    assert variance.df >= 1
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_one_photograph(seeds: int) -> None:
+    variance = variance_of(np.linspace(0.2, 0.4, seeds)[:, None], np.ones(1), np.zeros(1, int))
+    assert variance.total >= 0
+    assert np.isfinite(half_width(variance))
+
+
+def test_one_seed_has_photographs_alone() -> None:
+    variance = variance_of(np.linspace(0, 0.1, 10)[None], np.ones(10), np.zeros(10, int))
+    assert variance.total > 0
+    assert np.isnan(variance.seeds)
+    assert variance.projected(1, 20) == pytest.approx(variance.total / 2)
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [(1.0, 0.95, 1.0), (0.0, 0.0, 0.05), (0.25, 0.2, 0.3)])
+def test_where_all_agree_the_bound_over_photographs_stands_in(value: float, low: float, high: float) -> None:
+    values = np.full((3, 72), value / 72)
+    found = estimate_share(values.sum(axis=1), variance_of(values, np.ones(72), np.zeros(72, int)))
+    assert (found.value, found.low, found.high) == pytest.approx((value, low, high), abs=0.001)
+
+
+def test_two_levels_that_agree_everywhere() -> None:
+    same = np.zeros((3, 72))
+    found = estimate_difference(same.sum(axis=1), variance_of(same, np.ones(72), np.zeros(72, int)))
+    assert (found.low, found.high) == pytest.approx((-0.05, 0.05), abs=0.001)
+    assert found.p == 1
+
+
+def test_two_levels_that_disagree_everywhere() -> None:
+    apart = np.full((3, 72), 1 / 72)
+    found = estimate_difference(apart.sum(axis=1), variance_of(apart, np.ones(72), np.zeros(72, int)))
+    assert found.p < 0.001
+    assert found.high == 1
+
+
+@pytest.mark.parametrize("value", [0.001, 0.5, 0.999])
+def test_a_shares_interval_stays_between_0_and_1(value: float) -> None:
+    rng = np.random.default_rng(1)
+    values = np.clip(rng.normal(value, 0.2, (3, 20)), 0, 1) / 20
+    found = estimate_share(values.sum(axis=1), variance_of(values, np.ones(20), np.repeat([0, 1], 10)))
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_holm() -> None:
+    # Holm 1979: sorted p times 3, 2, 1, never falling
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+    for order in itertools.permutations([0.001, 0.02, 0.2]):
+        assert sorted(holm(list(order))) == pytest.approx([0.003, 0.04, 0.2])

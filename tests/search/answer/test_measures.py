@@ -1,0 +1,78 @@
+"""Measures by photograph agree with what the trainer reports, and their differences are paired."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from search.answer.measures import Predictions, accuracy, macro_f1, recall
+from search.record import TrialRecord
+from tests.search.answer.made import trial
+from tests.search.fabricate import trial_record
+
+
+def trials(share: float = 0.6, seeds: int = 3) -> list[TrialRecord]:
+    return [trial(n, {"pooling": "max", "seed": n}, n, (0.9, 0.7, share), spread=0.1) for n in range(seeds)]
+
+
+def test_they_are_the_trainers() -> None:
+    found = trials()
+    predictions = Predictions.of(found, "test")
+    ends = [record.finished.splits["test"] for record in found if record.finished]
+    assert accuracy(predictions).by_seed == pytest.approx([end.accuracy for end in ends])
+    assert macro_f1(predictions).by_seed == pytest.approx([end.macro_f1 for end in ends])
+    for label in range(4):
+        of_class = recall(predictions, label)
+        assert of_class is not None
+        assert of_class.by_seed == pytest.approx([end.recall[label] for end in ends])
+    assert recall(predictions, 7) is None
+
+
+def test_macro_f1_is_linearized_rightly() -> None:
+    """Its interval is near that of a jackknife over photographs, which knows no formula."""
+    predictions = Predictions.of(trials(seeds=1), "test")
+    n = len(predictions.photos)
+    left_out = []
+    for gone in range(n):
+        keep = [i for i in range(n) if i != gone]
+        part = Predictions(
+            predictions.seeds,
+            tuple(predictions.photos[i] for i in keep),
+            tuple(predictions.strata[i] for i in keep),
+            predictions.labels[keep],
+            predictions.counts[:, keep],
+        )
+        left_out.append(macro_f1(part).by_seed[0])
+    strata = np.asarray([int(name[-1]) for name in predictions.strata])
+    jackknife = 0.0
+    for stratum in range(4):
+        mine = np.asarray(left_out)[strata == stratum]
+        jackknife += (len(mine) - 1) / len(mine) * ((mine - mine.mean()) ** 2).sum()
+    assert float(macro_f1(predictions).share().variance.total) == pytest.approx(jackknife, rel=0.2)
+
+
+def test_a_gap_has_both_sets_of_photographs() -> None:
+    found = trials()
+    train, test = (accuracy(Predictions.of(found, split)) for split in ("train", "test"))  # type: ignore[arg-type]
+    gap = train.minus(test)
+    assert len(gap.photos) == len(train.photos) + len(test.photos)
+    assert gap.by_seed == pytest.approx(train.by_seed - test.by_seed)
+    parts = train.share().variance, test.share().variance
+    assert float(gap.difference().variance.photographs) == pytest.approx(sum(float(v.photographs) for v in parts))
+
+
+def test_pairing_takes_out_what_photographs_share() -> None:
+    one, other = (accuracy(Predictions.of(trials(share), "test")) for share in (0.55, 0.45))
+    alone = float(one.share().variance.total)
+    assert float(one.minus(other).difference().variance.total) < alone / 2
+
+
+def test_differences_need_the_same_seeds() -> None:
+    one, other = (accuracy(Predictions.of(trials(seeds=n), "test")) for n in (3, 2))
+    with pytest.raises(ValueError, match=r"differences are paired: found seeds \(0, 1, 2\) and \(0, 1\)"):
+        one.minus(other)
+
+
+def test_a_trial_without_an_end_is_no_measure() -> None:
+    with pytest.raises(ValueError, match="trial 4 is not finished"):
+        Predictions.of([trial_record(4, end="error")], "test")

@@ -1,0 +1,282 @@
+"""The page, the figures, the tables and the notes of every kind of study."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from search.answer import Recorded, answer_of
+from search.answer.figures.gallery import gallery
+from search.answer.figures.wrong import contact_sheet
+from search.answer.fits import what_fits
+from search.answer.markdown import answer_markdown
+from search.answer.page import Drawn, page
+from search.answer.publish import figures_of, files_of
+from search.answer.rows import tables
+from search.answer.terminal import print_answer
+from search.answer.wrong import most_often_wrong, photo_of
+from search.study import Study
+from tests.search.answer.made import COMMAND, question, trial
+from tests.search.fabricate import data_info, trial_record
+
+LEVELS = {"max": 0.6, "average": 0.3, "blur": 0.61}
+
+
+def search(trials: int = 12) -> Recorded:
+    data = {
+        "name": "joint",
+        "question": "Which is best?",
+        "scientific": {
+            "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+            "pooling": {"levels": ["max", "average", "blur"]},
+            "depth": {"low": 1, "high": 6},
+        },
+        "search": {"n_trials": max(trials, 1)},
+    }
+    records = []
+    for n in range(trials):
+        params = {"learning_rate": 0.0005 * (n % 20 + 1), "pooling": ("max", "blur")[n % 2], "depth": 4 + n % 3}
+        shares = (0.9, 0.5 + 0.03 * (n % 7), 0.5 + 0.02 * (n % 5))
+        changes = {"parameters": 1000 + 500 * ((n * 5) % 7)}
+        records.append(trial(n, params, 100 + n, shares, spread=0.05, role="search", changes=changes, study="joint"))
+    return Recorded("joint", Study.model_validate(data), data_info(), COMMAND, tuple(records))
+
+
+def reference() -> Recorded:
+    study = Study.model_validate({"name": "reference", "question": "How well?", "seeds": 2})
+    records = tuple(trial(n, {"seed": n}, n, spread=0.05) for n in range(2))
+    return Recorded("reference", study, data_info(), COMMAND, records)
+
+
+def test_a_question_has_its_figures() -> None:
+    pictures = gallery(answer_of(question(LEVELS, changes=lambda level: {"parameters": 900 + 100 * len(level)})))
+    keys = [picture.key for picture in pictures]
+    assert keys[:5] == ["accuracy", "differences", "cost", "learning_curves", "confusion_reference"]
+    for picture in pictures:
+        assert Image.open(io.BytesIO(picture.png)).width > 600
+        assert picture.svg.startswith("<svg viewBox=")
+        assert re.search(r"var\(--(ink|muted)\)", picture.svg)
+        assert not re.search(r'<g id=|<script|href="(?!#)', picture.svg)
+        assert 5_000 < len(picture.svg) < 200_000
+
+
+def test_nothing_is_ranked_where_nothing_was_learnt() -> None:
+    answer = answer_of(question(LEVELS, train=0.26))
+    assert [picture.key for picture in gallery(answer)] == ["accuracy", "learning_curves", "confusion_reference"]
+
+
+def test_a_search_has_its_figures() -> None:
+    keys = [picture.key for picture in gallery(answer_of(search()))]
+    assert keys == ["history", "pareto", "importances", "parallel_coordinates"]
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_a_search_that_has_just_begun(trials: int) -> None:
+    keys = [picture.key for picture in gallery(answer_of(search(trials)))]
+    assert keys == ["history", "pareto", "parallel_coordinates"]
+
+
+def test_studies_without_a_finished_trial_have_a_page() -> None:
+    failed = trial_record(0, {"pooling": "max", "seed": 0}, end="error")
+    for empty in (question({}, study=question(LEVELS).study, extra=[failed]), search(0)):
+        drawn = Drawn.of(answer_of(empty))
+        assert drawn.pictures == ()
+        assert "No answer yet" in page([drawn])
+
+
+@pytest.mark.parametrize("made", [question(LEVELS), question(LEVELS, seeds=1), search(), reference()])
+def test_every_kind_has_a_page_that_needs_nothing_else(made: Recorded) -> None:
+    text = page([Drawn.of(answer_of(made))])
+    assert text.count("<svg") >= 3
+    addresses = re.findall(r'(?:src|href)="([^"#][^"]*)"', text)
+    assert [address for address in addresses if not address.startswith("data:")] == []
+    assert "<script" not in text
+    assert "Satterthwaite" in text
+    assert "Cameron" in text
+
+
+def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
+    data = data_info(class_names=("<b>A", "$x$", "C & D", "E|F"), name="<script>alert(1)</script>")
+    made = question(LEVELS)
+    made = Recorded("pooling", made.study, data, "run --data '<i>'", made.records)
+    drawn = Drawn.of(answer_of(made))
+    text = page([drawn])
+    assert "<script>" not in text
+    assert "<b>A" not in text
+    assert "&lt;i&gt;" in text
+    assert "\\<script\\>" in answer_markdown(drawn.answer) or "<script>" not in answer_markdown(drawn.answer)
+
+
+def test_the_page_of_all_has_a_summary() -> None:
+    drawn = [Drawn.of(answer_of(study)) for study in (question(LEVELS, demo=True), search(), reference())]
+    text = page(drawn, "What the studies found")
+    assert "<h1>What the studies found</h1>" in text
+    for one in drawn:
+        assert f'<a href="#{one.answer.recorded.name}">' in text
+        assert f'<section id="{one.answer.recorded.name}"' in text
+    assert 'class="badge">demo set</span>' in text
+
+
+def test_files(tmp_path: Path) -> None:
+    files = files_of(Drawn.of(answer_of(question(LEVELS))))
+    assert set(files) >= {
+        "answer.html",
+        "figures/accuracy.png",
+        "figures/differences.png",
+        "figures/learning_curves.png",
+    }
+
+
+def test_the_terminal_has_80_columns() -> None:
+    made = question({"max": 0.6, "average": 0.3, "strided": 0.31, "blur": 0.1})
+    for study in (made, search(), reference()):
+        console = Console(file=io.StringIO(), width=80)
+        print_answer(answer_of(study), console)
+        assert isinstance(console.file, io.StringIO)
+        lines = console.file.getvalue().splitlines()
+        assert max(map(len, lines)) <= 80
+        assert "…" not in "".join(lines)
+    console = Console(file=io.StringIO(), width=80)
+    print_answer(answer_of(made), console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert re.search(r"max \* +\d+\.\d +\d+\.\d +\d+\.\d \(\d+–\d+\)\s*\n", text)
+    assert re.search(r"average +\d+\.\d +\d+\.\d +\d+\.\d \(\d+–\d+\) +−\d+\.\d \(−\d+ to −\d+\) +(< )?0\.\d+", text)
+    assert "VRAM not measured: no GPU" in text
+
+
+def test_tables_name_what_failed() -> None:
+    failed = trial_record(20, {"pooling": "blur", "seed": 3}, end="error")
+    found = {table.key: table for table in tables(answer_of(question(LEVELS, extra=[failed])))}
+    assert found["accuracies"].rows[2][-1] == "3 (1 failed)"
+    assert found["accuracies"].marked == {0}
+    assert found["differences"].marked == {0}  # average
+    assert len(found["classes"].columns) == 5
+
+
+def test_vram_stands_where_it_was_measured() -> None:
+    answer = answer_of(question(LEVELS, gpu=True))
+    costs = next(table for table in tables(answer) if table.key == "costs")
+    assert costs.columns[1:3] == ("peak VRAM (MiB)", "whole process (MiB)")
+    assert costs.rows[0][1:3] == ("1,830", "2,410")
+    assert "VRAM" in costs.columns[1]
+    assert "What fits on which card" in page([Drawn.of(answer)])
+
+
+def test_what_fits() -> None:
+    assert what_fits([question(LEVELS)]) == []
+    large = trial(50, {"pooling": "max", "seed": 9}, 9, (0.9, 0.99, 0.9), changes={"vram_process_mib": 9000.0})
+    fits = what_fits([question(LEVELS, gpu=True, extra=[large])])
+    assert [fit.card_gb for fit in fits] == [4, 6, 8, 12, 16, 24]
+    assert [fit.vram_mib for fit in fits] == [2410, 2410, 2410, 9000, 9000, 9000]
+    beside = trial(52, {"pooling": "max", "seed": 8}, 8, (0.9, 0.999, 0.9), changes={"vram_peak_mib": 3200.0})
+    fits = what_fits([question(LEVELS, gpu=True, extra=[large, beside])])
+    context = 2410 - 1830.5  # what processes were seen to have beside their allocator's peak
+    assert [fit.vram_mib for fit in fits] == [2410, *[3200 + context] * 5]
+    huge = trial(51, {"pooling": "max", "seed": 9}, 9, changes={"vram_peak_mib": 90_000.0})
+    assert [fit.trial for fit in what_fits([question({}, study=question(LEVELS).study, extra=[huge])])] == [None] * 6
+
+
+def test_the_images_most_often_wrong(tiny_images: Path) -> None:
+    files = sorted(str(path.relative_to(tiny_images)) for path in (tiny_images / "TEST").glob("*/*"))
+    made = question({"max": 0.6}, study=question(LEVELS).study)
+    records = []
+    for place, record in enumerate(made.records):
+        end = record.finished
+        assert end is not None
+        wrong = dict.fromkeys(files[: 4 + place], 1)
+        test = end.splits["test"].model_copy(update={"wrong": wrong})
+        splits = {**end.splits, "test": test}
+        event = end.model_copy(update={"splits": splits})
+        records.append(type(record)(**{**record.__dict__, "events": (*record.events[:-1], event)}))
+    data = data_info(root=str(tiny_images))
+    found = most_often_wrong(Recorded("pooling", made.study, data, COMMAND, tuple(records)), records)
+    assert [image.times for image in found] == [3, 3, 3, 2]  # two copies of the first photograph, then of the next
+    assert {photo_of(image.file) for image in found} == {photo_of(files[0]), photo_of(files[3])}
+    assert found[0].true == "EOSINOPHIL"
+    assert all(image.thumbnail and image.thumbnail.startswith(b"\xff\xd8") for image in found)
+    sheet = contact_sheet(found)
+    assert sheet is not None
+    assert sheet.startswith(b"\x89PNG")
+    gone = most_often_wrong(Recorded("p", made.study, data_info(root="/nowhere"), COMMAND, tuple(records)), records)
+    assert [image.thumbnail for image in gone] == [None] * 4
+    assert contact_sheet(gone) is None
+
+
+def test_figures_are_files_of_their_own() -> None:
+    assert set(figures_of(Drawn.of(answer_of(search())))) >= {"history", "pareto"}
+
+
+def test_markdown_has_question_answer_tables_and_links() -> None:
+    answer = answer_of(question(LEVELS))
+    text = answer_markdown(answer, [("Study in MLflow", "http://host/#/experiments/1")])
+    assert text.startswith("**What does the pooling do?**")
+    assert "**Against max pooling, test accuracy is lower with average pooling" in text
+    assert "| pooling | train | validation | test |" in text
+    assert "[Study in MLflow](http://host/#/experiments/1)" in text
+    assert len(text) < 8000
+
+
+def test_no_global_state_of_pyplot() -> None:
+    program = "import sys, search.answer.page; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1440])
+def test_in_a_browser(chromium: str, tmp_path: Path, width: int, scheme: Literal["light", "dark"]) -> None:
+    """No error, every figure drawn, nothing wider than the window. Screenshots go to $SCREENSHOTS."""
+    from playwright.sync_api import sync_playwright
+
+    shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    place = tmp_path / "Ada's answer.html"
+    drawn = [Drawn.of(answer_of(study)) for study in (question(LEVELS, gpu=True), search(), reference())]
+    place.write_text(page(drawn, "What the studies found"), encoding="utf-8")
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        tab = context.new_page()
+        tab.on("console", lambda message: problems.append(message.text))
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
+        tab.goto(place.as_uri())
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        sizes = tab.evaluate("[...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect().height)")
+        assert len(sizes) >= 10
+        assert min(sizes) > 80
+        paper, ink = tab.evaluate("(s => [s.backgroundColor, s.color])(getComputedStyle(document.body))")
+        assert (_brightness(paper) > _brightness(ink)) == (scheme == "light")
+        assert abs(_brightness(paper) - _brightness(ink)) > 600  # of 765
+        letters = tab.evaluate("getComputedStyle(document.querySelector('td')).fontSize")
+        assert float(letters.removesuffix("px")) >= 13
+        tab.screenshot(path=shots / f"answer-{width}-{scheme}.png", full_page=True)
+        browser.close()
+    assert problems == []
+
+
+def _brightness(color: str) -> int:
+    return sum(int(part) for part in re.findall(r"\d+", color)[:3])
+
+
+def test_studies_with_many_levels_and_trials_keep_their_page_small() -> None:
+    """Forty levels, and a search of four hundred trials."""
+    levels = tuple(0.001 * (1 + n) for n in range(40))
+    spec = {"learning_rate": {"levels": list(levels), "reference": levels[0]}}
+    study = Study.model_validate({"name": "rates", "question": "Q?", "seeds": 1, "scientific": spec})
+    records = tuple(trial(n, {"learning_rate": level, "seed": 0}, 0) for n, level in enumerate(levels))
+    pictures = {p.key: p for p in gallery(answer_of(Recorded("rates", study, data_info(), COMMAND, records)))}
+    assert "Of 40 levels the reference level and the best" in pictures["learning_curves"].caption
+    pictures = {p.key: p for p in gallery(answer_of(search(400)))}
+    assert "The best 300 of 400 trials." in pictures["parallel_coordinates"].caption
+    assert sum(len(picture.svg) for picture in pictures.values()) < 1_000_000

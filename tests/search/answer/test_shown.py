@@ -1,0 +1,133 @@
+"""The answer where people look: MLflow's pages and the Optuna dashboard, on a study that was run, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search import ui
+from search.executors import Executor, TrainerSource
+from search.links import TRAINING_VIEW
+from search.session import Options, run_study
+from search.settings import Places
+from search.tracking import Tracker
+from search.view import View
+from tests.search.test_ui import free_port
+from tests.search.workshop import Noops, hunt, question
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
+]
+
+
+class Shown:
+    """The addresses of both servers, and where the study's run is."""
+
+    def __init__(self, places: Places, servers: list[ui.Server]) -> None:
+        self.mlflow, self.optuna = (server.url for server in servers)
+        tracker = Tracker(places.tracking_uri, places.artifacts)
+        known = tracker.look_up("pooling")
+        tracker.close()
+        assert known is not None
+        self.experiment = f"{self.mlflow}/#/experiments/{known.experiment_id}/runs"
+        self.run = f"{self.experiment}/{known.run_id}"
+        self.trials = known.trials
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory, tiny_images: Path, chromium: str) -> Iterator[Shown]:
+    places = Places.of(str(tmp_path_factory.mktemp("shown") / "Ada's runs"))
+    places.runs.mkdir()
+
+    def make(source: TrainerSource, logs: Path) -> Executor:
+        return Noops(source, logs)
+
+    for study in (question(seeds=2, name="pooling"), hunt(8).model_copy(update={"name": "joint"})):
+        run_study(study, Options(tiny_images, slots=1, command="python -m search.run"), places, View(), make)
+    with ui.opened(places, threading.Event(), free_port(), free_port()) as servers:
+        yield Shown(places, servers)
+
+
+@pytest.fixture
+def browser(chromium: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened.new_context(viewport={"width": 1440, "height": 1000})
+        opened.close()
+
+
+def shots(tmp_path: Path) -> Path:
+    """$SCREENSHOTS, for people to look at."""
+    return Path(os.environ.get("SCREENSHOTS", tmp_path))
+
+
+def test_mlflow_shows_the_page_in_its_frame(shown: Shown, browser: Any, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto(f"{shown.run}/artifacts/answer.html?{TRAINING_VIEW}")
+    page.locator("iframe").first.wait_for(timeout=60_000)
+    frame = page.frame_locator("iframe").first
+    frame.get_by_text("How to read this, and how it was computed").wait_for(timeout=60_000)
+    heights = frame.locator("figure svg").evaluate_all("found => found.map(s => s.getBoundingClientRect().height)")
+    assert len(heights) >= 3
+    assert min(heights) > 60
+    assert frame.locator("html").evaluate("html => html.scrollWidth <= html.clientWidth")
+    page.screenshot(path=shots(tmp_path) / "mlflow_answer.png")
+
+
+def test_mlflow_shows_the_sentence_and_the_child_runs(shown: Shown, browser: Any, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto(f"{shown.run}?{TRAINING_VIEW}")
+    page.get_by_text("What does the learning rate do?").first.wait_for(timeout=60_000)
+    page.get_by_text(re.compile("Against learning rate|cannot tell|No answer")).first.wait_for()
+    page.screenshot(path=shots(tmp_path) / "mlflow_study.png")
+    page.goto(f"{shown.experiment}?{TRAINING_VIEW}")
+    page.locator("button[data-component-id*=runnamecellrenderer]").first.click(timeout=60_000)  # unfolds
+    page.get_by_text("learning_rate=0.01 seed=0").first.wait_for()
+    page.screenshot(path=shots(tmp_path) / "mlflow_children.png")
+    first = shown.trials[0]
+    page.goto(f"{shown.experiment}/{first}?{TRAINING_VIEW}")
+    link = page.get_by_role("link", name="Trial 0 on the Optuna dashboard")
+    link.wait_for(timeout=60_000)
+    assert link.get_attribute("href").endswith("/dashboard/studies/1/trials?numbers=0")
+
+
+def test_mlflow_compares_trials(shown: Shown, browser: Any, tmp_path: Path) -> None:
+    """Its comparison of runs draws, and no param is missing in any."""
+    runs = "%2C".join(f'"{run}"' for run in list(shown.trials.values())[:4])
+    number = shown.experiment.split("/")[-2]
+    page = browser.new_page()
+    page.goto(f'{shown.mlflow}/#/compare-runs?runs=[{runs}]&experiments=["{number}"]&{TRAINING_VIEW}')
+    page.get_by_text("Comparing 4 Runs").first.wait_for(timeout=60_000)
+    page.get_by_text("learning_rate").first.wait_for(state="attached")
+    page.get_by_text("final_val_accuracy").first.wait_for(state="attached", timeout=60_000)
+    page.screenshot(path=shots(tmp_path) / "mlflow_compare.png", full_page=True)
+
+
+def test_the_dashboard_shows_study_note_and_plots(shown: Shown, browser: Any, tmp_path: Path) -> None:
+    errors: list[str] = []
+    for number, texts in ((1, ["What does the learning rate do?"]), (2, ["Which is best?"])):
+        page = browser.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{shown.optuna}/dashboard/studies/{number}/note")
+        for text in texts:
+            page.get_by_text(text).first.wait_for(timeout=60_000)
+        page.locator("table").first.wait_for()
+        page.get_by_role("link", name="Study in MLflow").first.wait_for()
+        page.screenshot(path=shots(tmp_path) / f"dashboard_note_{number}.png", full_page=True)
+        page.goto(f"{shown.optuna}/dashboard/studies/{number}")
+        page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+        page.screenshot(path=shots(tmp_path) / f"dashboard_study_{number}.png", full_page=True)
+    page = browser.new_page()
+    page.goto(f"{shown.optuna}/dashboard/studies/1/trials?numbers=0")
+    page.get_by_role("link", name="Run in MLflow").first.wait_for(timeout=60_000)
+    page.screenshot(path=shots(tmp_path) / "dashboard_trial.png")
+    assert errors == []

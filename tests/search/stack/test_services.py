@@ -1,0 +1,126 @@
+"""What runs inside the services: the passwords, the dashboard's guard, the health check."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.errors import SettingsError
+from search.stack.dashboard import ALLOWED_HOSTS, app, guarded
+from search.stack.healthy import healthy
+from search.stack.passwords import main
+
+
+class TestPasswords:
+    def test_are_made_once(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        folders = [tmp_path / "optuna", tmp_path / "mlflow"]
+        for folder in folders:
+            folder.mkdir()
+        main([str(folder) for folder in folders])
+        optuna, mlflow = ((folder / "password").read_text() for folder in folders)
+        assert len({optuna, mlflow}) == 2
+        assert all(
+            len(password) == 32 and password.replace("-", "").replace("_", "").isalnum()
+            for password in (optuna, mlflow)
+        )
+        assert (tmp_path / "optuna" / "pgpass").read_text() == f"*:*:*:optuna:{optuna}\n"
+        main([str(folder) for folder in folders])
+        assert (tmp_path / "optuna" / "password").read_text() == optuna
+        assert capfd.readouterr() == ("", ""), "said something"
+
+    def test_the_group_reads_the_password_and_libpq_takes_pgpass(self, tmp_path: Path) -> None:
+        main([str(tmp_path)])
+        modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
+        assert modes == {"password": "0o440", "pgpass": "0o400"}
+
+    def test_what_a_crash_left_is_mended(self, tmp_path: Path) -> None:
+        (tmp_path / "password").touch()
+        (tmp_path / ".password.partial").write_text("half")
+        main([str(tmp_path)])
+        assert len((tmp_path / "password").read_text()) == 32
+        assert not (tmp_path / ".password.partial").exists()
+
+
+def answer(application: Any, host: str | None) -> tuple[str, bytes]:
+    statuses: list[str] = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies"} | ({} if host is None else {"HTTP_HOST": host})
+    body = b"".join(application(environ, lambda status, headers, *_: statuses.append(status)))
+    return statuses[0], body
+
+
+class TestDashboard:
+    def test_answers_under_its_own_names_alone(self) -> None:
+        def inner(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return [b"inner"]
+
+        application = guarded(inner, {"127.0.0.1:8050", "localhost:8050"})
+        assert answer(application, "localhost:8050") == ("200 OK", b"inner")
+        for host in (None, "", "evil.example", "localhost", "localhost:8051", "127.0.0.1:8050.evil.example"):
+            status, body = answer(application, host)
+            assert status == "403 Forbidden"
+            assert body.decode() == f"Not known by the name {host or ''!r}; allowed: 127.0.0.1:8050, localhost:8050\n"
+
+    def test_shows_the_storage_of_the_environment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In a process of its own: the dashboard opens files that it leaves to the end of the process."""
+        monkeypatch.setenv("SEARCH_STORAGE_URL", f"sqlite:///{tmp_path}/optuna.db")
+        monkeypatch.setenv(ALLOWED_HOSTS, "a:1, b:2")
+        program = (
+            "from tests.search.stack.test_services import answer\n"
+            "from search.stack.dashboard import app\n"
+            "print(answer(app(), 'b:2'), answer(app(), 'c:3')[0])"
+        )
+        run = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).resolve().parents[3],
+        )
+        assert run.stdout.startswith("('200 OK', b'{\"study_summaries\": []"), run.stderr
+        assert run.stdout.endswith(" 403 Forbidden\n")
+
+    @pytest.mark.parametrize("missing", ["SEARCH_STORAGE_URL", ALLOWED_HOSTS])
+    def test_names_a_variable_that_is_missing(self, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+        monkeypatch.setenv("SEARCH_STORAGE_URL", "sqlite://")
+        monkeypatch.setenv(ALLOWED_HOSTS, "a:1")
+        monkeypatch.delenv(missing)
+        with pytest.raises(SettingsError, match=f"{missing} is not set"):
+            app()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/well" else 500)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as one:
+        thread = threading.Thread(target=one.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{one.server_port}"
+        one.shutdown()
+        thread.join()
+
+
+def test_health_is_an_answer_of_200(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # which is not asked
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert healthy(f"{server}/well")
+    assert not healthy(f"{server}/ill")
+    assert not healthy("http://127.0.0.1:9/")
+    assert "HTTP Error 500" in capsys.readouterr().err

@@ -1,0 +1,160 @@
+"""The command line: what is refused, in which words, with status 2 and nothing written; --dry-run; --set; the list."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from search import list as listing
+from search import run
+from search.journal import TrialJournal
+from search.study_file import study_names
+from tests.search.fabricate import trial_record
+
+BAD_STUDY = """\
+question = "Q?"
+seeds = 0
+colour = true
+
+[scientific.pooling]
+levels = ["max", "max"]
+reference = "min"
+"""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder of its own: `runs` would appear in it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_refusals(elsewhere: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "bad.toml").write_text(BAD_STUDY)
+    (elsewhere / "syntax.toml").write_text("question = \n")
+    (elsewhere / "empty").mkdir()
+    there = set(elsewhere.iterdir())
+    data = ["--data", str(tiny_images)]
+    pooling = ["--study", "pooling", *data]
+    names = ", ".join(study_names())
+    cases: list[tuple[list[str], str]] = [
+        ([], re.escape(f"Name a study with --study, or --all. There are: {names}.")),
+        (["--study", "poling", *data], r"There is no file .*poling\.toml; did you mean pooling\?; the studies in .*"),
+        (["--study", "../x", *data], r"\.\./x: a study file's name ends in \.toml; .*"),
+        (["--study", "x" * 10_000, *data], r".* \(length 10000\) is no study's name; .*"),
+        (["--study", "bad.toml", *data], r"(?s)bad\.toml cannot be used, \d mistakes:\n  bad\.toml:2: seeds.*colour.*"),
+        (["--study", "syntax.toml", *data], r"(?s)syntax\.toml cannot be used, 1 mistake:\n  syntax\.toml:1: .*"),
+        (["--study", "pooling", "--study", "nope", *data], r"There is no file .*nope\.toml.*"),
+        ([*pooling, "--seeds", "0"], r"(?s)The study pooling cannot be changed so:\n  --seeds: .*"),
+        ([*pooling, "--epochs", "-1"], r"(?s)The study pooling cannot be changed so:\n  --epochs: .*"),
+        ([*pooling, "--n-trials", "5"], r"(?s).*\n  --n-trials: pooling is no search; .*"),
+        ([*pooling, "--set", "nonsense"], r"--set nonsense: found no `=`; allowed: NAME=VALUE, as batch_size=32"),
+        ([*pooling, "--set", "nosuch=1"], r"(?s)The study pooling cannot be changed so:\n  --set nosuch: .*"),
+        ([*pooling, "--set", "batch_size=x"], r"(?s)The study pooling cannot be changed so:\n  --set batch_size: .*"),
+        ([*pooling, "--set", "pooling=max"], r"(?s)The study pooling cannot be changed so:\n  --set pooling.*"),
+        ([*pooling, "--slots", "0"], r"--slots 0: at least 1"),
+        ([*pooling, "--threads", "-2"], r"--threads -2: at least 1"),
+        ([*pooling, "--timeout-s", "0"], r"--timeout-s 0\.0: more than 0"),
+        ([*pooling, "--timeout-s", "nan"], r"--timeout-s nan: more than 0"),
+        (
+            [*pooling, "--tracking-uri", "./mlruns"],
+            r"--tracking-uri \./mlruns: allowed are a server .* or a database .*",
+        ),
+        ([*pooling, "--tracking-uri", "file:///x"], r"--tracking-uri file:///x: allowed are a server .*"),
+        (["--study", "pooling", "--data", "no such"], r"no such: no such folder \(as given\); it should hold .*"),
+        (["--study", "pooling", "--data", "empty"], r"(?s).*empty.*"),
+    ]
+    for arguments, message in cases:
+        assert run.main(arguments) == 2, arguments
+        written = capsys.readouterr().err.rstrip("\n")
+        assert re.fullmatch(message, written), (arguments, written)
+        assert set(elsewhere.iterdir()) == there, arguments
+
+
+def test_unknown_options_end_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--nosuch"], ["--slots", "two"], ["--executor", "magic"], ["--isolation", "none"]):
+        with pytest.raises(SystemExit) as ended:
+            run.main(["--study", "pooling", *arguments])
+        assert ended.value.code == 2
+        assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_variable_that_names_no_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("BLOOD_CELLS_DIR", "/no/such")
+    assert run.main(["--study", "pooling"]) == 2
+    assert capsys.readouterr().err.startswith("/no/such: no such folder (from $BLOOD_CELLS_DIR); ")
+
+
+def test_a_dry_run_says_what_it_would_do(
+    elsewhere: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--study", "pooling", "--study", "joint", "--data", str(tiny_images), "--slots", "2", "--dry-run"]
+    assert run.main([*arguments, "--seeds", "3", "--set", "batch_size=7", "--n-trials", "9"]) == 0
+    text = capsys.readouterr().out
+    assert list(elsewhere.iterdir()) == []
+    pooling, joint = text.split("joint: ", 1)
+    for line in (
+        f"Images: {tiny_images} (as given)",
+        "compares: pooling at max, average, strided, blur",
+        "seeds: 3",
+        "trials: 12, the first 12 queued at the start",
+        "runs on: local processes on the CPU, one thread each; 2 slots",
+        f"goes to: {elsewhere / 'runs' / 'studies' / 'pooling'}",
+    ):
+        assert line in pooling
+    assert "batch_size=7" in pooling
+    assert re.search(r"time: .*\d", pooling)
+    assert "sampler: tpe" in joint
+    assert "trials: 9, the first 1 queued at the start" in joint
+    assert "seeds" not in joint.split("sampler")[1]
+
+
+def test_help_is_worth_reading(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run.main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for words in ("--study NAME|FILE", "--data DIR|demo", "Run again, a study goes on where it stopped.", "--fresh"):
+        assert words in text
+    for line in text.splitlines():
+        assert len(line) <= 120
+
+
+def test_the_list_without_runs(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert listing.main([]) == 0
+    text = capsys.readouterr().out
+    for name in study_names():
+        assert name in text
+    assert text.count("not begun") == len(study_names())
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_folder_of_runs_with_a_broken_journal(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    from search.lock import StudyLock
+    from tests.search.workshop import question
+
+    study = question(seeds=2)
+    folder = elsewhere / "runs" / "studies" / "rates"
+    (folder / "trials").mkdir(parents=True)
+    noted = {"name": "rates", "study": study.model_dump(mode="json"), "data": {"is_demo": False, "root": "/images"}}
+    (folder / "study.json").write_text(json.dumps(noted))
+    for number, end in enumerate(("finished", "error", "running")):
+        record = trial_record(number, {"learning_rate": 0.01, "seed": number}, end=end)
+        journal = TrialJournal(folder / "trials", "rates", number, record.params, record.role)
+        written = journal.begin(record.config, record.ready, 0)
+        for event in record.events:
+            written = journal.add(written, event)
+        journal.close()
+    assert listing.main([]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "rates" in line and "/images" in line]
+    assert [cell.strip() for cell in re.split("[│┃]", row)[1:6]] == ["rates", "4", "1", "1", "stopped"]
+    with StudyLock(folder, "rates"):
+        assert listing.main([]) == 0
+        assert "running (process" in capsys.readouterr().out.replace("\n", " ")
+    (folder / "trials" / "00003.jsonl").write_text("nonsense\n")
+    assert listing.main([]) == 2
+    assert "this is no journal of a trial" in capsys.readouterr().err

@@ -1,0 +1,238 @@
+"""The rules that docker-compose.yml and Dockerfile.gpu keep, read from the files."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from search.executors._docker import DEVICE_LABEL, OF_IMAGE, PACKAGE, PROTOCOL_LABEL
+from search.stack.found import PASSWORD, PROJECT, SERVICES, trainer_image
+from trainer.events import PROTOCOL
+
+ROOT = Path(__file__).resolve().parents[2]
+BASES = {"python:3.13-slim", "postgres:17"}
+
+
+class Loader(yaml.SafeLoader):
+    """Knows Compose's `!reset`."""
+
+
+Loader.add_constructor("!reset", lambda loader, node: None)
+
+
+def compose(name: str = "docker-compose.yml") -> dict[str, Any]:
+    found = yaml.load((ROOT / name).read_text(), Loader)
+    assert isinstance(found, dict)
+    return found
+
+
+STACK = compose()
+SERVICE = sorted(STACK["services"])
+DOCKERFILE = (ROOT / "Dockerfile.gpu").read_text()
+
+
+@pytest.mark.parametrize("name", SERVICE)
+def test_a_service_is_kept_from_what_it_does_not_need(name: str) -> None:
+    service = STACK["services"][name]
+    assert service["read_only"] is True
+    assert service["init"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"]
+    assert service["mem_limit"]
+    assert "/tmp" in service["tmpfs"]
+    assert not {"privileged", "cap_add", "pid", "ipc", "userns_mode", "devices"} & service.keys()
+    assert service.get("network_mode", "none") == "none"
+    assert service.get("user", "app") in ("app", "postgres"), "images end in USER app"
+    assert all("docker.sock" not in str(volume) for volume in service.get("volumes", []))
+
+
+@pytest.mark.parametrize("name", SERVICE)
+def test_a_port_is_on_loopback_and_set_in_env(name: str) -> None:
+    documented = re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
+    for port in STACK["services"][name].get("ports", []):
+        match = re.fullmatch(r"127\.0\.0\.1:\$\{([A-Z_]+):-\d+\}:\d+", port)
+        assert match, port
+        assert match[1] in documented
+
+
+def test_env_example_explains_every_variable_with_its_default() -> None:
+    used = dict(re.findall(r"\$\{([A-Z_]+)(?::[-+]([^}]*))?\}", (ROOT / "docker-compose.yml").read_text()))
+    text = (ROOT / ".env.example").read_text()
+    explained = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", text, flags=re.MULTILINE))
+    assert explained.keys() == used.keys()
+    defaults = {"COMPOSE_PROJECT_NAME": STACK["name"]}
+    commented = re.findall(r"^# ([A-Z_]+)=", text, flags=re.MULTILINE)
+    for name, value in explained.items():
+        assert name in commented or value == defaults.get(name, used[name])
+
+
+def test_no_password_stands_in_a_file() -> None:
+    for name in ("docker-compose.yml", "docker-compose.cpu.yml", "Dockerfile.gpu", ".env.example"):
+        text = (ROOT / name).read_text()
+        named = re.findall(r"(?i)[a-z_]*(?:password|passwd|secret|token)[a-z_]*[ \t]*[:=][ \t]*[A-Za-z0-9]\S*", text)
+        assert named == [], name
+        assert not re.search(r"://\w+:[^@/\s]+@", text), name
+
+
+@pytest.mark.parametrize("name", ["postgres", "mlflow", "optuna-dashboard"])
+def test_a_server_has_a_health_check_that_asks_its_database(name: str) -> None:
+    service = STACK["services"][name]
+    test = " ".join(service["healthcheck"]["test"]) if name != "postgres" else service["healthcheck"]["test"]
+    assert {"postgres": "SELECT 1", "mlflow": "experiments/search", "optuna-dashboard": "/api/studies"}[name] in test
+    assert service["restart"] == "unless-stopped"
+
+
+def test_each_waits_for_what_it_needs() -> None:
+    waits = {name: set(STACK["services"][name].get("depends_on", {})) for name in SERVICE}
+    assert waits["databases"] == {"postgres", "secrets"}
+    assert waits["migrate"] == {"databases"}
+    assert waits["mlflow"] == waits["optuna-dashboard"] == {"migrate"}
+    assert waits["search"] == {"mlflow", "optuna-dashboard"}
+    for name in SERVICE:
+        for needed, how in STACK["services"][name].get("depends_on", {}).items():
+            server = "healthcheck" in STACK["services"][needed]
+            assert how["condition"] == ("service_healthy" if server else "service_completed_successfully")
+
+
+def test_a_secret_goes_to_those_who_use_it() -> None:
+    having = {
+        secret: {name for name in SERVICE if any(secret in str(v) for v in STACK["services"][name].get("volumes", []))}
+        for secret in ("optuna-secret", "mlflow-secret")
+    }
+    everyone = {"secrets", "databases", "migrate"}
+    assert having == {
+        "optuna-secret": everyone | {"optuna-dashboard", "search"},
+        "mlflow-secret": everyone | {"mlflow"},
+    }
+    assert "volumes" not in STACK["services"]["trainer"]
+
+
+def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
+    assert STACK["services"]["mlflow"]["environment"] == {
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    command = STACK["services"]["mlflow"]["command"]
+    (hosts,) = [part.partition("=")[2] for part in command if part.startswith("--allowed-hosts=")]
+    assert hosts.split(",") == [
+        "127.0.0.1:${MLFLOW_PORT:-5050}",
+        "localhost:${MLFLOW_PORT:-5050}",
+        "mlflow:5000",
+    ]
+
+
+def test_the_search_knows_the_stacks_names() -> None:
+    assert STACK["name"] == PROJECT
+    assert SERVICES.keys() <= STACK["services"].keys()
+    for name, port in SERVICES.items():
+        assert STACK["services"][name]["ports"][0].endswith(f":{port}")
+    assert STACK["services"]["trainer"]["image"] == trainer_image("${COMPOSE_PROJECT_NAME}")
+    assert f"optuna-secret:{Path(PASSWORD).parent}:ro" in STACK["services"]["optuna-dashboard"]["volumes"]
+
+
+def test_without_a_gpu_none_is_asked_for() -> None:
+    assert STACK["services"]["search"]["deploy"]["resources"]["reservations"]["devices"]
+    cpu = compose("docker-compose.cpu.yml")["services"]
+    assert cpu["search"]["deploy"] is None
+    for name in ("trainer", "search"):
+        assert STACK["services"][name]["build"]["args"] == {"DEVICE": "gpu"}
+        assert cpu[name]["build"]["args"] == {"DEVICE": "cpu"}
+
+
+# ---------------------------------------------------------------------------------------------------------- Dockerfile
+
+
+def stages() -> dict[str, str]:
+    parts = re.split(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[1::3], parts[2::3], strict=True))
+
+
+def test_images_start_from_two_official_ones() -> None:
+    bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)) - stages().keys()
+    assert bases == {"python:3.13-slim"}
+    pulled = {s["image"] for s in STACK["services"].values() if not s["image"].startswith("${")}
+    assert bases | pulled == BASES
+
+
+@pytest.mark.parametrize("target", ["services", "trainer", "search"])
+def test_a_target_ends_as_a_user_and_installs_pinned_packages(target: str) -> None:
+    body = stages()[target]
+    users = re.findall(r"^USER (\S+)$", body, flags=re.MULTILINE)
+    assert users[-1] == "app"
+    assert body.rindex("USER app") > body.rindex("RUN ")
+    assert "--constraint constraints.txt" in body
+    built = {service["build"]["target"] for service in STACK["services"].values() if "build" in service}
+    assert target in built
+
+
+def test_the_image_says_what_the_executor_looks_for() -> None:
+    assert f"{PROTOCOL_LABEL}={PROTOCOL} " in DOCKERFILE
+    assert f"{DEVICE_LABEL}=$DEVICE\n" in DOCKERFILE
+    assert f"--uid {OF_IMAGE} " in DOCKERFILE
+    assert "WORKDIR /app\n" in DOCKERFILE
+    assert f"COPY trainer {Path(PACKAGE).name}\n" in stages()["trainer"]
+
+
+def test_nothing_of_a_network_of_ones_own() -> None:
+    assert not re.search(r"(?i)https?://|proxy *=|index|find-links|trusted-host|\bcurl\b|\bwget\b", DOCKERFILE)
+
+
+# ------------------------------------------------------------------------------------------------------- Compose itself
+
+
+@pytest.fixture
+def compose_config(tmp_path: Path) -> Any:
+    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+        pytest.skip("no Docker Compose: https://docs.docker.com/compose/install/")
+
+    def config(*files: str, **variables: str) -> dict[str, Any]:
+        command = ["docker", "compose", "--project-directory", str(ROOT), "--env-file", "/dev/null"]
+        for file in files:
+            command += ["--file", str(ROOT / file)]
+        run = subprocess.run(
+            [*command, "--profile", "*", "config", "--format", "json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path), **variables},
+        )
+        assert run.returncode == 0, run.stderr
+        assert run.stderr == ""
+        return dict(json.loads(run.stdout))
+
+    return config
+
+
+def test_compose_reads_both_files(compose_config: Any) -> None:
+    gpu = compose_config("docker-compose.yml")
+    assert gpu["name"] == PROJECT
+    assert gpu["services"]["trainer"]["image"] == trainer_image(PROJECT)
+    assert gpu["services"]["search"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    cpu = compose_config("docker-compose.yml", "docker-compose.cpu.yml")
+    assert "deploy" not in cpu["services"]["search"]
+    assert cpu["services"]["trainer"]["build"]["args"] == {"DEVICE": "cpu"}
+
+
+def test_compose_takes_ports_and_the_name_from_the_environment(compose_config: Any) -> None:
+    found = compose_config(
+        "docker-compose.yml", MLFLOW_PORT="7001", DASHBOARD_PORT="7002", POSTGRES_PORT="7003", COMPOSE_PROJECT_NAME="x"
+    )
+    services = found["services"]
+    ports = {name: services[name]["ports"][0] for name in SERVICES}
+    assert {name: (port["host_ip"], port["published"]) for name, port in ports.items()} == {
+        "mlflow": ("127.0.0.1", "7001"),
+        "optuna-dashboard": ("127.0.0.1", "7002"),
+        "postgres": ("127.0.0.1", "7003"),
+    }
+    assert "127.0.0.1:7001" in " ".join(services["mlflow"]["command"])
+    assert services["optuna-dashboard"]["environment"]["DASHBOARD_ALLOWED_HOSTS"].startswith("127.0.0.1:7002,")
+    assert services["search"]["image"] == "x-search"

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import io
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from tests.trainer.data.sets import CLASSES, picture, write_set
+from trainer.data import prepare
+from trainer.data.audit import Audit, audit, print_audit
+from trainer.data.pictures import COLORS, draw_frequencies, draw_samples
+from trainer.data.reader import ImageSize
+from trainer.errors import DataError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_set(tmp_path / "a set")
+
+
+def said(found: Audit, *, everything: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    print_audit(found, console, everything=everything)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def spoil(root: Path) -> None:
+    """Add something of everything that an audit tells."""
+    train, test = root / "TRAIN" / CLASSES[0], root / "TEST" / CLASSES[0]
+    picture(80, 64, 48).save(train / "other size.png")
+    picture(81).convert("CMYK").save(train / "ink.jpeg")
+    (train / "empty.jpeg").write_bytes(b"")
+    shutil.copy(train / "_0_0.jpeg", train / "again.jpeg")
+    shutil.copy(train / "_0_0.jpeg", root / "TRAIN" / CLASSES[1] / "again.jpeg")
+    shutil.copy(train / "_0_1.jpeg", test / "leak.jpeg")
+    (root / "TEST" / "[red]only here").mkdir()
+
+
+def test_a_good_folder(root: Path) -> None:
+    found = audit(root)
+    text = said(found)
+    assert found.usable
+    assert text.splitlines()[0] == str(root)
+    lines = [" ".join(line.replace("│", " ").split()) for line in text.splitlines()]
+    assert "EOSINOPHIL 6 3 2 1" in lines
+    assert f"{CLASSES[1]} 6 3 2 1" in lines
+    assert "all 12 6 4 2" in lines
+    assert "TRAIN EOSINOPHIL JPEG RGB 32x24 6" in lines
+    assert "No image needs a conversion." in lines
+    assert "16 images are copies of 8 photographs. A random validation split would put copies of one photograph" in text
+    assert lines[-1] == "Usable."
+
+
+def test_everything_that_is_wrong(root: Path) -> None:
+    spoil(root)
+    found = audit(root)
+    text = said(found)
+    assert not found.usable
+    lines = [" ".join(line.replace("│", " ").split()) for line in text.splitlines()]
+    assert "TRAIN EOSINOPHIL JPEG CMYK 32x24 1" in lines
+    assert "TRAIN EOSINOPHIL PNG RGB 64x48 1" in lines
+    assert "1 image will be converted to 8-bit gray or RGB: 1 CMYK." in lines
+    first = lines.index("Problems of the folder: 2")
+    assert lines[first + 1 : first + 3] == [
+        "TRAIN: no folder for [red]only here, which TEST has; both must have the same classes",
+        "TEST/[red]only here: no images; at least 1 is needed",
+    ]
+    assert lines[lines.index("Bad files: 1") + 1] == "TRAIN/EOSINOPHIL/empty.jpeg: 0 bytes; allowed: JPEG or PNG"
+    assert lines[lines.index("Leaks: images in TRAIN and TEST: 1") + 1] == (
+        "TRAIN/EOSINOPHIL/_0_1.jpeg = TEST/EOSINOPHIL/leak.jpeg: the same image in TRAIN and TEST; "
+        "keep it in one of them"
+    )
+    assert "the same image under 2 classes" in text
+    assert lines[-1] == "Not usable as it is: 4 problems."
+
+
+@pytest.mark.parametrize("spoiled", [True, False])
+def test_the_verdict_is_that_of_prepare(root: Path, tmp_path: Path, spoiled: bool) -> None:
+    if spoiled:
+        folder = root / "TRAIN" / CLASSES[0]
+        for file in folder.iterdir():
+            file.unlink()
+        for name in ("a.png", "b.png"):
+            picture(5).save(folder / name)
+    found = audit(root)
+    assert found.usable != spoiled
+    with pytest.raises(DataError) if spoiled else nullcontext() as caught:
+        prepare(root, tmp_path / "cache", [ImageSize(12, 16, False)])
+    if caught is not None:
+        assert caught.value.problems == list(found.layout)
+
+
+def test_long_lists_are_cut_unless_all_is_asked_for(root: Path) -> None:
+    for number in range(60):
+        (root / "TRAIN" / "EOSINOPHIL" / f"empty {number:02}.jpeg").write_bytes(b"")
+    found = audit(root)
+    assert "Bad files: 60" in said(found)
+    assert "empty 49.jpeg" in said(found)
+    assert "empty 50.jpeg" not in said(found)
+    assert "... and 10 more (--all prints them)" in said(found)
+    assert "empty 59.jpeg" in said(found, everything=True)
+
+
+def test_an_audit_writes_nothing(root: Path) -> None:
+    before = sorted(root.parent.rglob("*"))
+    audit(root)
+    assert sorted(root.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("draw", [draw_frequencies, draw_samples])
+def test_pictures_of_odd_names(tmp_path: Path, draw: object) -> None:
+    """Formulas, markup, line breaks, long names, letters that the font lacks: drawn as they are, without a warning."""
+    names = ("$a^", "x_1 $\\frac$", "very " * 20, "[bold]", "血液", "two\nlines")
+    root = write_set(tmp_path / "$set$", classes=names)
+    path = tmp_path / "picture.png"
+    draw(audit(root), path)  # type: ignore[operator]
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.width > 800
+
+
+def test_the_frequencies_are_drawn_in_proportion(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "set", {"TRAIN": 4, "TEST": 1}, classes=("A", "B"))
+    draw_frequencies(audit(root), tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    left = pixels[: -pixels.shape[0] // 6, : pixels.shape[1] // 2]  # images alone, without the legend
+
+    def widest(color: str) -> int:
+        wanted = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
+        return int((np.abs(left - wanted).sum(-1) < 30).sum(1).max())
+
+    assert widest(COLORS["TRAIN"]) == pytest.approx(4 * widest(COLORS["TEST"]), rel=0.03)
+
+
+def test_a_folder_without_a_single_image_is_drawn_too(tmp_path: Path) -> None:
+    for side in ("TRAIN", "TEST"):
+        (tmp_path / "set" / side).mkdir(parents=True)
+    found = audit(tmp_path / "set")
+    draw_frequencies(found, tmp_path / "1.png")
+    draw_samples(found, tmp_path / "2.png")
+    assert not found.usable
+
+
+def test_samples_are_of_different_photographs(tmp_path: Path) -> None:
+    from trainer.data.pictures import _choose
+
+    root = write_set(tmp_path / "set", {"TRAIN": 4, "TEST": 1}, copies=6)
+    chosen = _choose(audit(root))
+    assert {file.rsplit("_", 1)[0] for file in chosen["TRAIN", 0]} == {f"TRAIN/{CLASSES[0]}/_{n}" for n in range(4)}
+    assert len(set(chosen["TEST", 0])) == 2  # one photograph: two of its copies
+    assert _choose(audit(root)) == chosen

@@ -1,0 +1,51 @@
+"""Batches of a split for Keras, straight from the memory-mapped cache."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.backend import keras
+
+
+class Batches(keras.utils.PyDataset):
+    """The images of `rows`, as uint8 batches with int32 labels.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        labels: int32 (n,).
+        rows: the rows of a split, in any order.
+        batch_size: images a batch; the last one may be smaller.
+        seed: of the order; None keeps the order of `rows`. Each epoch has an order of its own, from (seed, epoch).
+
+    An epoch begins with `begin`, which a callback must call: Keras's own `on_epoch_begin` of a PyDataset cannot be
+    counted on, since JAX and PyTorch call it once more where a model trains for the first time.
+    """
+
+    def __init__(
+        self,
+        images: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.int32],
+        rows: npt.NDArray[np.int64],
+        batch_size: int,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.images, self.labels, self.rows = images, labels, rows
+        self.batch_size, self.seed = batch_size, seed
+        self._order = rows
+        self.begin(0)
+
+    def begin(self, epoch: int) -> None:
+        """Takes the order of an epoch, counted from 0. Call it before the epoch's first batch."""
+        if self.seed is not None:
+            self._order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.rows) / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+        chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.images[chosen], self.labels[chosen]

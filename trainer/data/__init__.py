@@ -1,0 +1,23 @@
+"""Folders of images: listing, decoding once into a cache, and splitting by photograph.
+
+Imports Pillow and NumPy alone. `python -m trainer.data --help` shows what can be done with a folder by hand.
+"""
+
+from trainer.data.dataset import Dataset, open_dataset
+from trainer.data.demo import DEMO_VERSION, ensure_demo, write_demo
+from trainer.data.index import Index, scan
+from trainer.data.prepare import CacheReport, prepare
+from trainer.data.reader import ImageSize
+
+__all__ = [
+    "DEMO_VERSION",
+    "CacheReport",
+    "Dataset",
+    "ImageSize",
+    "Index",
+    "ensure_demo",
+    "open_dataset",
+    "prepare",
+    "scan",
+    "write_demo",
+]

@@ -1,0 +1,143 @@
+"""What a trainer says, one JSON object a line on stdout. `parse` reads a line back.
+
+A slot's life: `ready` once; then for each config `started`, an `epoch` each, and `finished`, `failed` or `stopped`.
+Accuracies are shares (0-1), times are seconds, memory is MiB, epochs count from 1. A measure that was not taken is
+absent (None), never 0.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+PROTOCOL = 1  # raised when a reader of the old events would misread the new
+
+SplitName = Literal["train", "val", "test"]
+FailureKind = Literal["config", "data", "disk", "not_finite", "out_of_memory", "error"]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ready(_Event):
+    """The slot has loaded Keras and waits for a config."""
+
+    event: Literal["ready"] = "ready"
+    protocol: int = PROTOCOL
+    backend: str
+    device: str
+    device_name: str
+    vram_measured: bool
+    threads: int
+    pid: int
+    versions: dict[str, str]
+
+    @property
+    def peaks_once(self) -> bool:
+        """Whether the allocator's peak is known of the first training alone: JAX has no way to reset it."""
+        return self.backend == "jax" and self.vram_measured
+
+
+class Started(_Event):
+    """A training begins. `images` and `photographs` count by split."""
+
+    event: Literal["started"] = "started"
+    trial: str
+    parameters: int
+    flops_per_image: int
+    images: dict[SplitName, int]
+    photographs: dict[SplitName, int]
+    traced: bool  # False where the graph of an earlier trial of this slot is used again
+    fingerprint: str = ""  # of the images
+
+
+class Epoch(_Event):
+    """An epoch is over. The train figures are running means over the epoch, in training mode."""
+
+    event: Literal["epoch"] = "epoch"
+    trial: str
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    epoch_s: float
+    images_per_s: float
+    vram_peak_mib: float | None = None
+
+
+class PhotoCount(_Event):
+    """The images of one photograph, by predicted class (in the order of the class names)."""
+
+    photo: str
+    label: int
+    predicted: list[int]
+
+
+class SplitMeasures(_Event):
+    """One split in inference mode, without augmentation.
+
+    `confusion[i][j]` counts the images of class i predicted as j. `recall` is None for a class without images.
+    `wrong` names the images that were classified wrongly, with the predicted class (test only).
+    """
+
+    accuracy: float
+    loss: float
+    macro_f1: float
+    recall: list[float | None]
+    confusion: list[list[int]]
+    photos: list[PhotoCount]
+    wrong: dict[str, int] = Field(default_factory=dict)
+
+
+class Finished(_Event):
+    """A training is over. `model_file` is the saved model's name in the slot's output folder."""
+
+    event: Literal["finished"] = "finished"
+    trial: str
+    epochs_run: int
+    splits: dict[SplitName, SplitMeasures]
+    parameters: int
+    flops_per_image: int
+    train_s: float
+    images_per_s: float
+    vram_peak_mib: float | None = None
+    vram_process_mib: float | None = None
+    model_file: str | None = None
+
+
+class Failed(_Event):
+    """A training failed; the slot goes on, except after running out of memory."""
+
+    event: Literal["failed"] = "failed"
+    trial: str
+    kind: FailureKind
+    message: str
+    traceback: str = ""
+    epoch: int | None = None
+    requested_mib: float | None = None
+
+
+class Stopped(_Event):
+    """The training was stopped at the end of an epoch, as asked."""
+
+    event: Literal["stopped"] = "stopped"
+    trial: str
+    epoch: int
+
+
+Event = Annotated[Ready | Started | Epoch | Finished | Failed | Stopped, Field(discriminator="event")]
+TERMINAL = (Finished, Failed, Stopped)
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def parse(line: str | bytes) -> Event:
+    """An event from its line.
+
+    Raises:
+        pydantic.ValidationError: the line is no event.
+    """
+    return _ADAPTER.validate_json(line)

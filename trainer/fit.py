@@ -1,0 +1,288 @@
+"""One training after another in one process: configs in, events out."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer import measure
+from trainer.backend import device, keras
+from trainer.batches import Batches
+from trainer.config import TrainConfig
+from trainer.data import Dataset, ImageSize, open_dataset
+from trainer.driver import Driver
+from trainer.errors import DataError, DiskError, NotFiniteError
+from trainer.events import Epoch, Event, Failed, Finished, SplitMeasures, SplitName, Started, Stopped
+from trainer.memory import Meter, is_out_of_memory, requested_mib
+from trainer.model import (
+    STEPS_PER_EXECUTION,
+    build,
+    compile_model,
+    flops_per_image,
+    graph_key,
+    parameters,
+    reset,
+    save_model,
+)
+
+Emit = Callable[[Event], None]
+MODELS_KEPT = 8  # traced models a slot keeps on a CPU: the levels of a question; on a GPU one, for its memory
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a slot's images come from and where its models go.
+
+    Attributes:
+        data: the folder with TRAIN/ and TEST/.
+        cache: the folder of the decoded images.
+        output: the folder for saved models; None saves none.
+        skip_bad_files: go on without images that cannot be read.
+    """
+
+    data: Path
+    cache: Path
+    output: Path | None = None
+    skip_bad_files: bool = False
+
+
+class Session:
+    """What a slot keeps between trainings: the images, the traced models, the memory meter.
+
+    Args:
+        source: the images, and where models go.
+        driver: made before anything was done on the GPU; None where that does not matter.
+    """
+
+    def __init__(self, source: Source, driver: Driver | None = None) -> None:
+        self.source = source
+        self.meter = Meter(device()[0] == "gpu", driver)
+        self._models: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._datasets: dict[tuple[Any, ...], Dataset] = {}
+
+    def train(self, config: TrainConfig, emit: Emit, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Trains once. Every outcome is an event, the last one finished, failed or stopped; nothing is raised.
+
+        Args:
+            should_stop: asked at the end of each epoch.
+        """
+        training = None
+        try:
+            training = _Training(self, config, emit, should_stop)
+            emit(training.run())
+        except DataError as error:
+            emit(Failed(trial=config.trial, kind="data", message=str(error)))
+        except DiskError as error:
+            emit(Failed(trial=config.trial, kind="disk", message=str(error)))
+        except NotFiniteError as error:
+            epoch = training.epoch if training else None
+            emit(Failed(trial=config.trial, kind="not_finite", message=str(error), epoch=epoch))
+        except Exception as error:
+            lost = is_out_of_memory(error)
+            self._models.clear()  # a step that failed half-way may have left a model that no reset mends
+            emit(
+                Failed(
+                    trial=config.trial,
+                    kind="out_of_memory" if lost else "error",
+                    message=f"{type(error).__name__}: {error}"[:4000],
+                    traceback=traceback.format_exc()[-8000:],
+                    epoch=training.epoch if training else None,
+                    requested_mib=requested_mib(str(error)) if lost else None,
+                )
+            )
+
+    def dataset(self, config: TrainConfig) -> Dataset:
+        """The images of a config, mapped once for each size and split."""
+        size = ImageSize(config.image_height, config.image_width, config.color)
+        key = (size, config.validation_fraction, config.split_seed)
+        if key not in self._datasets:
+            self._datasets[key] = open_dataset(
+                self.source.data,
+                self.source.cache,
+                size,
+                validation_fraction=config.validation_fraction,
+                split_seed=config.split_seed,
+                skip_bad_files=self.source.skip_bad_files,
+            )
+        return self._datasets[key]
+
+    def model(self, config: TrainConfig, dataset: Dataset, steps: int) -> tuple[Any, bool]:
+        """The model of a config with weights of its own, and whether its graph is new."""
+        per_execution = max(1, min(STEPS_PER_EXECUTION, steps))
+        key = graph_key(config, dataset.class_names, per_execution)
+        new = key not in self._models
+        if new:
+            while len(self._models) >= (1 if self.meter.measures else MODELS_KEPT):
+                self._models.popitem(last=False)
+                gc.collect()
+                self.meter.reset()  # what the model before had is no part of this training
+            model = build(config, dataset.class_names)
+            compile_model(model, config, per_execution)
+        else:
+            model = self._models.pop(key)  # back at the end of the queue, unless `reset` fails
+        reset(model, config)
+        self._models[key] = model
+        return model, new
+
+
+def splits_of(config: TrainConfig, dataset: Dataset) -> dict[SplitName, npt.NDArray[np.int64]]:
+    """The rows of each split, as a config trains on them."""
+    rows = dict(dataset.splits)
+    if config.train_on_validation:
+        rows["train"] = np.union1d(rows["train"], rows["val"])
+    return rows
+
+
+class _Training:
+    """One training, from its images to its `finished` event."""
+
+    def __init__(self, session: Session, config: TrainConfig, emit: Emit, should_stop: Callable[[], bool]) -> None:
+        self.session, self.config, self.emit, self.should_stop = session, config, emit, should_stop
+        self.epoch = 1  # the one under way
+        self.stopped = False
+        self.dataset = session.dataset(config)
+        self.splits = splits_of(config, self.dataset)
+        self.train = self._batches("train", config.seed)
+        self.val = self._batches("val")
+        self.val_logits: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
+        session.meter.reset()
+        self.model, self.traced = session.model(config, self.dataset, len(self.train))
+
+    def _batches(self, split: SplitName, seed: int | None = None) -> Batches:
+        data = self.dataset
+        return Batches(data.images, data.labels, self.splits[split], self.config.batch_size, seed)
+
+    def run(self) -> Event:
+        config, data, meter = self.config, self.dataset, self.session.meter
+        rows = self.splits
+        self.emit(
+            Started(
+                trial=config.trial,
+                parameters=parameters(self.model),
+                flops_per_image=flops_per_image(self.model),
+                images={name: len(rows[name]) for name in rows},
+                photographs={name: len(np.unique(data.photos[rows[name]])) for name in rows},
+                traced=self.traced,
+                fingerprint=data.fingerprint,
+            )
+        )
+        begun = time.perf_counter()
+        callbacks: list[Any] = [_Report(self)]
+        if config.early_stopping_patience:
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    "val_accuracy", mode="max", patience=config.early_stopping_patience, restore_best_weights=True
+                )
+            )
+        self.model.fit(self.train, epochs=config.epochs, shuffle=False, verbose=0, callbacks=callbacks)
+        train_s = time.perf_counter() - begun
+        epochs_run = self.epoch - 1
+        if self.stopped and epochs_run < config.epochs:
+            return Stopped(trial=config.trial, epoch=epochs_run)
+        if config.early_stopping_patience:
+            self.val_logits = self.predict(self.val)  # the weights may be an earlier epoch's
+        logits = {
+            "train": self.predict(self._batches("train")),
+            "val": self.val_logits,
+            "test": self.predict(self._batches("test")),
+        }
+        measured = {name: self._measure(name, logits[name]) for name in rows}
+        for name, split in measured.items():
+            if not math.isfinite(split.loss):
+                raise NotFiniteError(f"the {name} loss is {split.loss} after epoch {epochs_run}")
+        return Finished(
+            trial=config.trial,
+            epochs_run=epochs_run,
+            splits=measured,
+            parameters=parameters(self.model),
+            flops_per_image=flops_per_image(self.model),
+            train_s=round(train_s, 3),
+            images_per_s=round(epochs_run * len(rows["train"]) / train_s, 1),
+            vram_peak_mib=meter.peak_mib(),
+            vram_process_mib=meter.process_mib(),
+            model_file=self._save(),
+        )
+
+    def predict(self, batches: Batches) -> npt.NDArray[np.float32]:
+        """Logits in inference mode, float32 (n, classes).
+
+        Batch by batch: `Model.predict` would trace the graph anew for each split, by its number of batches.
+        """
+        images = (batches[index][0] for index in range(len(batches)))
+        return np.concatenate([np.asarray(self.model.predict_on_batch(batch)) for batch in images])
+
+    def _measure(self, split: SplitName, logits: npt.NDArray[np.float32]) -> SplitMeasures:
+        data, rows = self.dataset, self.splits[split]
+        files = [data.files[row] for row in rows] if split == "test" else None
+        return measure.measure_split(logits, data.labels[rows], data.photos[rows], data.photo_names, files)
+
+    def _save(self) -> str | None:
+        folder = self.session.source.output
+        if folder is None:
+            return None
+        name = f"{self.config.trial or 'model'}.keras"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            save_model(self.model, folder / name)
+        except OSError as error:
+            raise DiskError(f"the model cannot be saved in {folder}: {error.strerror or error}") from error
+        return name
+
+
+class _Report(keras.callbacks.Callback):
+    """Validates at the end of each epoch, emits the epoch, and ends a training that diverged or was asked to stop."""
+
+    def __init__(self, training: _Training) -> None:
+        super().__init__()
+        self.training = training
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.begun = time.perf_counter()
+        self.training.train.begin(epoch)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        loss = float(logs["loss"])  # the mean of the epoch so far: one bad batch is enough
+        if not math.isfinite(loss):
+            every, total = self.training.model.steps_per_execution, len(self.training.train)
+            first, last = batch + 2 - every, min(batch + 1, total)
+            where = f"batch {last}" if first == last else f"one of the batches {first}-{last}"
+            raise NotFiniteError(
+                f"the training loss became {loss} in epoch {self.training.epoch}, at {where} of {total}"
+            )
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        training = self.training
+        data = training.dataset
+        epoch_s = time.perf_counter() - self.begun
+        rows = data.splits["val"]
+        training.val_logits = training.predict(training.val)
+        logs["val_loss"] = measure.cross_entropy(training.val_logits, data.labels[rows])
+        logs["val_accuracy"] = measure.accuracy(training.val_logits, data.labels[rows])
+        if not math.isfinite(logs["val_loss"]):
+            raise NotFiniteError(f"the validation loss became {logs['val_loss']} after epoch {training.epoch}")
+        training.emit(
+            Epoch(
+                trial=training.config.trial,
+                epoch=epoch + 1,
+                train_loss=float(logs["loss"]),
+                train_accuracy=float(logs["accuracy"]),
+                val_loss=logs["val_loss"],
+                val_accuracy=logs["val_accuracy"],
+                epoch_s=round(epoch_s, 4),
+                images_per_s=round(len(training.splits["train"]) / epoch_s, 1),
+                vram_peak_mib=training.session.meter.peak_mib(),
+            )
+        )
+        training.epoch = epoch + 2
+        if training.should_stop() and epoch + 1 < training.config.epochs:
+            training.stopped = self.model.stop_training = True

@@ -1,0 +1,80 @@
+"""Measures of a split from its logits, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.events import PhotoCount, SplitMeasures
+
+Logits = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.integer]
+
+
+def cross_entropy(logits: Logits, labels: Labels) -> float:
+    """Mean negative log-likelihood; NaN or infinite where a logit is. Shapes: (n, classes) and (n,)."""
+    wide = logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinite logits give NaN, which the caller looks for
+        shifted = wide - wide.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(shifted).sum(axis=1))
+        return float(np.mean(log_sum - shifted[np.arange(len(labels)), labels]))
+
+
+def accuracy(logits: Logits, labels: Labels) -> float:
+    """Share of the images whose largest logit is their class's."""
+    return float(np.mean(logits.argmax(axis=1) == labels))
+
+
+def confusion_matrix(predicted: Labels, labels: Labels, classes: int) -> npt.NDArray[np.int64]:
+    """Counts, shape (classes, classes): row the true class, column the predicted one."""
+    flat = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes * classes)
+    return flat.reshape(classes, classes)
+
+
+def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
+    """The mean over classes of F1 = 2 TP / (2 TP + FP + FN); 0 for a class that is neither there nor predicted."""
+    hits = np.diag(confusion)
+    total = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float(np.mean(np.divide(2 * hits, total, out=np.zeros(len(hits)), where=total > 0)))
+
+
+def measure_split(
+    logits: Logits,
+    labels: Labels,
+    photos: Labels,
+    photo_names: Sequence[str],
+    files: Sequence[str] | None = None,
+) -> SplitMeasures:
+    """Everything that is reported of a split.
+
+    Args:
+        logits: (n, classes).
+        labels: (n,) the true classes.
+        photos: (n,) indexes into `photo_names`.
+        photo_names: the photographs of all splits.
+        files: (n,) names; where given, the images classified wrongly are listed.
+    """
+    classes = logits.shape[1]
+    predicted = logits.argmax(axis=1)
+    confusion = confusion_matrix(predicted, labels, classes)
+    there = confusion.sum(axis=1)
+    by_photo: dict[int, PhotoCount] = {}
+    for photo in np.unique(photos).tolist():
+        rows = photos == photo
+        counts = np.bincount(predicted[rows], minlength=classes)
+        label = int(labels[rows][0])
+        by_photo[photo] = PhotoCount(photo=photo_names[int(photo)], label=label, predicted=counts.tolist())
+    wrong = {}
+    if files is not None:
+        wrong = {files[row]: int(predicted[row]) for row in np.flatnonzero(predicted != labels).tolist()}
+    return SplitMeasures(
+        accuracy=float(np.mean(predicted == labels)),
+        loss=cross_entropy(logits, labels),
+        macro_f1=macro_f1(confusion),
+        recall=[float(confusion[c, c] / n) if n else None for c, n in enumerate(there)],
+        confusion=confusion.tolist(),
+        photos=list(by_photo.values()),
+        wrong=wrong,
+    )

@@ -1,0 +1,89 @@
+"""Draws a model: a picture of its layers, and a table of shapes, parameters and FLOPs.
+
+python -m trainer.model                                   # the reference model
+python -m trainer.model --set pooling=blur --set depth=6 --out blur.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from trainer.config import TrainConfig
+from trainer.errors import ConfigError
+from trainer.model.build import build
+from trainer.model.drawing import draw
+
+CLASSES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = argparse.ArgumentParser(
+        prog="python -m trainer.model", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument("--config", type=Path, metavar="FILE", help="a TrainConfig as JSON (default: the reference)")
+    result.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting; may repeat")
+    result.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/model.png"),
+        metavar="FILE.png",
+        help="the picture (default: %(default)s)",
+    )
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status: 0, or 2 for a bad config or a picture that cannot be written."""
+    args = parser().parse_args(argv)
+    try:
+        if args.out.suffix.lower() != ".png":
+            raise ConfigError(f"--out {args.out}: the picture is a PNG file; its name must end with .png")
+        config = _config(args.config, args.set)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    changes = config.model_dump(exclude_defaults=True, exclude={"trial"})
+    title = ", ".join(f"{name} {value}" for name, value in changes.items()) or "Reference model"
+    try:
+        table = draw(build(config, CLASSES), title, args.out)
+    except OSError as error:
+        print(f"--out {args.out}: cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 2
+    console = Console()
+    console.print(table)
+    console.print(f"Picture: {args.out}", soft_wrap=True, markup=False, highlight=False)
+    return 0
+
+
+def _config(file: Path | None, changes: Sequence[str]) -> TrainConfig:
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file}: cannot be read: {error}") from None
+        try:
+            values = TrainConfig.parse(text).model_dump()
+        except ConfigError as error:
+            raise ConfigError(f"{file}: this is no TrainConfig\n{error}") from None
+    for change in changes:
+        name, sign, value = change.partition("=")
+        if not sign:
+            raise ConfigError(f"--set {change}: name=value is needed, such as --set pooling=blur")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return TrainConfig.of(values)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
