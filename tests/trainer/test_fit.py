@@ -117,7 +117,7 @@ def test_seeds_give_other_numbers(slot: Slot, base: list[Event]) -> None:
 
 
 def test_a_training_learns(slot: Slot) -> None:
-    finished = end(slot.train(epochs=40, learning_rate=0.02), Finished)
+    finished = end(slot.train(epochs=40, learning_rate=0.005), Finished)
     assert finished.splits["train"].accuracy >= 0.9
     assert finished.splits["train"].macro_f1 >= 0.9
 
