@@ -227,9 +227,9 @@ class Recorder:
             self.lost.append(f"{what}: {error}")
             self._say(f"{self.name} refused {what}: {error}")
         except Exception as error:  # a store that is away says so in a hundred ways
-            if self._failures == 0 and not self._closing:
-                self._say(f"{self.name} does not answer; the study goes on and tells it later ({_first_line(error)})")
             self._failures += 1
+            if self._failures == 1 and not self._closing:
+                self._say(f"{self.name} does not answer; the study goes on and tells it later ({_first_line(error)})")
             return False
         if self._failures:
             self._say(f"{self.name} answers again")

@@ -17,7 +17,7 @@ from search.record import TrialRecord
 from search.settings import Places
 from tests.faults.installation import Installation
 from tests.faults.servers import MlflowServer
-from tests.search.workshop import Watcher, question
+from tests.search.workshop import Watcher, closed_gate, question
 
 LONG = pytest.mark.faults
 SHORT_S = 1.0  # of silence, within which every epoch must be dealt with
@@ -104,9 +104,19 @@ def test_mlflow_is_away_from_the_start(
 ) -> None:
     """The study runs and says how far MLflow is behind; `search.sync` catches up, once."""
     tallies: list[str] = []
-    view = Watcher()
-    view.on_trial = lambda record: tallies.append(view.tally.behind)
-    outcome = here.run(question((0.01, 0.001), seeds=3), slots=2, view=view)
+    gate = here.places.runs / "gate"
+    with closed_gate(gate) as open_gate:  # the first trials train until it is known that MLflow is away
+
+        class Told(Watcher):
+            def say(self, sentence: str) -> None:
+                super().say(sentence)
+                if sentence.startswith("MLflow does not answer"):
+                    open_gate()
+
+        view = Told()
+        view.on_trial = lambda record: tallies.append(view.tally.behind)
+        settings = {"gate": str(gate)}
+        outcome = here.run(question((0.01, 0.001), seeds=3), slots=2, view=view, settings=settings)
     assert (outcome.end, outcome.untold) == ("finished", {"MLflow": 6})
     assert max(delays) < SHORT_S
     assert [t.state.name for t in here.books.trials("rates")] == ["COMPLETE"] * 6
