@@ -335,7 +335,10 @@ def test_the_second_controller_names_the_first(here: Installation) -> None:
         if not answers:
             command = [sys.executable, "-m", "search.run", "--study", str(toml), "--data", str(here.data)]
             command += ["--runs", str(here.places.runs)]
-            answers.append(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False))
+            # A copy: without `env`, exec reads the C library's own array, which a library of MLflow's that sets a
+            # variable in another thread at that moment may move (seen once in 25 runs: EFAULT, "Bad address").
+            given = dict(os.environ)
+            answers.append(subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False))
 
     assert here.run(question(seeds=1, epochs=1), view=Watcher(start_another)).end == "finished"
     assert answers[0].returncode == 2, answers[0].stderr
