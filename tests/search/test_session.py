@@ -335,8 +335,8 @@ def test_the_second_controller_names_the_first(here: Installation) -> None:
         if not answers:
             command = [sys.executable, "-m", "search.run", "--study", str(toml), "--data", str(here.data)]
             command += ["--runs", str(here.places.runs)]
-            # A copy: without `env`, exec reads the C library's own array, which a library of MLflow's that sets a
-            # variable in another thread at that moment may move (seen once in 25 runs: EFAULT, "Bad address").
+            # A copy: without `env`, exec reads the C library's own array while other threads start MLflow, and failed
+            # in one of 25 runs with EFAULT, "Bad address".
             given = dict(os.environ)
             answers.append(subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False))
 
