@@ -187,9 +187,11 @@ def _photograph(class_name: str, pick: random.Random) -> Image.Image:
 def tiny_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """TRAIN and TEST of 3 classes: 4 and 2 photographs of each, 3 copies of every photograph, 32x24 pixels.
 
-    Shared by all tests: copy it before changing anything in it. Its path holds a space and a quote.
+    `photographs.csv` in it tells the photographs, as "TRAIN/EOSINOPHIL/_0". Shared by all tests: copy it before
+    changing anything in it. Its path holds a space and a quote.
     """
     folder = tmp_path_factory.mktemp("images") / "Ada's blood cells"
+    lines = ["file,photograph"]
     pick = random.Random(0)
     turns = (None, Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180)
     for split, class_name in itertools.product(TINY_PHOTOGRAPHS, TINY_CLASSES):
@@ -199,7 +201,10 @@ def tiny_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image = _photograph(class_name, pick)
             for copy, turn in enumerate(turns[:TINY_COPIES]):
                 turned = image if turn is None else image.transpose(turn)
-                turned.save(place / f"_{photo}_{1000 + 10 * photo + copy}.jpeg", quality=95)
+                name = f"_{photo}_{1000 + 10 * photo + copy}.jpeg"
+                turned.save(place / name, quality=95)
+                lines.append(f"{split}/{class_name}/{name},{split}/{class_name}/_{photo}")
+    (folder / "photographs.csv").write_text("\n".join(lines), "utf-8")
     return folder
 
 

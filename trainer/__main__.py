@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from trainer.config import TrainConfig
+from trainer.data.options import add_data_options, data_options
 from trainer.errors import ConfigError, DataError
 from trainer.events import Event, Failed, Ready
 from trainer.garbage import uncollected
@@ -38,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--cache", metavar="DIR", default="runs/cache", help="folder of decoded images (%(default)s)")
     result.add_argument("--output", metavar="DIR", help="folder for saved models (default: none is saved)")
     result.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: the backend's choice)")
-    result.add_argument("--skip-bad-files", action="store_true", help="go on without images that cannot be read")
+    add_data_options(result)
     result.add_argument(
         "--exit-with-stdin", action="store_true", help="end at once when stdin closes, also in the middle of a training"
     )
@@ -86,7 +87,7 @@ def _serve(args: argparse.Namespace) -> int:
         from trainer.fit import Session, Source
 
     output = Path(args.output) if args.output else None
-    session = Session(Source(data, Path(args.cache), output, args.skip_bad_files), driver)
+    session = Session(Source(data, Path(args.cache), output, data_options(args)), driver)
 
     def emit(event: Event) -> None:
         out.write(event.model_dump_json() + "\n")

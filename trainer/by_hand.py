@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainer.config import TrainConfig
+from trainer.data.options import data_options
 from trainer.errors import ConfigError, DataError
 from trainer.events import Epoch, Event, Failed, Finished, Started
 from trainer.folder import resolve_data
@@ -41,7 +42,7 @@ def train_by_hand(args: argparse.Namespace) -> int:
     from trainer.fit import Session, Source
 
     output = Path(args.output) if args.output else None
-    session = Session(Source(data, cache, output, args.skip_bad_files))
+    session = Session(Source(data, cache, output, data_options(args)))
     last: list[Event] = []
     labels = ("[progress.description]{task.description}", "train {task.fields[train]}", "val {task.fields[val]}")
     with Progress(

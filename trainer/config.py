@@ -50,8 +50,10 @@ class TrainConfig(BaseModel):
         seed: of the weights, the order of the images, dropout and augmentation.
         mixed_precision: 16-bit activations with 32-bit weights.
         early_stopping_patience: epochs without a better validation accuracy before the training stops; None is off.
-        validation_fraction: share of the TRAIN photographs of each class that validate.
-        split_seed: of the choice of those photographs.
+        folds: parts of the TRAIN photographs that validate in turn: one part in so many validates.
+        fold: the part that validates, from 0. A replicate of a study has the fold of its number.
+        split_seed: of the choice of the folds.
+        photographs: the record of photographs and splits in the image cache, by its id; empty: the trainer finds it.
         train_on_validation: trains on them too, for a model that nothing more is chosen for. What is measured on them
             then says nothing of other photographs.
     """
@@ -77,8 +79,10 @@ class TrainConfig(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     mixed_precision: bool = False
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = None
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    folds: Annotated[int, Field(ge=2, le=100)] = 5
+    fold: Annotated[int, Field(ge=0, lt=100)] = 0
     split_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    photographs: Annotated[str, Field(pattern=r"^[0-9a-f]{0,16}$")] = ""
     train_on_validation: bool = False
 
     @model_validator(mode="after")
@@ -89,6 +93,12 @@ class TrainConfig(BaseModel):
                 f"depth {self.depth} halves an image of {self.image_height}x{self.image_width} pixels to nothing; "
                 f"at most {deepest} for this size"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fold_is_there(self) -> TrainConfig:
+        if self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds} folds; allowed: 0 to {self.folds - 1}")
         return self
 
     @model_validator(mode="after")

@@ -69,7 +69,10 @@ class Epoch(_Event):
 
 
 class PhotoCount(_Event):
-    """The images of one photograph, by predicted class (in the order of the class names)."""
+    """The images of one photograph and class, by predicted class (in the order of the class names).
+
+    A photograph with images of two classes, as a patient may have, comes once for each.
+    """
 
     photo: str
     label: int

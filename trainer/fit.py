@@ -8,7 +8,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from trainer import measure
 from trainer.backend import device, keras
 from trainer.batches import Batches
 from trainer.config import TrainConfig
-from trainer.data import Dataset, ImageSize, open_dataset
+from trainer.data import DataOptions, Dataset, ImageSize, open_dataset
 from trainer.driver import Driver
 from trainer.errors import DataError, DiskError, NotFiniteError
 from trainer.events import Epoch, Event, Failed, Finished, SplitMeasures, SplitName, Started, Stopped
@@ -47,13 +47,13 @@ class Source:
         data: the folder with TRAIN/ and TEST/.
         cache: the folder of the decoded images.
         output: the folder for saved models; None saves none.
-        skip_bad_files: go on without images that cannot be read.
+        options: how the folder is to be read.
     """
 
     data: Path
     cache: Path
     output: Path | None = None
-    skip_bad_files: bool = False
+    options: DataOptions = field(default_factory=DataOptions)
 
 
 class Session:
@@ -102,17 +102,19 @@ class Session:
             )
 
     def dataset(self, config: TrainConfig) -> Dataset:
-        """The images of a config, mapped once for each size and split."""
+        """The images of a config, mapped once for each size and fold."""
         size = ImageSize(config.image_height, config.image_width, config.color)
-        key = (size, config.validation_fraction, config.split_seed)
+        key = (size, config.folds, config.fold, config.split_seed, config.photographs)
         if key not in self._datasets:
             self._datasets[key] = open_dataset(
                 self.source.data,
                 self.source.cache,
                 size,
-                validation_fraction=config.validation_fraction,
+                self.source.options,
+                folds=config.folds,
+                fold=config.fold,
                 split_seed=config.split_seed,
-                skip_bad_files=self.source.skip_bad_files,
+                record=config.photographs,
             )
         return self._datasets[key]
 

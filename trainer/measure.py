@@ -60,12 +60,11 @@ def measure_split(
     predicted = logits.argmax(axis=1)
     confusion = confusion_matrix(predicted, labels, classes)
     there = confusion.sum(axis=1)
-    by_photo: dict[int, PhotoCount] = {}
-    for photo in np.unique(photos).tolist():
-        rows = photos == photo
+    by_photo = []
+    for photo, label in np.unique(np.stack([photos, labels], axis=1), axis=0).tolist():
+        rows = (photos == photo) & (labels == label)
         counts = np.bincount(predicted[rows], minlength=classes)
-        label = int(labels[rows][0])
-        by_photo[photo] = PhotoCount(photo=photo_names[int(photo)], label=label, predicted=counts.tolist())
+        by_photo.append(PhotoCount(photo=photo_names[photo], label=label, predicted=counts.tolist()))
     wrong = {}
     if files is not None:
         wrong = {files[row]: int(predicted[row]) for row in np.flatnonzero(predicted != labels).tolist()}
@@ -75,6 +74,6 @@ def measure_split(
         macro_f1=macro_f1(confusion),
         recall=[float(confusion[c, c] / n) if n else None for c, n in enumerate(there)],
         confusion=confusion.tolist(),
-        photos=list(by_photo.values()),
+        photos=by_photo,
         wrong=wrong,
     )

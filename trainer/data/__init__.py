@@ -1,4 +1,4 @@
-"""Folders of images: listing, decoding once into a cache, and splitting by photograph.
+"""Folders of images: listing, decoding once into a cache, finding photographs, and splitting by them.
 
 Imports Pillow and NumPy alone. `python -m trainer.data --help` shows what can be done with a folder by hand.
 """
@@ -6,12 +6,14 @@ Imports Pillow and NumPy alone. `python -m trainer.data --help` shows what can b
 from trainer.data.dataset import Dataset, open_dataset
 from trainer.data.demo import DEMO_VERSION, ensure_demo, write_demo
 from trainer.data.index import Index, scan
+from trainer.data.options import DataOptions
 from trainer.data.prepare import CacheReport, prepare
 from trainer.data.reader import ImageSize
 
 __all__ = [
     "DEMO_VERSION",
     "CacheReport",
+    "DataOptions",
     "Dataset",
     "ImageSize",
     "Index",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trainer.data.demo import DEMO_VERSION, demo_version, ensure_demo
 from trainer.data.download import KAGGLE_SET, download
+from trainer.data.options import add_data_options, data_options
 from trainer.errors import DataError
 
 USABLE, PROBLEMS, BAD_USAGE = 0, 1, 2  # exit statuses
@@ -36,11 +37,17 @@ def _parser() -> argparse.ArgumentParser:
 
     say = commands.add_parser(
         "audit",
-        help="say what is in a folder and what is wrong with it, and draw two pictures",
+        help="say what is in a folder, which images show one photograph, and what is wrong; draw pictures",
         description="Images, photographs, formats and sizes by class and split; duplicates, leaks, bad files. Draws "
-        "the class frequencies and a sheet of samples. Status: 0 usable, 1 problems found, 2 no such folder.",
+        "the class frequencies, a sheet of samples, a sheet of photographs with their copies, and one of photographs "
+        "that stand in TRAIN and TEST. Status: 0 usable, 1 problems found, 2 no such folder.",
     )
-    say.add_argument("folder", metavar="DIR", type=Path, help="the folder with TRAIN/ and TEST/")
+    say.add_argument("folder", metavar="DIR", type=Path, help="the folder of images")
+    add_data_options(say)
+    say.add_argument(
+        "--csv", metavar="FILE", type=Path, help="write a table that --photographs takes"
+    )
+    say.add_argument("--cache", metavar="DIR", type=Path, default=Path("runs/cache"), help="image cache (%(default)s)")
     say.add_argument("--out", metavar="FOLDER", type=Path, help="where the pictures go (runs/audit/<name of DIR>)")
     say.add_argument("--all", action="store_true", help="print every problem, however many")
     say.set_defaults(run=_audit, prog=say.prog)
@@ -68,27 +75,49 @@ def _audit(options: argparse.Namespace) -> int:
     from rich.console import Console  # rich and matplotlib take a while: only where something is shown or drawn
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from trainer.data.audit import audit, print_audit
+    from trainer.data.audit import audit, print_audit, write_csv
 
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     terminal = Console(stderr=True)
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        task = bar.add_task("Reading", total=None)
-        found = audit(options.folder, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        reading, finding = bar.add_task("Reading", total=None), bar.add_task("Photographs", total=None)
+        found = audit(
+            options.folder,
+            options.cache,
+            data_options(options),
+            progress=lambda done, total: bar.update(reading, completed=done, total=total),
+            finding=lambda done, total: bar.update(finding, completed=done, total=total),
+        )
     print_audit(found, console, everything=options.all)
     out = options.out or Path("runs", "audit", found.index.name or "folder")
 
     from trainer.data.pictures import draw_frequencies, draw_samples
+    from trainer.data.sheets import draw_leaks, draw_photographs
 
+    grouping, good = found.grouping, found.good
+    pictures: dict[str, Callable[[Path], None]] = {
+        "Class frequencies": lambda path: draw_frequencies(found, path),
+        "Sample images": lambda path: draw_samples(found, path),
+    }
+    if grouping is not None:
+        pictures["Photographs"] = lambda path: draw_photographs(good, grouping, path)
+    if grouping is not None and grouping.leaks:
+        pictures["Leaks"] = lambda path: draw_leaks(good, grouping, path)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for what, draw in (("Class frequencies", draw_frequencies), ("Sample images", draw_samples)):
+        for what, draw in pictures.items():
             path = out / f"{what.lower().replace(' ', '_')}.png"
-            draw(found, path)
+            draw(path)
             console.print(f"{what}: {path}", markup=False, highlight=False, soft_wrap=True)
     except OSError as error:
         raise DataError(f"The pictures cannot be written to {out}: {error.strerror or error}.") from error
+    if options.csv is not None:
+        try:
+            write_csv(found, options.csv)
+        except OSError as error:
+            raise DataError(f"{options.csv} cannot be written: {error.strerror or error}.") from error
+        console.print(f"Photographs as a table: {options.csv}", markup=False, highlight=False, soft_wrap=True)
     return USABLE if found.usable else PROBLEMS
 
 

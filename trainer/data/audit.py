@@ -1,7 +1,9 @@
-"""What is in a folder of images, and what is wrong with it, in tables and two pictures."""
+"""What is in a folder of images, which of them show one photograph, and what is wrong with it: in tables."""
 
 from __future__ import annotations
 
+import csv
+import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,13 +15,14 @@ from rich.table import Table
 
 from trainer.data.conversions import KINDS
 from trainer.data.decoding import FileResult, Output
-from trainer.data.duplicates import leaks, repeats
+from trainer.data.duplicates import repeats
+from trainer.data.folds import fold_note
+from trainer.data.grouping import Grouping, group, grouped, known_grouping, leak_problems
 from trainer.data.index import SIDES, Index, Side, list_folder, photographs, shown
-from trainer.data.prepare import bad_file_lines
+from trainer.data.options import DataOptions
+from trainer.data.prepare import bad_file_lines, photograph_problems
 from trainer.data.reader import ImageSize
-from trainer.data.split import choose_validation
 from trainer.data.workers import decode_files
-from trainer.errors import DataError
 
 LISTED = 50  # lines of one kind that are printed without being asked for all
 
@@ -31,52 +34,79 @@ class Audit:
     Attributes:
         index: of all files.
         results: one a file.
-        layout: problems of folders and classes.
+        good: the index of the files that are usable images, with their photographs and splits.
+        grouping: how the photographs are known; None where there is no usable image.
+        layout: problems of folders and classes, and classes with too few photographs.
         bad: a line for each file that is no usable image.
-        leaked: a line for each image that is in TRAIN and TEST.
-        repeated: a line for each image that is more than once on one side; allowed.
+        leaked: a line for each photograph that is in TRAIN and TEST.
+        repeated: a line for each file that is there more than once on one side; allowed.
     """
 
     index: Index
     results: tuple[FileResult, ...]
+    good: Index
+    grouping: Grouping | None
     layout: tuple[str, ...]
     bad: tuple[str, ...]
     leaked: tuple[str, ...]
     repeated: tuple[str, ...]
 
     @property
+    def stopped_by_leaks(self) -> bool:
+        """Whether leaks are problems: not where the user says how to go on."""
+        return self.grouping is not None and bool(self.leaked) and self.grouping.policy == "stop"
+
+    @property
     def usable(self) -> bool:
         """Whether a training would take the folder as it is."""
-        return not (self.layout or self.bad or self.leaked)
+        return not (self.layout or self.bad or self.stopped_by_leaks)
 
 
-def audit(root: Path, *, workers: int | None = None, progress: Callable[[int, int], None] | None = None) -> Audit:
-    """Decode every file of `root` and look for every problem. Writes nothing.
+def audit(
+    root: Path,
+    cache_dir: Path,
+    options: DataOptions | None = None,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    finding: Callable[[int, int], None] | None = None,
+) -> Audit:
+    """Decode every file of `root`, find the photographs, and look for every problem.
 
     Args:
-        root: a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/.
-        workers: decoding processes; None chooses.
-        progress: called with (files done, files in all).
+        root: a folder of images, in any layout of `trainer.data.layouts`.
+        cache_dir: where what was found of the photographs is kept.
+        options: what the user says of the folder.
+        workers: processes; None chooses.
+        progress: called with (files done, files in all) while files are decoded.
+        finding: called likewise while photographs are looked for.
 
     Raises:
-        DataError: there is no such folder, or it lacks TRAIN or TEST.
+        DataError: there is no such folder, or nothing in it that can be understood; what the user told of photographs
+            does not fit.
     """
+    options = options or DataOptions()
     index, layout = list_folder(root)
     results = decode_files(index, [Output(ImageSize(120, 160, True))], workers=workers, progress=progress)
-    contents = ["" if result.found else result.content for result in results]
-    bad, leaked = bad_file_lines(index, results), leaks(index, contents)
-    if not (layout or bad or leaked):
-        try:
-            choose_validation(index, contents, 0.5, 0)  # as `prepare` does
-        except DataError as error:
-            layout = error.problems
+    rows = [row for row, result in enumerate(results) if not result.found]
+    good, contents = index.subset(rows), [results[row].content for row in rows]
+    bad = [] if options.skip_bad_files else bad_file_lines(index, results)
+    grouping = None
+    if rows:
+        grouping = known_grouping(good, contents, options, cache_dir) or group(
+            good, contents, options, cache_dir, workers=workers, progress=finding
+        )
+        good = grouped(good, grouping)
+        layout = layout or photograph_problems(good)
     return Audit(
         index=index,
         results=tuple(results),
+        good=good,
+        grouping=grouping,
         layout=tuple(layout),
         bad=tuple(bad),
-        leaked=tuple(leaked),
-        repeated=tuple(repeats(index, contents)),
+        leaked=tuple(leak_problems(grouping)) if grouping else (),
+        repeated=tuple(repeats(good, contents)),
     )
 
 
@@ -90,37 +120,89 @@ def print_audit(found: Audit, console: Console, *, everything: bool = False) -> 
     _print_conversions(found, console)
     _print_lines(console, "Problems of the folder", found.layout, everything)
     _print_lines(console, "Bad files", found.bad, everything)
-    _print_lines(console, "Leaks: images in TRAIN and TEST", found.leaked, everything)
-    _print_lines(console, "Repeated images on one side (allowed, kept on one side)", found.repeated, everything)
-    images, photos = len(index.files), sum(photographs(index).values())
-    if photos < images:
-        console.print(
-            f"{images:,} images are copies of {photos:,} photographs. A random validation split would put copies of "
-            "one photograph on both sides; the trainer splits by photograph.",
-            soft_wrap=True,
-        )
-    count = len(found.layout) + len(found.bad) + len(found.leaked)
+    _print_lines(console, "Leaks: photographs in TRAIN and TEST", found.leaked, everything)
+    _print_lines(
+        console, "Files that are there more than once (allowed; they are one photograph)", found.repeated, everything
+    )
+    if found.grouping is not None:
+        _print_photographs(found, found.grouping, console, everything)
+    count = len(found.layout) + len(found.bad) + len(found.leaked) * found.stopped_by_leaks
     verdict = "Usable." if found.usable else f"Not usable as it is: {count:,} problem{'s' if count != 1 else ''}."
     console.print(verdict, style="bold green" if found.usable else "bold red")
+    if found.stopped_by_leaks:
+        console.print("Ways on: --leaks drop takes these photographs out of TRAIN; --leaks keep goes on, and says so.")
+
+
+def _print_photographs(found: Audit, grouping: Grouping, console: Console, everything: bool) -> None:
+    """How photographs are known, how large they are, and what a person should check."""
+    console.print("Photographs", style="bold")
+    for note in (*found.index.notes, *grouping.sentences()):
+        console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
+    train = [row for row, side in enumerate(found.good.sides) if side == "TRAIN"]
+    photos, labels = [found.good.photos[row] for row in train], [found.good.labels[row] for row in train]
+    if "VAL" not in found.good.sides and (note := fold_note(photos, labels, found.good.class_names, 5)):
+        console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
+    _print_lines(
+        console,
+        "Photographs with images in several classes",
+        [
+            f"{shown(photo)}: {', '.join(shown(name) for name in names)}"
+            for photo, names in grouping.two_classes.items()
+        ],
+        everything,
+    )
+    if grouping.doubtful:
+        lines = [
+            f"{'taken' if taken else 'left '}  {strength:5.1f}  {shown(one)} = {shown(other)}"
+            for one, other, strength, taken in grouping.doubtful
+        ]
+        _print_lines(console, "The most doubtful links (strength: see the README), to check by eye", lines, everything)
+
+
+def write_csv(found: Audit, path: Path) -> None:
+    """What was found, as a table that `--photographs` takes: to be corrected and given back.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "photograph"])
+        writer.writerows(zip(found.good.files, found.good.photos, strict=True))
 
 
 def _class_table(found: Audit) -> Table:
     """Good images and photographs by class and split."""
-    good = found.index.subset(row for row, result in enumerate(found.results) if not result.found)
+    good = found.good
     images = Counter(zip(good.sides, good.labels, strict=True))
     photos = photographs(good)
     table = Table(title="Images and photographs by class", title_justify="left")
     table.add_column("class", overflow="fold")
-    for side in SIDES:
+    sides = [side for side in SIDES if side in good.sides] or list(SIDES)
+    for side in sides:
         table.add_column(f"{side} images", justify="right")
         table.add_column("photographs", justify="right")
+    table.add_column("images a photograph", justify="right")
     for label, name in enumerate(good.class_names):
-        cells = [f"{counts[side, label]:,}" for side in SIDES for counts in (images, photos)]
-        table.add_row(escape(shown(name)), *cells)
-    totals = [_total(counts, side) for side in SIDES for counts in (images, photos)]
+        cells = [f"{counts[side, label]:,}" for side in sides for counts in (images, photos)]
+        table.add_row(escape(shown(name)), *cells, _sizes(good, label))
+    totals = [_total(counts, side) for side in sides for counts in (images, photos)]
     table.add_section()
-    table.add_row("all", *(f"{total:,}" for total in totals))
+    table.add_row("all", *(f"{total:,}" for total in totals), _sizes(good, None))
     return table
+
+
+def _sizes(good: Index, label: int | None) -> str:
+    """The range of images a photograph, and the median, as "1-12, median 5"."""
+    pairs = zip(good.labels, good.photos, strict=True)
+    counts = sorted(Counter(photo for mine, photo in pairs if label in (None, mine)).values())
+    if not counts:
+        return "-"
+    return (
+        f"{counts[0]}-{counts[-1]}, median {statistics.median_low(counts)}"
+        if counts[0] < counts[-1]
+        else str(counts[0])
+    )
 
 
 def _total(counts: Counter[tuple[Side, int]], side: Side) -> int:

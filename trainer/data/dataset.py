@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.data.cache import CacheEntry
+from trainer.data.folds import assign_folds, fold_count
+from trainer.data.grouping import Grouping, grouped, read_record, record_path
 from trainer.data.index import Index, list_folder
-from trainer.data.prepare import prepare_index
+from trainer.data.options import DataOptions
+from trainer.data.prepare import check_photographs, decode_index, find_grouping, good_files
 from trainer.data.reader import ImageSize
-from trainer.data.split import choose_validation
+from trainer.errors import DataError
 
 SplitName = Literal["train", "val", "test"]
 
@@ -27,10 +30,13 @@ class Dataset:
         images: uint8 of shape (n, height, width, 1 or 3), mapped from the cache.
         labels: int32 of shape (n,), places in `class_names`.
         photos: int32 of shape (n,), places in `photo_names`.
-        photo_names: sorted keys (split, class, number), such as "TEST/MONOCYTE/_2".
+        photo_names: sorted; what a user called a photograph, else the path of the first of its files.
         files: paths relative to the folder, with forward slashes.
         class_names: sorted.
-        splits: rows of "train", "val" and "test", int64, sorted. No photograph has rows in two of them.
+        splits: rows of "train", "val" and "test", int64, sorted. No photograph has rows in two of them, but for leaks
+            that the user keeps.
+        folds: how many folds there are; 1 where the folder has validation images of its own.
+        grouping: how photographs are known.
         fingerprint: of names and contents, 16 hexadecimal digits; the same on another machine.
         is_demo: the images were drawn by `trainer.data.write_demo`.
         name: of the folder; "demo" for the demo set.
@@ -45,6 +51,8 @@ class Dataset:
     files: tuple[str, ...]
     class_names: tuple[str, ...]
     splits: Mapping[SplitName, npt.NDArray[np.int64]]
+    folds: int
+    grouping: Grouping
     fingerprint: str
     is_demo: bool
     name: str
@@ -56,55 +64,74 @@ def open_dataset(
     root: Path,
     cache_dir: Path,
     size: ImageSize,
+    options: DataOptions | None = None,
     *,
-    validation_fraction: float = 0.2,
+    folds: int = 5,
+    fold: int = 0,
     split_seed: int = 0,
-    skip_bad_files: bool = False,
+    record: str = "",
 ) -> Dataset:
     """The images of `root` at `size`; the cache in `cache_dir` is made where it is missing.
 
     Args:
-        root: a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/.
+        root: a folder of images, in any layout of `trainer.data.layouts`.
         cache_dir: may be read-only once the cache is there.
         size: of the images.
-        validation_fraction: share of the TRAIN photographs of each class that validate.
-        split_seed: of the choice of those photographs.
-        skip_bad_files: leave out files that are no usable images, in place of refusing the folder.
+        options: what the user says of the folder.
+        folds: parts of the TRAIN photographs that validate in turn; there are fewer where no class has so many.
+        fold: the part that validates, from 0; counted round where there are fewer.
+        split_seed: of the choice of the folds.
+        record: the id of the grouping in the cache to split by; empty: it is found where it is missing.
 
     Raises:
         DataError: the folder cannot be used, or the cache cannot be written; lists every problem.
     """
+    options = options or DataOptions()
     listed, problems = list_folder(root)
-    report, sidecar = prepare_index(listed, problems, cache_dir, [size], skip_bad_files=skip_bad_files)
-    kept = set(sidecar.files)
-    index = listed.subset(row for row, file in enumerate(listed.files) if file in kept)
-    images = CacheEntry(cache_dir, listed, size, skip_bad_files).open(len(index.files))
+    sidecar, _ = decode_index(listed, problems, cache_dir, [size], options)
+    good = good_files(listed, sidecar)
+    grouping = read_record(record_path(cache_dir, record)) if record else None
+    if record and grouping is None:
+        raise DataError(f"{record_path(cache_dir, record)}: this record of the images' photographs is not there.")
+    if grouping is None:
+        grouping = find_grouping(good, sidecar, options, cache_dir)
+        check_photographs(good, grouping)
+    index = grouped(good, grouping)
     photo_names = tuple(sorted(set(index.photos)))
     places = {name: place for place, name in enumerate(photo_names)}
+    splits, there = _splits(index, folds, fold, split_seed)
     return Dataset(
-        images=images,
+        images=CacheEntry(cache_dir, listed, size, options.skip_bad_files).open(len(index.files)),
         labels=_fixed(np.array(index.labels, np.int32)),
         photos=_fixed(np.array([places[photo] for photo in index.photos], np.int32)),
         photo_names=photo_names,
         files=index.files,
         class_names=index.class_names,
-        splits=_splits(index, sidecar.contents, validation_fraction, split_seed),
-        fingerprint=report.fingerprint,
+        splits=splits,
+        folds=there,
+        grouping=grouping,
+        fingerprint=sidecar.fingerprint,
         is_demo=index.is_demo,
         name=index.name,
-        bad_files=len(report.bad_files),
-        conversions=report.conversions,
+        bad_files=len(sidecar.bad),
+        conversions=sidecar.conversions,
     )
 
 
-def _splits(
-    index: Index, contents: Sequence[str], fraction: float, seed: int
-) -> Mapping[SplitName, npt.NDArray[np.int64]]:
-    validating = choose_validation(index, contents, fraction, seed)
+def _splits(index: Index, folds: int, fold: int, seed: int) -> tuple[Mapping[SplitName, npt.NDArray[np.int64]], int]:
+    """The rows of each split, and how many folds there are."""
     rows: dict[SplitName, list[int]] = {"train": [], "val": [], "test": []}
+    train = [row for row, side in enumerate(index.sides) if side == "TRAIN"]
+    photos, labels = [index.photos[row] for row in train], [index.labels[row] for row in train]
+    own = "VAL" in index.sides
+    there = 1 if own else fold_count(photos, labels, folds)
+    chosen = {} if own else assign_folds(photos, labels, there, seed)
     for row, (side, photo) in enumerate(zip(index.sides, index.photos, strict=True)):
-        rows["test" if side == "TEST" else "val" if photo in validating else "train"].append(row)
-    return {name: _fixed(np.array(members, np.int64)) for name, members in rows.items()}
+        if side == "TRAIN":
+            rows["val" if chosen.get(photo) == fold % there else "train"].append(row)
+        elif side:
+            rows["val" if side == "VAL" else "test"].append(row)
+    return {name: _fixed(np.array(members, np.int64)) for name, members in rows.items()}, there
 
 
 _T = TypeVar("_T", bound=np.generic)

@@ -2,6 +2,9 @@
 
 As there, each image is a copy of one of few photographs: turned, flipped, shifted (the corners that this uncovers are
 black) and brighter or darker. What is learnt from the copies of ten photographs a class holds only in part for others.
+
+The files are named as Keras's image generator names them: `_12_3845.jpeg` is what stood at position 12 of a shuffled
+epoch, with a random number behind. So the names do not tell the photographs, on purpose; `demo.json` has the truth.
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from trainer.data.index import DEMO_MARKER, SIDES
+from trainer.data.index import DEMO_MARKER
 from trainer.data.smear import draw_photograph
 from trainer.data.white_cells import DRAWN
 from trainer.errors import DataError
 
-DEMO_VERSION = 1  # raised when the drawing changes; an older demo set is drawn again
+DEMO_VERSION = 2  # raised when the drawing changes; an older demo set is drawn again
 JPEG_QUALITY = 85
+
+DRAWN_SIDES = ("TRAIN", "TEST")
 
 _LARGEST_TURN = 25.0  # degrees
 _LARGEST_SHIFT = 12.0  # pixels
@@ -91,24 +96,47 @@ def _refuse_other_things(folder: Path) -> None:
         )
 
 
+def demo_truth(folder: Path) -> dict[str, str]:
+    """The photograph of each image of a demo set, by the image's path below `folder`: for tests and measurements."""
+    truth: dict[str, str] = json.loads((folder / DEMO_MARKER).read_text("utf-8"))["truth"]
+    return truth
+
+
 def _draw(folder: Path, seed: int, photos: tuple[int, int], copies: int) -> None:
-    for split, side in enumerate(SIDES):
+    truth = {}
+    for split, side in enumerate(DRAWN_SIDES):
         for label, name in enumerate(DRAWN):
             place = folder / side / name
             place.mkdir(parents=True)
+            names = _generator_names(photos[split], copies, np.random.default_rng([seed, split, label]))
             for photo in range(photos[split]):
                 random = np.random.default_rng([seed, split, label, photo])
                 photograph = draw_photograph(name, random)
-                for number in range(photo * copies, (photo + 1) * copies):
-                    _copy(photograph, random).save(place / f"_{photo}_{number}.jpeg", quality=JPEG_QUALITY)
+                for file in names[photo]:
+                    _copy(photograph, random).save(place / file, quality=JPEG_QUALITY)
+                    truth[f"{side}/{name}/{file}"] = f"{side}-{name}-{photo:02d}"
     marker = {
         "version": DEMO_VERSION,
         "about": "Drawn by code (python -m trainer.data demo); these are no photographs of blood.",
         "seed": seed,
-        "photographs": dict(zip(SIDES, photos, strict=True)),
+        "photographs": dict(zip(DRAWN_SIDES, photos, strict=True)),
         "copies": copies,
+        "truth": truth,
     }
     (folder / DEMO_MARKER).write_text(json.dumps(marker, indent=2) + "\n", "utf-8")
+
+
+def _generator_names(photos: int, copies: int, random: np.random.Generator) -> list[list[str]]:
+    """The names of each photograph's copies, as from `copies` shuffled epochs of `flow_from_directory(save_to_dir=...)`.
+
+    Keras 1 and 2 write "{prefix}_{index}_{hash}.{format}": the position in the epoch, and a random number below 10,000.
+    """
+    names: list[list[str]] = [[] for _ in range(photos)]
+    numbers = iter(random.choice(10_000, photos * copies, replace=False).tolist())
+    for _ in range(copies):
+        for position, photo in enumerate(random.permutation(photos).tolist()):
+            names[photo].append(f"_{position}_{next(numbers)}.jpeg")
+    return names
 
 
 def _copy(photograph: Image.Image, random: np.random.Generator) -> Image.Image:

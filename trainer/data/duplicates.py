@@ -1,4 +1,4 @@
-"""Files with the same bytes: which stand in both TRAIN and TEST, and which tie photographs together."""
+"""Files with the same bytes: they are one photograph, whatever else is known."""
 
 from __future__ import annotations
 
@@ -19,17 +19,8 @@ def same_content(contents: Sequence[str]) -> list[list[int]]:
     return [group for group in rows.values() if len(group) > 1]
 
 
-def leaks(index: Index, contents: Sequence[str]) -> list[str]:
-    """A line for each image that stands in TRAIN and in TEST."""
-    lines = []
-    for group in same_content(contents):
-        if len({index.sides[row] for row in group}) > 1:
-            lines.append(f"{_names(index, group)}: the same image in TRAIN and TEST; keep it in one of them")
-    return lines
-
-
 def repeats(index: Index, contents: Sequence[str]) -> list[str]:
-    """A line for each image that stands more than once on one side. These are allowed, and kept on one side."""
+    """A line for each file that is there more than once on one side. These are allowed, and kept on one side."""
     lines = []
     for group in same_content(contents):
         if len({index.sides[row] for row in group}) == 1:

@@ -54,6 +54,10 @@ class Index:
     photos: tuple[str, ...]
     sizes: tuple[int, ...]
     mtimes_ns: tuple[int, ...]
+    told: tuple[str, ...] = ()
+    told_by: str = ""
+    layout: str = ""
+    notes: tuple[str, ...] = ()
 
     def subset(self, rows: Iterable[int]) -> Index:
         """The same folder with these files only."""

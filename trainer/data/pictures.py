@@ -32,13 +32,13 @@ def draw_frequencies(found: Audit, path: Path) -> None:
     Raises:
         OSError: the picture cannot be written.
     """
-    good = found.index.subset(row for row, result in enumerate(found.results) if not result.found)
+    good = found.good
     labels = list(range(len(good.class_names)))[:MOST_CLASSES]
     counts = {
         "images": Counter(zip(good.sides, good.labels, strict=True)),
         "photographs": photographs(good),
     }
-    with _style():
+    with style():
         figure = Figure(figsize=(11, 1.9 + 0.62 * max(2, len(labels))), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for panel, (what, count) in zip(panels, counts.items(), strict=True):
@@ -69,7 +69,7 @@ def draw_samples(found: Audit, path: Path) -> None:
     labels = list(range(len(index.class_names)))[:MOST_CLASSES]
     chosen = _choose(found)
     columns = [(side, place) for side in SIDES for place in range(SAMPLES[side])]
-    with _style():
+    with style():
         figure = Figure(figsize=(2.05 * len(columns) + 1.9, 0.75 + 1.75 * max(1, len(labels))), layout="constrained")
         panels = figure.subplots(max(1, len(labels)), len(columns), squeeze=False)
         for row, column, panel in ((r, c, panels[r][c]) for r in range(len(panels)) for c in range(len(columns))):
@@ -81,8 +81,8 @@ def draw_samples(found: Audit, path: Path) -> None:
                 continue
             files = chosen[side, labels[row]]
             if place < len(files):
-                _show(panel, index.root / files[place])
-                panel.set_xlabel(_short(files[place].rsplit("/", 1)[-1]), fontsize=7, labelpad=2)
+                show_image(panel, index.root / files[place])
+                panel.set_xlabel(shortened(files[place].rsplit("/", 1)[-1]), fontsize=7, labelpad=2)
             if row == 0:
                 panel.set_title(side, fontsize=10, color="#333333")
             if column == 0:
@@ -94,11 +94,10 @@ def draw_samples(found: Audit, path: Path) -> None:
 
 def _choose(found: Audit) -> dict[tuple[str, int], list[str]]:
     """For each (split, label) files of different photographs, then further ones; the same at every call."""
-    index = found.index
+    good = found.good
     by_photo: dict[tuple[str, int], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for row, result in enumerate(found.results):
-        if not result.found:
-            by_photo[index.sides[row], index.labels[row]][index.photos[row]].append(index.files[row])
+    for row, file in enumerate(good.files):
+        by_photo[good.sides[row], good.labels[row]][good.photos[row]].append(file)
     chosen: dict[tuple[str, int], list[str]] = defaultdict(list)
     for key, photos in by_photo.items():
         choice = random.Random(f"{key}")
@@ -108,7 +107,8 @@ def _choose(found: Audit) -> dict[tuple[str, int], list[str]]:
     return chosen
 
 
-def _show(panel: Any, path: Path) -> None:
+def show_image(panel: Any, path: Path) -> None:
+    """Draws an image file into a panel of a figure."""
     try:
         with path.open("rb") as file:
             panel.imshow(read_image(file, [_SAMPLE]).pixels[0])
@@ -117,7 +117,7 @@ def _show(panel: Any, path: Path) -> None:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
     """Names as they are: no formulas between dollar signs, no warning for a letter that the font lacks."""
     with rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
@@ -130,11 +130,15 @@ def _whole_numbers() -> Any:
     return MaxNLocator(nbins=5, integer=True)
 
 
+def titled(index: Index, what: str) -> str:
+    """A picture's title: the folder, and what is shown of it."""
+    return f"{shortened(index.name, 60)}{' set (drawn by code)' if index.is_demo else ''}: {what}"
+
+
 def _title(index: Index, what: str, drawn: int) -> str:
     rest = len(index.class_names) - drawn
     more = f"; the first {drawn} of {len(index.class_names)} classes" if rest else ""
-    demo = " set (drawn by code)" if index.is_demo else ""
-    return f"{_short(index.name, 60)}{demo}: {what}{more}"
+    return titled(index, f"{what}{more}")
 
 
 def _wrapped(name: str) -> str:
@@ -142,6 +146,7 @@ def _wrapped(name: str) -> str:
     return "\n".join(lines)
 
 
-def _short(name: str, width: int = 30) -> str:
+def shortened(name: str, width: int = 30) -> str:
+    """A name of at most `width` letters, its middle left out."""
     name = shown(name)
     return name if len(name) <= width else f"{name[: width - 12]}...{name[-9:]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -15,10 +16,11 @@ from pathlib import Path
 from trainer.data.cache import CacheEntry, Sidecar, cache_key
 from trainer.data.conversions import KINDS
 from trainer.data.decoding import FileResult, Output
-from trainer.data.duplicates import leaks
-from trainer.data.index import Index, class_problems, list_folder, refusal, shown
+from trainer.data.folds import assign_folds, check_folds, fold_count
+from trainer.data.grouping import Grouping, group, grouped, known_grouping, leak_problems
+from trainer.data.index import SIDES, Index, class_problems, list_folder, refusal, shown
+from trainer.data.options import DataOptions
 from trainer.data.reader import ImageSize
-from trainer.data.split import choose_validation
 from trainer.data.workers import decode_files
 from trainer.errors import DataError
 
@@ -37,6 +39,8 @@ class CacheReport:
         seconds: that `prepare` took, waiting for another process included.
         fingerprint: of names and contents, 16 hexadecimal digits; the same on another machine.
         decoded: False where the caches were all there.
+        grouping: which images are of one photograph, and on which side they stand.
+        notes: what the folder's layout made of it, sentences.
     """
 
     images: int
@@ -46,6 +50,8 @@ class CacheReport:
     seconds: float
     fingerprint: str
     decoded: bool
+    grouping: Grouping
+    notes: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """One line that says what was converted and left out; empty where nothing was."""
@@ -63,47 +69,150 @@ def prepare(
     root: Path,
     cache_dir: Path,
     sizes: Sequence[ImageSize],
+    options: DataOptions | None = None,
     *,
-    skip_bad_files: bool = False,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    finding: Callable[[int, int], None] | None = None,
 ) -> CacheReport:
-    """Decode every file of `root` once, for all of `sizes` that `cache_dir` lacks. Fast where it lacks none.
+    """Decode every file of `root` once, for all of `sizes` that `cache_dir` lacks, and find its photographs.
 
-    Two processes may call this at once: one decodes, the other waits for it. A complete cache is used without a lock,
-    so its folder may be read-only.
+    Fast where nothing is lacking. Two processes may call this at once: one works, the other waits for it. A complete
+    cache is used without a lock, so its folder may be read-only.
 
     Args:
-        root: a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/.
+        root: a folder of images, in any layout of `trainer.data.layouts`.
         cache_dir: made where it is missing.
         sizes: at least one.
-        skip_bad_files: leave out files that are no usable images, in place of refusing the folder.
-        workers: decoding processes; None chooses by the amount of data and the CPUs.
+        options: what the user says of the folder.
+        workers: processes; None chooses by the amount of data and the CPUs.
         progress: called in this thread with (files done, files in all) while files are decoded.
+        finding: called likewise while photographs are looked for.
 
     Raises:
-        DataError: listing every problem of the layout and of the files at once; or the cache cannot be written.
+        DataError: listing every problem of the layout and of the files at once; then those of its photographs; or the
+            cache cannot be written.
     """
+    options = options or DataOptions()
+    began = time.monotonic()
     index, problems = list_folder(root)
-    return prepare_index(
-        index, problems, cache_dir, sizes, skip_bad_files=skip_bad_files, workers=workers, progress=progress
-    )[0]
+    sidecar, decoded = decode_index(index, problems, cache_dir, sizes, options, workers=workers, progress=progress)
+    good = good_files(index, sidecar)
+    grouping = find_grouping(good, sidecar, options, cache_dir, workers=workers, progress=finding)
+    check_photographs(good, grouping, cache_dir)
+    return CacheReport(
+        images=len(sidecar.files),
+        bad_files=tuple(_bad_line(*bad) for bad in sidecar.bad),
+        conversions=sidecar.conversions,
+        converted=sidecar.converted,
+        seconds=time.monotonic() - began,
+        fingerprint=sidecar.fingerprint,
+        decoded=decoded,
+        grouping=grouping,
+        notes=index.notes,
+    )
 
 
-def prepare_index(
+def find_grouping(
+    good: Index,
+    sidecar: Sidecar,
+    options: DataOptions,
+    cache_dir: Path,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Grouping:
+    """The photographs of the good files: from the cache, else found by this process or another that is at it."""
+    known = known_grouping(good, sidecar.contents, options, cache_dir)
+    if known is not None:
+        return known
+    with _lock(cache_dir, sidecar.key):
+        known = known_grouping(good, sidecar.contents, options, cache_dir)
+        return known or group(good, sidecar.contents, options, cache_dir, workers=workers, progress=progress)
+
+
+def good_files(index: Index, sidecar: Sidecar) -> Index:
+    """The files of the cached array, in its order."""
+    kept = set(sidecar.files)
+    return index.subset(row for row, file in enumerate(index.files) if file in kept)
+
+
+def check_photographs(index: Index, grouping: Grouping, pictures: Path | None = None) -> None:
+    """Refuses photographs on two sides, where the user did not say otherwise, and too few of a class.
+
+    Args:
+        index: of the good files.
+        grouping: theirs.
+        pictures: a folder for a picture of leaking pairs.
+
+    Raises:
+        DataError: listing every problem, with the ways on.
+    """
+    if grouping.leaks and grouping.policy == "stop":
+        raise DataError(*_leak_refusal(index, grouping, pictures))
+    problems = photograph_problems(grouped(index, grouping))
+    if problems:
+        hint = "" if grouping.method == "none" else f" Photographs are {grouping.how}."
+        raise refusal(index, problems, hint)
+
+
+def photograph_problems(index: Index) -> list[str]:
+    """A line for each class with too few photographs, or of which none can be kept apart to validate."""
+    problems = class_problems(index)
+    if problems or "VAL" in index.sides:
+        return problems
+    rows = [row for row, side in enumerate(index.sides) if side == "TRAIN"]
+    photos, labels = [index.photos[row] for row in rows], [index.labels[row] for row in rows]
+    try:
+        check_folds(assign_folds(photos, labels, fold_count(photos, labels, 5), 0), photos, labels, index.class_names)
+    except DataError as error:
+        return error.problems
+    return []
+
+
+def _leak_refusal(index: Index, grouping: Grouping, pictures: Path | None) -> tuple[str, list[str]]:
+    count = len(grouping.leaks)
+    verb = "photograph stands" if count == 1 else "photographs stand"
+    sides = " and ".join(side for side in SIDES if any(side in leak.images for leak in grouping.leaks))
+    shown_in = ""
+    if pictures is not None:
+        from trainer.data.sheets import draw_leaks  # matplotlib, where there is something to draw
+
+        path = pictures / f"leaks-{grouping.id}.png"
+        with contextlib.suppress(OSError):
+            draw_leaks(index, grouping, path, most=3)
+            shown_in = f"Pairs of them:  {path}\n"
+    text = (
+        f"{index.root}: {count:,} {verb} in {sides}; a model would be measured on what it was trained on. "
+        f"Photographs are {grouping.how}.\n{shown_in}"
+        f"All of them:  python -m trainer.data audit '{index.root}'\n"
+        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything that "
+        "is shown will say so)."
+    )
+    return text, leak_problems(grouping)
+
+
+def decode_index(
     index: Index,
     problems: Sequence[str],
     cache_dir: Path,
     sizes: Sequence[ImageSize],
+    options: DataOptions,
     *,
-    skip_bad_files: bool,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[CacheReport, Sidecar]:
-    """`prepare` for a folder that is listed already; `problems` are those of its layout."""
+) -> tuple[Sidecar, bool]:
+    """What is known of the decoded files of a folder that is listed already, and whether anything was decoded now.
+
+    Args:
+        problems: of the folder's layout.
+
+    Raises:
+        DataError: as `prepare`, but for the photographs.
+    """
     if not sizes:
         raise ValueError("prepare needs at least one image size")
-    began = time.monotonic()
+    skip_bad_files = options.skip_bad_files
     if problems:  # nothing will be cached, but the problems inside the files belong into the same list
         results = decode_files(index, [Output(sizes[0])], workers=workers, progress=progress)
         refused = _refusal(index, problems, results, skip_bad_files)
@@ -122,16 +231,7 @@ def prepare_index(
     first = sidecars[0]
     if first is None or None in sidecars:
         raise DataError(f"The image cache in {cache_dir} disappeared while it was made.")
-    report = CacheReport(
-        images=len(first.files),
-        bad_files=tuple(_bad_line(*bad) for bad in first.bad),
-        conversions=first.conversions,
-        converted=first.converted,
-        seconds=time.monotonic() - began,
-        fingerprint=first.fingerprint,
-        decoded=decoded,
-    )
-    return report, first
+    return first, decoded
 
 
 def _write(
@@ -187,13 +287,6 @@ def _refusal(
     good = index.subset(row for row, result in enumerate(results) if not result.found)
     if skip_bad_files and bad and not problems:
         found += [f"{line} (bad files left out)" for line in class_problems(good)]
-    contents = [result.content for result in results if not result.found]
-    found += leaks(good, contents)
-    if not found:
-        try:
-            choose_validation(good, contents, 0.5, 0)  # only whether one can be made
-        except DataError as error:
-            found += error.problems
     hint = " (--skip-bad-files leaves out files that are no usable images.)" if bad and not skip_bad_files else ""
     return refusal(index, found, hint) if found else None
 

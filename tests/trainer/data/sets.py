@@ -22,8 +22,12 @@ def picture(seed: int, width: int = 32, height: int = 24) -> Image.Image:
 def write_set(
     root: Path, photos: Mapping[str, int] | None = None, *, copies: int = 2, classes: Sequence[str] = CLASSES
 ) -> Path:
-    """TRAIN and TEST folders; `photos` counts photographs a class by split (default: TRAIN 3, TEST 1)."""
+    """TRAIN and TEST folders; `photos` counts photographs a class by split (default: TRAIN 3, TEST 1).
+
+    `photographs.csv` in it tells the photographs, for no two images look alike: "TRAIN/EOSINOPHIL/_0" and so on.
+    """
     seed = 0
+    lines = ["file,photograph"]
     for side, count in (photos or {"TRAIN": 3, "TEST": 1}).items():
         for name in classes:
             folder = root / side / name
@@ -31,7 +35,12 @@ def write_set(
             for photo in range(count):
                 for copy in range(copies):
                     seed += 1
-                    picture(seed).save(folder / f"_{photo}_{photo * copies + copy}.jpeg", quality=95)
+                    file = f"_{photo}_{photo * copies + copy}.jpeg"
+                    picture(seed).save(folder / file, quality=95)
+                    key = f"{side}/{name}/_{photo}".replace('"', '""')
+                    path = f"{side}/{name}/{file}".replace('"', '""')
+                    lines.append(f'"{path}","{key}"')
+    (root / "photographs.csv").write_text("\n".join(lines), "utf-8")
     return root
 
 

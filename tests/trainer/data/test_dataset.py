@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.data.sets import CLASSES, picture, write_set
-from trainer.data import Dataset, ImageSize, open_dataset, write_demo
+from trainer.data import DataOptions, Dataset, ImageSize, open_dataset, write_demo
 
 SIZE = ImageSize(12, 16, False)
 
@@ -67,19 +67,33 @@ def test_no_photograph_is_in_two_splits(root: Path, tmp_path: Path) -> None:
             assert sum(photo.startswith(f"TRAIN/{name}/") for photo in sides["train"]) == 8
 
 
-def test_the_split_follows_seed_and_fraction(root: Path, tmp_path: Path) -> None:
-    def validating(fraction: float, seed: int) -> set[str]:
-        dataset = open_dataset(root, tmp_path / "cache", SIZE, validation_fraction=fraction, split_seed=seed)
-        return sides_of(dataset)["val"]
+def test_every_photograph_validates_once_over_the_folds(root: Path, tmp_path: Path) -> None:
+    for folds, each in ((5, 4), (2, 10)):
+        opened = [open_dataset(root, tmp_path / "cache", SIZE, folds=folds, fold=fold) for fold in range(folds)]
+        validating = [sides_of(dataset)["val"] for dataset in opened]
+        assert [len(photos) for photos in validating] == [each] * folds
+        assert len(set.union(*validating)) == 20
+        assert {dataset.folds for dataset in opened} == {folds}
 
-    assert validating(0.2, 0) == validating(0.2, 0)
-    assert validating(0.2, 0) != validating(0.2, 1)
-    assert len(validating(0.5, 0)) == 10
+
+def test_the_folds_follow_the_seed(root: Path, tmp_path: Path) -> None:
+    def validating(seed: int) -> set[str]:
+        return sides_of(open_dataset(root, tmp_path / "cache", SIZE, split_seed=seed))["val"]
+
+    assert validating(0) == validating(0)
+    assert validating(0) != validating(1)
+
+
+def test_a_fold_beyond_those_there_are_is_counted_round(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "few", {"TRAIN": 3, "TEST": 1})
+    fourth, first = (open_dataset(root, tmp_path / "cache", SIZE, folds=5, fold=fold) for fold in (3, 0))
+    assert fourth.folds == 3
+    assert np.array_equal(fourth.splits["val"], first.splits["val"])
 
 
 def test_the_split_is_the_same_for_a_copy_elsewhere(root: Path, tmp_path: Path) -> None:
     copy = tmp_path / "other name"
-    for file in sorted(root.rglob("*.jpeg"), reverse=True):  # written in another order
+    for file in sorted(root.rglob("*.*"), reverse=True):  # written in another order
         target = copy / file.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
@@ -90,20 +104,21 @@ def test_the_split_is_the_same_for_a_copy_elsewhere(root: Path, tmp_path: Path) 
     assert all(np.array_equal(first.splits[name], second.splits[name]) for name in first.splits)
 
 
-def test_photographs_that_share_an_image_stay_on_one_side(root: Path, tmp_path: Path) -> None:
+def test_photographs_that_share_a_file_are_one(root: Path, tmp_path: Path) -> None:
     folder = root / "TRAIN" / CLASSES[0]
     shutil.copy(folder / "_1_2.jpeg", folder / "_4_99.jpeg")
     shutil.copy(folder / "_4_8.jpeg", folder / "another name.jpeg")
-    tied = {f"TRAIN/{CLASSES[0]}/{photo}" for photo in ("_1", "_4", "another name.jpeg")}
-    validated = 0
-    for seed in range(12):
-        sides = sides_of(open_dataset(root, tmp_path / "cache", SIZE, split_seed=seed, validation_fraction=0.4))
-        assert tied <= sides["train"] or tied <= sides["val"]
-        validated += tied <= sides["val"]
-    assert 0 < validated < 12
+    with (root / "photographs.csv").open("a") as table:
+        for name, photo in (("_4_99.jpeg", "_4"), ("another name.jpeg", "of its own")):
+            table.write(f"\nTRAIN/{CLASSES[0]}/{name},TRAIN/{CLASSES[0]}/{photo}")
+    dataset = open_dataset(root, tmp_path / "cache", SIZE)
+    rows = [
+        dataset.files.index(f"TRAIN/{CLASSES[0]}/{name}") for name in ("_1_2.jpeg", "_4_8.jpeg", "another name.jpeg")
+    ]
+    assert {dataset.photo_names[dataset.photos[row]] for row in rows} == {f"TRAIN/{CLASSES[0]}/_1"}
 
 
-def test_many_classes_and_files_without_the_naming_pattern(tmp_path: Path) -> None:
+def test_many_classes_of_images_that_are_photographs_of_their_own(tmp_path: Path) -> None:
     root = tmp_path / "set"
     for side, count in (("TRAIN", 3), ("TEST", 1)):
         for label in range(30):
@@ -111,7 +126,7 @@ def test_many_classes_and_files_without_the_naming_pattern(tmp_path: Path) -> No
             folder.mkdir(parents=True)
             for number in range(count):
                 picture(label * 10 + number + (5 if side == "TEST" else 0)).save(folder / f"{number}.png")
-    dataset = open_dataset(root, tmp_path / "cache", ImageSize(12, 16, True))
+    dataset = open_dataset(root, tmp_path / "cache", ImageSize(12, 16, True), DataOptions(photographs="none"))
     assert len(dataset.class_names) == 30
     assert len(dataset.photo_names) == 120
     assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 60, "val": 30, "test": 30}

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.trainer.data.sets import CLASSES, write_set
+from trainer.data import CacheReport, DataOptions, ImageSize, open_dataset, prepare
+from trainer.data import grouping as module
+from trainer.errors import DataError
+
+SIZE = ImageSize(12, 16, False)
+ROUND = CLASSES[1]
+
+
+def prepared(root: Path, tmp_path: Path, **options: str) -> CacheReport:
+    return prepare(root, tmp_path / "cache", [SIZE], DataOptions(**options))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_set(tmp_path / "my cells", {"TRAIN": 4, "TEST": 2})
+
+
+@pytest.fixture
+def leaking(root: Path) -> Path:
+    """A photograph of TRAIN has two images in TEST too."""
+    table = root / "photographs.csv"
+    table.write_text(table.read_text().replace('TEST/EOSINOPHIL/_0"', 'TRAIN/EOSINOPHIL/_3"'))
+    return root
+
+
+def test_a_table_in_the_folder_is_believed(root: Path, tmp_path: Path) -> None:
+    found = prepared(root, tmp_path).grouping
+    assert (found.method, found.source, found.how) == ("csv", "photographs.csv", "told by photographs.csv")
+    assert found.sentences() == ["24 images show 12 photographs, told by photographs.csv."]
+    assert len(set(found.photos)) == 12
+
+
+def test_a_table_elsewhere_goes_before_it(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other table.csv"
+    lines = (root / "photographs.csv").read_text().splitlines()
+    other.write_text(
+        "\n".join(["file,patient", *(f"{line.rsplit(',', 1)[0]},P{n}" for n, line in enumerate(lines[1:]))])
+    )
+    found = prepared(root, tmp_path, photographs=str(other)).grouping
+    assert (found.method, found.source, len(set(found.photos))) == ("csv", "other table.csv", 24)
+
+
+def test_a_table_that_is_not_there_is_no_pattern(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        prepared(root, tmp_path, photographs="not there.csv")
+    assert str(caught.value) == "--photographs not there.csv: there is no such file."
+
+
+def test_a_pattern_is_believed(root: Path, tmp_path: Path) -> None:
+    found = prepared(root, tmp_path, photographs=r"((?:TRAIN|TEST)/.*/_\d+)_").grouping
+    assert (found.method, len(set(found.photos))) == ("pattern", 12)
+    assert found.how == r"told by the pattern ((?:TRAIN|TEST)/.*/_\d+)_"
+
+
+def test_none_makes_every_image_its_own_and_says_so(root: Path, tmp_path: Path) -> None:
+    found = prepared(root, tmp_path, photographs="none").grouping
+    assert len(set(found.photos)) == 24
+    assert found.sentences() == [
+        "Each image counts as a photograph of its own (--photographs none). If several images show one photograph, "
+        "validation accuracy is too high and every interval too narrow."
+    ]
+
+
+def test_the_record_is_read_again(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "photographs.csv").unlink()
+    first = prepared(root, tmp_path).grouping
+    monkeypatch.setattr(module, "find_photographs", None)  # looking again would fail
+    assert prepared(root, tmp_path).grouping == first
+    assert first.method == "pixels"
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[1]", '{"id": 3}'])
+def test_a_damaged_record_is_made_again(root: Path, tmp_path: Path, damage: str) -> None:
+    first = prepared(root, tmp_path).grouping
+    path = module.record_path(tmp_path / "cache", first.id)
+    path.write_text(damage)
+    assert prepared(root, tmp_path).grouping == first
+    assert json.loads(path.read_text())["digest"] == first.digest
+
+
+def test_what_is_told_otherwise_has_another_digest(root: Path, tmp_path: Path) -> None:
+    told, none = prepared(root, tmp_path).grouping, prepared(root, tmp_path, photographs="none").grouping
+    assert told.digest != none.digest
+    elsewhere = shutil.copytree(root, tmp_path / "copy")
+    assert prepared(elsewhere, tmp_path).grouping.digest == told.digest
+
+
+def test_a_leak_stops(leaking: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        prepared(leaking, tmp_path)
+    (picture,) = (tmp_path / "cache").glob("leaks-*.png")
+    assert str(caught.value) == (
+        f"{leaking}: 1 photograph stands in TRAIN and TEST; a model would be measured on what it was trained on. "
+        "Photographs are told by photographs.csv.\n"
+        f"Pairs of them:  {picture}\n"
+        f"All of them:  python -m trainer.data audit '{leaking}'\n"
+        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything that "
+        "is shown will say so).\n"
+        "  TRAIN/EOSINOPHIL/_3_6.jpeg = TEST/EOSINOPHIL/_0_0.jpeg: one photograph (2 in TRAIN, 2 in TEST)"
+    )
+
+
+def test_a_leak_is_dropped_from_train(leaking: Path, tmp_path: Path) -> None:
+    found = prepared(leaking, tmp_path, leaks="drop").grouping
+    assert found.sentences()[-1] == ("1 photograph stands in TRAIN and TEST: 2 images were left out (--leaks drop).")
+    dataset = open_dataset(leaking, tmp_path / "cache", SIZE, DataOptions(leaks="drop"))
+    assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 10, "val": 4, "test": 8}
+    trained = {*dataset.photos[dataset.splits["train"]], *dataset.photos[dataset.splits["val"]]}
+    assert not trained & {*dataset.photos[dataset.splits["test"]]}
+
+
+def test_a_leak_is_kept_and_said(leaking: Path, tmp_path: Path) -> None:
+    found = prepared(leaking, tmp_path, leaks="keep").grouping
+    assert found.sentences()[-1] == (
+        "1 photograph stands in TRAIN and TEST, as --leaks keep allows: test accuracy is too high."
+    )
+    dataset = open_dataset(leaking, tmp_path / "cache", SIZE, DataOptions(leaks="keep"))
+    assert sum(len(rows) for rows in dataset.splits.values()) == 24
+
+
+def test_the_same_file_in_train_and_test_is_a_leak_whatever_is_told(root: Path, tmp_path: Path) -> None:
+    shutil.copy(root / "TRAIN/EOSINOPHIL/_0_0.jpeg", root / "TEST/EOSINOPHIL/_1_2.jpeg")
+    for rule in (None, "none", "pixels"):
+        with pytest.raises(DataError) as caught:
+            prepare(root, tmp_path / "cache", [SIZE], DataOptions(photographs=rule))
+        assert "TRAIN/EOSINOPHIL/_0_0.jpeg = TEST/EOSINOPHIL/_1_2.jpeg: one photograph" in caught.value.problems[0]
+
+
+def test_a_slot_splits_by_the_record(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = prepared(root, tmp_path, photographs="none").grouping
+    monkeypatch.setattr(module, "find_photographs", None)
+    dataset = open_dataset(root, tmp_path / "cache", SIZE, record=record.id)
+    assert dataset.grouping == record
+    assert len(dataset.photo_names) == 24
+    with pytest.raises(DataError, match=r"photographs-0123456789abcdef.json: this record .* is not there"):
+        open_dataset(root, tmp_path / "cache", SIZE, record="0123456789abcdef")
+
+
+def test_too_few_photographs_name_how_they_are_known(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "few", {"TRAIN": 1, "TEST": 1})
+    with pytest.raises(DataError) as caught:
+        prepared(root, tmp_path)
+    assert str(caught.value) == (
+        f"{root} cannot be used as a set of images: 2 problems. Photographs are told by photographs.csv.\n"
+        "  TRAIN/EOSINOPHIL: 1 photograph; at least 2 are needed, one to train and one to validate\n"
+        f"  TRAIN/{ROUND}: 1 photograph; at least 2 are needed, one to train and one to validate"
+    )
