@@ -1,7 +1,11 @@
-"""Which images show the same photograph: told by the user, or found in the pixels; and what the names make of it."""
+"""Which images show the same photograph: told by the user, or found in the pixels; and what the names make of it.
 
+OpenCV is imported when pixels are looked at, not before.
+"""
+
+from trainer.data.photographs.finder import find_photographs, foreseen_seconds
+from trainer.data.photographs.found import FINDER_VERSION, Found, Link
 from trainer.data.photographs.names import NamesAgreement, names_agreement
-from trainer.data.photographs.pixels import FINDER_VERSION, Found, Link, find_photographs
 from trainer.data.photographs.told import BESIDE, from_csv, from_pattern
 
 __all__ = [
@@ -11,6 +15,7 @@ __all__ = [
     "Link",
     "NamesAgreement",
     "find_photographs",
+    "foreseen_seconds",
     "from_csv",
     "from_pattern",
     "names_agreement",
