@@ -44,9 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     say.add_argument("folder", metavar="DIR", type=Path, help="the folder of images")
     add_data_options(say)
-    say.add_argument(
-        "--csv", metavar="FILE", type=Path, help="write a table that --photographs takes"
-    )
+    say.add_argument("--csv", metavar="FILE", type=Path, help="write a table that --photographs takes")
     say.add_argument("--cache", metavar="DIR", type=Path, default=Path("runs/cache"), help="image cache (%(default)s)")
     say.add_argument("--out", metavar="FOLDER", type=Path, help="where the pictures go (runs/audit/<name of DIR>)")
     say.add_argument("--all", action="store_true", help="print every problem, however many")

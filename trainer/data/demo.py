@@ -127,9 +127,9 @@ def _draw(folder: Path, seed: int, photos: tuple[int, int], copies: int) -> None
 
 
 def _generator_names(photos: int, copies: int, random: np.random.Generator) -> list[list[str]]:
-    """The names of each photograph's copies, as from `copies` shuffled epochs of `flow_from_directory(save_to_dir=...)`.
+    """The names of each photograph's copies, as `copies` shuffled epochs of an image generator give them.
 
-    Keras 1 and 2 write "{prefix}_{index}_{hash}.{format}": the position in the epoch, and a random number below 10,000.
+    Keras 1 and 2 write "{prefix}_{index}_{hash}.{format}": position in the epoch, random number below 10,000.
     """
     names: list[list[str]] = [[] for _ in range(photos)]
     numbers = iter(random.choice(10_000, photos * copies, replace=False).tolist())

@@ -75,8 +75,7 @@ class Grouping:
         leaks: photographs on two sides, as found, whatever was done about them.
         policy: what was done about them.
         two_classes: photographs with images in several classes, by name; each with its classes.
-        doubtful: pairs of files whose link is the weakest that was taken, or the strongest that was not: files, strength,
-            whether it was taken.
+        doubtful: the weakest links that were taken, and the strongest that were not: two files, strength, taken or not.
     """
 
     id: str
@@ -122,8 +121,8 @@ class Grouping:
             )
         if self.plain:
             lines.append(
-                f"{self.plain:,} images are too small or too plain to be compared by their features: only equal pictures "
-                "among them count as one photograph."
+                f"{self.plain:,} images are too small or too plain to be compared by their features: only equal "
+                "pictures among them count as one photograph."
             )
         if self.names is not None:
             lines.append(self.names.sentence("the pixels"))

@@ -33,8 +33,8 @@ def add_data_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--photographs",
         metavar="FILE|PATTERN|pixels|none",
-        help="which images are of one photograph: a CSV file (file,photograph[,patient]), a regular expression with one "
-        "group as 'patient(\\d+)_', `pixels`, or `none` (default: what the folder tells, else the pixels)",
+        help="which images are of one photograph: a CSV file (file,photograph[,patient]), a regular expression with "
+        "one group as 'patient(\\d+)_', `pixels`, or `none` (default: what the folder tells, else the pixels)",
     )
     parser.add_argument(
         "--leaks",

@@ -186,8 +186,8 @@ def _leak_refusal(index: Index, grouping: Grouping, pictures: Path | None) -> tu
         f"{index.root}: {count:,} {verb} in {sides}; a model would be measured on what it was trained on. "
         f"Photographs are {grouping.how}.\n{shown_in}"
         f"All of them:  python -m trainer.data audit '{index.root}'\n"
-        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything that "
-        "is shown will say so)."
+        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything "
+        "that is shown will say so)."
     )
     return text, leak_problems(grouping)
 

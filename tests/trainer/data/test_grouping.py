@@ -103,8 +103,8 @@ def test_a_leak_stops(leaking: Path, tmp_path: Path) -> None:
         "Photographs are told by photographs.csv.\n"
         f"Pairs of them:  {picture}\n"
         f"All of them:  python -m trainer.data audit '{leaking}'\n"
-        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything that "
-        "is shown will say so).\n"
+        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything "
+        "that is shown will say so).\n"
         "  TRAIN/EOSINOPHIL/_3_6.jpeg = TEST/EOSINOPHIL/_0_0.jpeg: one photograph (2 in TRAIN, 2 in TEST)"
     )
 

@@ -86,7 +86,12 @@ def _worker_count(workers: int | None) -> int:
 
 
 def _find(
-    root: Path, files: Sequence[str], contents: Sequence[str], store: Any, workers: int | None, progress: Progress | None
+    root: Path,
+    files: Sequence[str],
+    contents: Sequence[str],
+    store: Any,
+    workers: int | None,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """The result for files of different contents, in the order of these, as it is stored."""
     from trainer.data.photographs.candidates import propose
@@ -110,7 +115,10 @@ def _find(
             return [one for part in pool.map(some, range(0, len(pairs), _CHECKS)) for one in part]
 
         descriptors = np.concatenate(
-            [np.zeros((0, 128), np.uint8), *(one.descriptors for one, many in zip(features, counts, strict=True) if many)]
+            [
+                np.zeros((0, 128), np.uint8),
+                *(one.descriptors for one, many in zip(features, counts, strict=True) if many),
+            ]
         )
         candidates, votes = propose(descriptors, counts)
         del descriptors
@@ -121,7 +129,13 @@ def _find(
             grouping.groups.join(int(plain[one]), int(plain[other]))
     roots = grouping.groups.roots()
     links = [
-        [*pair, found.inliers, found.agreement, found.mirrored, is_at_least(found, WEAK) and roots[pair[0]] == roots[pair[1]]]
+        [
+            *pair,
+            found.inliers,
+            found.agreement,
+            found.mirrored,
+            is_at_least(found, WEAK) and roots[pair[0]] == roots[pair[1]],
+        ]
         for pair, found in sorted(grouping.checked.items())
         if found.inliers
     ]

@@ -64,7 +64,9 @@ class Grouping:
     checked: dict[Pair, Overlay]
 
 
-def group(candidates: Array, votes: Array, check: Check, progress: Callable[[int, int], None] | None = None) -> Grouping:
+def group(
+    candidates: Array, votes: Array, check: Check, progress: Callable[[int, int], None] | None = None
+) -> Grouping:
     """Check candidates, best first, round after round, and join what they show to be one photograph.
 
     In a round each group checks the best of its unchecked pairs, one with each other group, and no pair within a group:

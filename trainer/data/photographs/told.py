@@ -54,8 +54,8 @@ def from_csv(path: Path, files: Sequence[str]) -> list[str]:
     lacking = [shown(file) for file, value in zip(files, found, strict=True) if value is None]
     if lacking:
         raise DataError(
-            f"{path} has no entry for {len(lacking):,} of {len(files):,} files; every image needs one (a name below the "
-            "folder of images, as `TRAIN/MONOCYTE/a.jpeg`):",
+            f"{path} has no entry for {len(lacking):,} of {len(files):,} files; every image needs one (a name below "
+            "the folder of images, as `TRAIN/MONOCYTE/a.jpeg`):",
             lacking[:NAMED] + _more(lacking),
         )
     return [str(value) for value in found]
@@ -71,13 +71,13 @@ def from_pattern(pattern: str, files: Sequence[str]) -> list[str]:
         compiled = re.compile(pattern)
     except re.error as error:
         raise DataError(
-            f"--photographs {pattern}: no such file, and no regular expression ({error}); allowed: a CSV file, a regular "
-            "expression with one group as 'patient(\\d+)_', pixels, none."
+            f"--photographs {pattern}: no such file, and no regular expression ({error}); allowed: a CSV file, a "
+            "regular expression with one group as 'patient(\\d+)_', pixels, none."
         ) from error
     if compiled.groups != 1:
         raise DataError(
-            f"--photographs {pattern}: no such file, and as a regular expression it has {compiled.groups} groups; one is "
-            "needed, around what names the photograph, as in 'patient(\\d+)_'."
+            f"--photographs {pattern}: no such file, and as a regular expression it has {compiled.groups} groups; "
+            "one is needed, around what names the photograph, as in 'patient(\\d+)_'."
         )
     matches = [compiled.search(file) for file in files]
     lacking = [shown(file) for file, match in zip(files, matches, strict=True) if match is None or not match[1]]

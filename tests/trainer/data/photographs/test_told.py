@@ -89,8 +89,8 @@ def test_a_pattern_tells() -> None:
     [
         (
             r"patient\d+_",
-            "no such file, and as a regular expression it has 0 groups; one is needed, around what names the photograph, "
-            "as in 'patient(\\d+)_'.",
+            "no such file, and as a regular expression it has 0 groups; one is needed, around what names the "
+            "photograph, as in 'patient(\\d+)_'.",
         ),
         (r"(a)(b)", "no such file, and as a regular expression it has 2 groups; one is needed"),
         (
