@@ -25,7 +25,7 @@ from typing import IO
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError, DataError
 from trainer.events import Event, Failed, Ready
-from trainer.garbage import uncollected
+from trainer.gc_pause import gc_paused
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ["TRAINER_THREADS"] = str(args.threads)
     try:
         if args.config:
-            from trainer.by_hand import train_by_hand
+            from trainer.standalone import train_standalone
 
-            return train_by_hand(args)
+            return train_standalone(args)
         return _serve(args)
     except (ConfigError, DataError) as error:
         print(error, file=sys.stderr)
@@ -79,7 +79,7 @@ def _serve(args: argparse.Namespace) -> int:
     from trainer.driver import Driver
 
     driver = Driver()  # before the backend, which may begin on the GPU as it is imported
-    with uncollected():
+    with gc_paused():
         from trainer.backend import device, keras, set_up, versions
 
         set_up(args.threads)
