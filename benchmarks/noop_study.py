@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import search.session
-from search.controller import Controller
+import search.controller.session
+from search.console.callbacks import View
+from search.controller.controller import Controller
+from search.controller.session import Options, run_study
 from search.executors import LocalExecutor, TrainerSource
-from search.session import Options, run_study
 from search.settings import Places
-from search.study_file import load_study
-from search.view import View
+from search.study.toml_file import load_study
 
 TRAINER = (sys.executable, "-m", "benchmarks.noop_trainer")
 
@@ -55,7 +55,7 @@ class Watched(Controller):
         if self.profile:
             self.profile.disable()
         self.cpu_s += time.thread_time() - begun
-        if self._store is not None and len(self.standings) == len(self.marks):
+        if self._store is not None and len(self.results) == len(self.marks):
             self.marks.append(self.critical_s)
             self.trained_at = time.perf_counter()
 
@@ -73,7 +73,7 @@ def main() -> int:
     def executor(source: TrainerSource, logs: Path) -> LocalExecutor:
         return LocalExecutor(source, logs, gpus=(), command=TRAINER)
 
-    search.session.Controller = Watched  # type: ignore[misc]
+    search.controller.session.Controller = Watched  # type: ignore[misc]
     if args.profile:
         Watched.profile = cProfile.Profile()
     begun = time.perf_counter()

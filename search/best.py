@@ -19,22 +19,22 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from search.choice import EXECUTORS, Choice, add_place_options, chosen, gpus_of
-from search.data import prepare_images
+from search.console.progress import WIDTH, view_for
+from search.controller.images import prepare_images
+from search.controller.session import INTERRUPTED, Options, Outcome, run_study
+from search.environment import EXECUTORS, Environment, add_place_options, chosen, gpus_of
 from search.errors import SearchError, SettingsError
 from search.executors import Executor, TrainerSource
-from search.progress import WIDTH, view_for
-from search.session import INTERRUPTED, Options, Outcome, run_study
 from search.settings import Places
+from search.stores.mlflow import Tracker
 from search.study import Study
-from search.tracking import Tracker
 from trainer.errors import DataError
 from trainer.folder import resolve_data
 
 if TYPE_CHECKING:
     from search.answer import Recorded
     from search.answer.evidence import Evidence
-    from search.record import TrialRecord
+    from search.folder.record import TrialRecord
 
 ALIAS, CARD = "champion", "model_card.md"
 SEEDS = 5
@@ -69,11 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for flag in ("seeds", "slots", "threads"):
             if getattr(args, flag) is not None and getattr(args, flag) < 1:
                 raise SettingsError(f"--{flag} {getattr(args, flag)}: at least 1")
-        choice = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
+        environment = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
         request = Request(args.study, args.trial, args.seeds, args.data, reference=not args.no_reference)
         options = Options(Path(), slots=args.slots, threads=args.threads, gpus=gpus_of(args.gpus))
         options.command = " ".join(["python -m search.best", *(sys.argv[1:] if argv is None else argv)])
-        return crown(request, options, choice.places, console, choice)
+        return crown(request, options, environment.places, console, environment)
     except (SearchError, DataError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -101,7 +101,7 @@ class Request:
     reference: bool = True
 
 
-def crown(request: Request, options: Options, places: Places, console: Console, make: Make | Choice) -> int:
+def crown(request: Request, options: Options, places: Places, console: Console, make: Make | Environment) -> int:
     """Retrains, measures, registers, and writes the card. Returns the exit status.
 
     Raises:
@@ -209,15 +209,15 @@ def _finish(
     from search.answer import answer_of, find
     from search.answer.card import model_card
     from search.answer.publish import draw, tell, write
-    from search.noted import read_noted, record_of
+    from search.folder.manifest import read_manifest, record_of
 
     card = model_card(search, chosen_trial, best, model, evidence, search.name)
     folder = places.study(best.name)
     write({CARD: card.encode()}, folder)
-    noted = read_noted(folder)
-    assert noted is not None
+    manifest = read_manifest(folder)
+    assert manifest is not None
     assert model.finished is not None
-    study = record_of(noted)
+    study = record_of(manifest)
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
         file = folder / "models" / str(model.finished.model_file)

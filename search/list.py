@@ -15,14 +15,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from search.design import trial_count
+from search.console.progress import WIDTH
 from search.errors import SearchError
-from search.journal import read_trials
-from search.lock import holder_of
-from search.progress import WIDTH
+from search.folder.journal import read_trials
+from search.folder.lock import holder_of
 from search.settings import Places
 from search.study import Study
-from search.study_file import load_study, study_names
+from search.study.design import trial_count
+from search.study.toml_file import load_study, study_names
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,10 +53,10 @@ def _table(places: Places) -> Table:
         table.add_column(column, justify="right" if column in ("trials", "complete", "failed") else "left")
     begun = set()
     for path in sorted(places.study("x").parent.glob("*/study.json")):
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        study = Study.model_validate(noted["study"])
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        study = Study.model_validate(manifest["study"])
         begun.add(study.name)
-        table.add_row(noted["name"], *_state(path.parent, study), _images(noted["data"]), study.question)
+        table.add_row(manifest["name"], *_state(path.parent, study), _images(manifest["data"]), study.question)
     for name in study_names():
         if name not in begun:
             study = load_study(name)

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from search.errors import SearchError, SettingsError
-from search.optuna_store import shown_url, upgrade_storage
 from search.settings import Places
+from search.stores.optuna import shown_url, upgrade_storage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if places.artifacts is None:
             raise SettingsError(f"{places.tracking_uri} is a server: MLflow's tables are made through its database")
-        from search.tracking.mlflow_store import upgrade_database  # seconds of imports
+        from search.stores.mlflow.store import upgrade_database  # seconds of imports
 
         if any(url.startswith("sqlite:") for url in (places.storage_url, places.tracking_uri)):
             places.runs.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.choice import add_place_options, chosen
+from search.environment import add_place_options, chosen
 from search.errors import SearchError, SettingsError
 
 ORDER = ("reference", "depth", "learning_rate", "pooling", "dropout", "augmentation", "joint")

@@ -16,20 +16,20 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from search.choice import EXECUTORS, Choice, add_place_options, chosen, gpus_of
-from search.design import plan, trial_count
+from search.console.progress import WIDTH, duration, view_for
+from search.controller.session import HANG_S, INTERRUPTED, Options, Outcome, run_study
+from search.environment import EXECUTORS, Environment, add_place_options, chosen, gpus_of
 from search.errors import SearchError, SettingsError
-from search.estimate import estimate
 from search.executors import TrainerSource
-from search.levels import ParamValue
-from search.links import mlflow_ui
-from search.names import study_name
-from search.progress import WIDTH, duration, view_for
-from search.record import shown
-from search.session import HANG_S, INTERRUPTED, Options, Outcome, run_study
+from search.folder.names import study_name
+from search.folder.record import shown
 from search.settings import Places
 from search.study import Study
-from search.study_file import load_study, study_names
+from search.study.cost import estimate
+from search.study.design import plan, trial_count
+from search.study.space import ParamValue
+from search.study.toml_file import load_study, study_names
+from search.urls import mlflow_ui
 from trainer.data import scan
 from trainer.errors import DataError
 from trainer.folder import resolve_data
@@ -128,11 +128,11 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         raise SettingsError(f"--timeout-s {args.timeout_s}: more than 0")
     if not args.hang_s >= 0:
         raise SettingsError(f"--hang-s {args.hang_s:g}: at least 0")
-    choice = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
-    places = choice.places
+    environment = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
+    places = environment.places
     data, why = resolve_data(args.data, places.cache)
     console.print(f"Images: {why}", markup=False, highlight=False)
-    console.print(f"Executor: {choice.executor} ({choice.why})", markup=False, highlight=False)
+    console.print(f"Executor: {environment.executor} ({environment.why})", markup=False, highlight=False)
     options = Options(
         data=data,
         slots=args.slots,
@@ -148,12 +148,12 @@ def _main(args: argparse.Namespace, console: Console) -> int:
     )
     if args.dry_run:
         for study in studies:
-            _dry_run(study, options, choice, console)
+            _dry_run(study, options, environment, console)
         return 0
     status = 0
     for study in studies:
         console.rule(f"[bold]{study.name}[/]: {study.question}", align="left")
-        outcome = run_study(study, options, places, view_for(console), choice)
+        outcome = run_study(study, options, places, view_for(console), environment)
         _report(study, outcome, places, console)
         if outcome.end == "interrupted":
             return INTERRUPTED
@@ -184,11 +184,11 @@ def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) ->
     )
 
 
-def _dry_run(study: Study, options: Options, choice: Choice, console: Console) -> None:
-    index, places = scan(options.data), choice.places
+def _dry_run(study: Study, options: Options, environment: Environment, console: Console) -> None:
+    index, places = scan(options.data), environment.places
     name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh)
     folder = places.study(name)
-    executor = choice.make(options.resources, name)(TrainerSource(options.data, places.cache, folder), folder)
+    executor = environment.make(options.resources, name)(TrainerSource(options.data, places.cache, folder), folder)
     with executor:
         runs_on = executor.check()
         slots = options.slots or executor.default_slots()

@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from search.choice import add_place_options, chosen
-from search.design import trial_count
+from search.controller.recovery import reconcile
+from search.controller.results import Results
+from search.environment import add_place_options, chosen
 from search.errors import SearchError, SettingsError
-from search.lock import StudyLock
-from search.moved import check_storage, say_moved
-from search.noted import FILE, read_noted, record_of, study_of
-from search.optuna_store import OptunaStudy
-from search.reconcile import reconcile
+from search.folder.lock import StudyLock
+from search.folder.manifest import FILE, check_storage, read_manifest, record_of, say_moved, study_of
 from search.settings import Places
-from search.standings import Standings
-from search.telling import Telling
+from search.stores.optuna import OptunaStudy
+from search.stores.stores import Stores
+from search.study.design import trial_count
 
 PATIENCE_S = 60.0  # without a trial told
 
@@ -110,33 +109,33 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
     Raises:
         SearchError: a controller works on the study, or Optuna's storage cannot be opened.
     """
-    noted = read_noted(folder)
-    if noted is None:
+    manifest = read_manifest(folder)
+    if manifest is None:
         raise SettingsError(f"{folder}: no study has begun here")
-    study, record = study_of(noted), record_of(noted)
+    study, record = study_of(manifest), record_of(manifest)
     check_storage(record.name, folder, places)
-    trials, standings = folder / "trials", Standings(study, folder / "models")
+    trials, results = folder / "trials", Results(study, folder / "models")
     with StudyLock(folder, record.name):
         say_moved(folder, places, say)
-        telling = Telling(trials, places, say)
+        stores = Stores(trials, places, say)
         try:
-            telling.study = record
-            telling.store = store = OptunaStudy(places.storage_url, record.name, study)
-            reconcile(study, record.name, trials, store, telling.recorders, standings)
+            stores.study = record
+            stores.store = store = OptunaStudy(places.storage_url, record.name, study)
+            reconcile(study, record.name, trials, store, stores.outboxes, results)
             if again:
-                for number in standings.numbers:
-                    telling.mlflow.catch_up(number)
-            behind = {recorder.name: recorder.behind for recorder in telling.recorders}
-            tally = standings.tally(trial_count(study), "")
+                for number in results.numbers:
+                    stores.mlflow.catch_up(number)
+            behind = {outbox.name: outbox.behind for outbox in stores.outboxes}
+            tally = results.tally(trial_count(study), "")
             status: Literal["FINISHED", "KILLED"] = "FINISHED" if tally.over >= tally.total else "KILLED"
-            telling.mlflow.later(lambda: telling.tracker.end_study(record, status))
-            untold = {recorder.name: recorder.close(PATIENCE_S) for recorder in telling.recorders}
-            refused = [f"{recorder.name}: {lost}" for recorder in telling.recorders for lost in recorder.lost]
+            stores.mlflow.later(lambda: stores.tracker.end_study(record, status))
+            untold = {outbox.name: outbox.close(PATIENCE_S) for outbox in stores.outboxes}
+            refused = [f"{outbox.name}: {lost}" for outbox in stores.outboxes for lost in outbox.lost]
             told = {name: behind[name] - untold[name] for name in behind}
-            return Caught(told, untold, refused, ended=not telling.mlflow.has_jobs)
+            return Caught(told, untold, refused, ended=not stores.mlflow.has_jobs)
         finally:
-            telling.close()
-            telling.tracker.close()
+            stores.close()
+            stores.tracker.close()
 
 
 def _lines(name: str, caught: Caught) -> list[str]:

@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from search.choice import chosen
+from search.environment import chosen
 from search.errors import SearchError, SettingsError, StorageError
-from search.links import USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui
-from search.optuna_store import normal_url, open_storage, shown_url
 from search.settings import Places
-from search.tracking import TRAINING_VIEW
-from search.tracking.embedded import making_tables
+from search.stores.mlflow import TRAINING_VIEW
+from search.stores.mlflow.embedded import making_tables
+from search.stores.optuna import normal_url, open_storage, shown_url
+from search.urls import USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui
 
 HOST = "127.0.0.1"
 STUDIES_SHOWN = 10

@@ -92,7 +92,7 @@ def test_search_knows_no_keras(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("search.executor")))
 def test_an_executor_knows_no_study(module: str) -> None:
     assert roots(module) & {"optuna", "mlflow", "sqlalchemy"} == set()
-    studies = re.compile(r"search\.(study|studies|controller|tracker|tracking|run|design|storage)\b")
+    studies = re.compile(r"search\.(study|folder|stores|controller|console|figures|answer|session|run)\b")
     assert [name for name in IMPORTS[module] if studies.match(name)] == []
 
 

@@ -26,7 +26,7 @@ from trainer.config import TrainConfig
 from trainer.data.options import add_data_options, data_options
 from trainer.errors import ConfigError, DataError
 from trainer.events import Event, Failed, Ready
-from trainer.garbage import uncollected
+from trainer.gc_pause import gc_paused
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ["TRAINER_THREADS"] = str(args.threads)
     try:
         if args.config:
-            from trainer.by_hand import train_by_hand
+            from trainer.standalone import train_standalone
 
-            return train_by_hand(args)
+            return train_standalone(args)
         return _serve(args)
     except (ConfigError, DataError) as error:
         print(error, file=sys.stderr)
@@ -80,7 +80,7 @@ def _serve(args: argparse.Namespace) -> int:
     from trainer.driver import Driver
 
     driver = Driver()  # before the backend, which may begin on the GPU as it is imported
-    with uncollected():
+    with gc_paused():
         from trainer.backend import device, keras, set_up, versions
 
         set_up(args.threads)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from search.answer.effort import Effort, effort
-from search.answer.hunt import SearchAnswer, hunted
 from search.answer.levels import LevelAnswer, compare
 from search.answer.recorded import Recorded
+from search.answer.search_result import SearchAnswer, search_answer
 from search.answer.sentence import DEMO, Words, prefix, words
 
 
@@ -71,7 +71,7 @@ class Answer:
 def answer_of(recorded: Recorded) -> Answer:
     """What a study found so far."""
     if recorded.study.search is not None:
-        found = hunted(recorded)
+        found = search_answer(recorded)
         return Answer(recorded, (), found, found.words)
     levels = tuple(compare(recorded.study, recorded.records))
     return Answer(recorded, levels, None, words(recorded.study, levels))

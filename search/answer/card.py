@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from search.answer.evidence import Evidence
-from search.answer.hunt import val_accuracy
 from search.answer.recorded import Recorded
 from search.answer.rows import difference, with_interval
+from search.answer.search_result import val_accuracy
 from search.answer.wording import count, listed, p_text, word
-from search.record import TrialRecord, shown
+from search.folder.record import TrialRecord, shown
 
 
 def model_card(

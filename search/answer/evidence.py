@@ -14,10 +14,10 @@ from search.answer.intervals import Estimate
 from search.answer.levels import SEEDS_TO_CLAIM, SIGNIFICANT, Compared, LevelAnswer, compare, paired
 from search.answer.recorded import Recorded, beside
 from search.answer.wording import count, difference_text, p_text, share_text
-from search.levels import ParamValue
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 from search.study import Study
-from search.study_rules import PARAMETERS
+from search.study.rules import PARAMETERS
+from search.study.space import ParamValue
 from trainer.config import TrainConfig
 
 BEST, REFERENCE = "best", "best-reference"

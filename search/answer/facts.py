@@ -6,9 +6,9 @@ from collections import Counter
 
 from search.answer.answer import Answer
 from search.answer.wording import count, listed, word
-from search.levels import Levels, Range
-from search.progress import duration
-from search.record import shown
+from search.console.progress import duration
+from search.folder.record import shown
+from search.study.space import Levels, Range
 
 
 def facts(answer: Answer) -> list[tuple[str, str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from search.answer.hunt import val_accuracy
 from search.answer.recorded import Recorded
-from search.record import TrialRecord
+from search.answer.search_result import val_accuracy
+from search.folder.record import TrialRecord
 
 CARDS_GB = (4, 6, 8, 12, 16, 24)
 # Left for the driver and a desktop: a choice. The process's figure has its own context in it, the allocator's has not.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from search.answer.hunt import price, val_accuracy
-from search.levels import Levels
-from search.record import TrialRecord
+from search.answer.search_result import price, val_accuracy
+from search.folder.record import TrialRecord
 from search.study import Study
+from search.study.space import Levels
 
 FEWEST = 8  # trials: with fewer, the estimate says nothing
 

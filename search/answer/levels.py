@@ -11,9 +11,9 @@ from typing import Literal
 
 from search.answer.intervals import Estimate, holm
 from search.answer.measures import Measure, Predictions, accuracy, macro_f1, recall
-from search.levels import ParamValue
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 from search.study import Study
+from search.study.space import ParamValue
 from trainer.events import Failed, Finished, SplitName
 
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.answer.intervals import Estimate, Floats, Variance, estimate_difference, estimate_share, variance_of
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 from trainer.events import SplitName
 
 Ints = npt.NDArray[np.integer[Any]]

@@ -13,14 +13,14 @@ from jinja2 import Environment, StrictUndefined
 
 from search.answer.answer import Answer
 from search.answer.facts import facts
-from search.answer.figures.gallery import gallery
-from search.answer.figures.style import Picture
 from search.answer.fits import HEADROOM_MIB, what_fits
 from search.answer.method import METHOD
 from search.answer.rows import MISSING, Table, tables
 from search.answer.sentence import DEMO
 from search.answer.wording import percent
 from search.answer.wrong import Wrong, most_often_wrong
+from search.figures.gallery import gallery
+from search.figures.style import Picture
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from search import links
+from search import urls as links
 from search.answer.answer import Answer
-from search.answer.figures.wrong import contact_sheet
 from search.answer.markdown import answer_markdown
 from search.answer.page import Drawn, page
-from search.dashboard import Notes
 from search.errors import StorageError
+from search.figures.wrong import contact_sheet
 from search.settings import Places
-from search.tracking import Tracker
+from search.stores.mlflow import Tracker
+from search.stores.optuna.notes import Notes
 
 PAGE, FIGURES = "answer.html", "figures"
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from search.design import trial_count
 from search.errors import SettingsError, StorageError
-from search.journal import read_trials
-from search.lock import holder_of
-from search.names import last_of
-from search.noted import FILE, read_noted, record_of, study_of
-from search.record import DataInfo, TrialRecord
+from search.folder.journal import read_trials
+from search.folder.lock import holder_of
+from search.folder.manifest import FILE, read_manifest, record_of, study_of
+from search.folder.names import last_of
+from search.folder.record import DataInfo, TrialRecord
 from search.settings import Places
 from search.study import Study
+from search.study.design import trial_count
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ def recorded(folder: Path) -> Recorded:
     Raises:
         StorageError: a file there is not what it should be.
     """
-    noted = read_noted(folder)
-    if noted is None:
+    manifest = read_manifest(folder)
+    if manifest is None:
         raise StorageError(f"{folder}: no study was begun here")
     try:
-        study, record = study_of(noted), record_of(noted)
+        study, record = study_of(manifest), record_of(manifest)
     except (ValidationError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise StorageError(f"{folder / FILE}: another version's note of a study: {reason}") from None
@@ -107,9 +107,9 @@ def find(name: str, places: Places) -> Recorded:
     if name not in there and first in there:
         return recorded(places.study(first))
     if name in there:
-        noted = read_noted(places.study(name))
-        assert noted is not None
-        return recorded(places.study(last_of(name, noted["study"]["name"], places)))
+        manifest = read_manifest(places.study(name))
+        assert manifest is not None
+        return recorded(places.study(last_of(name, manifest["study"]["name"], places)))
     kin = _runs_of(name, places)
     if not kin:
         listing = ", ".join(there) or "none yet"

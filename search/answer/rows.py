@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from search.answer.answer import Answer
-from search.answer.hunt import SearchAnswer, price, val_accuracy
 from search.answer.intervals import Estimate
 from search.answer.levels import LevelAnswer
+from search.answer.search_result import SearchAnswer, price, val_accuracy
 from search.answer.wording import p_text, percent, points, word
-from search.record import TrialRecord, shown
+from search.folder.record import TrialRecord, shown
 
 MISSING = "–"
 

@@ -19,9 +19,9 @@ from search.answer.wording import (
     points,
     share_text,
 )
-from search.levels import ParamValue
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 from search.study import Study
+from search.study.space import ParamValue
 
 # A mean training accuracy this close to chance means that nothing was learnt. In 3 epochs of the real set the reference
 # model stays at 0.25 of 4 classes; after 30 it has 0.69.

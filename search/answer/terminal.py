@@ -12,8 +12,8 @@ from rich.text import Text
 from search.answer import rows
 from search.answer.answer import Answer
 from search.answer.wording import p_text, word
-from search.levels import ParamValue
-from search.record import shown
+from search.folder.record import shown
+from search.study.space import ParamValue
 
 BEST = 6  # of a search
 

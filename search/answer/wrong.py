@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from search.answer.recorded import Recorded
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 
 SHOWN = 12
 OF_A_PHOTO = 2  # its copies look alike

@@ -15,8 +15,8 @@ from typing import Any
 from optuna_dashboard import wsgi
 
 from search.errors import SettingsError
-from search.optuna_store import open_storage
 from search.settings import STORAGE
+from search.stores.optuna import open_storage
 
 ALLOWED_HOSTS = "DASHBOARD_ALLOWED_HOSTS"
 

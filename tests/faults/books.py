@@ -10,10 +10,10 @@ import optuna
 import sqlalchemy
 from optuna.trial import FrozenTrial
 
-from search.journal import read_trials
-from search.optuna_store import normal_url
-from search.record import TrialRecord
+from search.folder.journal import read_trials
+from search.folder.record import TrialRecord
 from search.settings import Places
+from search.stores.optuna import normal_url
 from tests.search.noop_trainer import expected
 
 STATUS = {"COMPLETE": "FINISHED", "FAIL": "FAILED", "PRUNED": "KILLED"}

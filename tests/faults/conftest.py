@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.tracking import Tracker
+from search.stores.mlflow import Tracker
 
 pytest.register_assert_rewrite("tests.faults.books")
 
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow is told of trials without pictures, which cost 0.3 s of processor time each, and no answer is drawn."""
     monkeypatch.setattr("search.answer.publish.draw", lambda *_: {})
-    monkeypatch.setattr("search.telling.Tracker", partial(Tracker, with_pictures=False))
+    monkeypatch.setattr("search.stores.stores.Tracker", partial(Tracker, with_pictures=False))
 
 
 @pytest.fixture(scope="session")

@@ -27,18 +27,18 @@ from typing import Any
 import psutil
 
 import search.answer.publish
-import search.telling
-from search.controller import Controller
+import search.stores.stores
+from search.console.callbacks import Tally, View
+from search.controller.controller import Controller
+from search.controller.session import Options, run_study
 from search.errors import SearchError
 from search.executors import _local
-from search.journal import TrialJournal
-from search.optuna_store import OptunaStudy
-from search.record import TrialRecord
-from search.session import Options, run_study
+from search.folder.journal import TrialJournal
+from search.folder.record import TrialRecord
 from search.settings import Places
+from search.stores.mlflow import Tracker
+from search.stores.optuna import OptunaStudy
 from search.study import Study
-from search.tracking import Tracker
-from search.view import Tally, View
 from tests.search.workshop import Noops
 from trainer.events import Epoch
 
@@ -70,7 +70,7 @@ BOUNDARIES: dict[str, tuple[Any, str, Callable[..., bool]]] = {
     "last epoch": (Controller, "_event", _epoch(last=True)),
     "journal": (TrialJournal, "_append", _any),
     "Optuna": (OptunaStudy, "tell", _any),
-    "MLflow": ("search.tracking.mlflow_store.MlflowStore", "log", _any),  # imported by `main` alone: it warns
+    "MLflow": ("search.stores.mlflow.store.MlflowStore", "log", _any),  # imported by `main` alone: it warns
 }
 
 
@@ -122,7 +122,7 @@ class Meter(View):
 
 def _run(order: dict[str, Any]) -> int:
     search.answer.publish.draw = lambda *_: {}  # type: ignore[assignment]
-    search.telling.Tracker = partial(Tracker, with_pictures=False)  # type: ignore[assignment, misc]
+    search.stores.stores.Tracker = partial(Tracker, with_pictures=False)  # type: ignore[assignment, misc]
     if order.get("boundary"):
         _die_at(order["boundary"], order["after"], order["nth"])
     places = Places.of(order["runs"], order.get("storage"), order.get("tracking"))
@@ -138,7 +138,7 @@ def _run(order: dict[str, Any]) -> int:
 
 
 def main() -> None:
-    importlib.import_module("search.tracking.mlflow_store")  # takes seconds; every fork has it then
+    importlib.import_module("search.stores.mlflow.store")  # takes seconds; every fork has it then
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from search.controller.session import Options, Outcome, run_study
 from search.executors import Executor, TrainerSource
-from search.session import Options, Outcome, run_study
 from search.settings import Places
 from search.study import Study
 from tests.faults.books import Books
@@ -47,7 +47,7 @@ class Installation:
         finally:
             # A command ends with its threads, also with one that a store keeps. The next run here is another command.
             for thread in threading.enumerate():
-                if thread.name.startswith("recorder-"):
+                if thread.name.startswith("outbox-"):
                     thread.join(120)
 
 
@@ -62,7 +62,7 @@ def embedded(runs: Path, data: Path, templates: Path) -> Installation:
 
 def make_templates(folder: Path) -> Path:
     """Empty stores."""
-    from search.tracking.mlflow_store import prepare_database
+    from search.stores.mlflow.store import prepare_database
     from tests.search.workshop import template
 
     prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")

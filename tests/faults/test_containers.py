@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from search.controller.session import Options, Outcome, run_study
 from search.executors import DockerExecutor, Executor, Mailbox, Slot, TrainerSource
-from search.record import TrialRecord
-from search.session import Options, Outcome, run_study
+from search.folder.record import TrialRecord
 from search.study import Study
 from tests.faults.installation import Installation
 from tests.faults.servers import PATIENCE_S

@@ -11,8 +11,8 @@ import pytest
 
 from search import sync
 from search.errors import StorageError
-from search.journal import read_trial
-from search.record import TrialRecord
+from search.folder.journal import read_trial
+from search.folder.record import TrialRecord
 from search.settings import Places
 from tests.conftest import SmallDisk
 from tests.faults.installation import Installation, embedded
@@ -75,7 +75,7 @@ def test_the_artifacts(
     artifacts = here.places.runs / "artifacts"
     artifacts.symlink_to(disk.folder, target_is_directory=True)
     disk.fill(8192)
-    monkeypatch.setattr("search.session.SHORT_WORDS_S", 1.0)
+    monkeypatch.setattr("search.controller.session.SHORT_WORDS_S", 1.0)
     view = Watcher()
     outcome = here.run(STUDY, view=view)
     assert outcome.end == "finished"

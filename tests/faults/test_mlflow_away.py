@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from search import sync
-from search.controller import Controller
+from search.controller.controller import Controller
 from search.executors import _local
 from search.executors._base import SlotLine
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 from search.settings import Places
 from tests.faults.installation import Installation
 from tests.faults.servers import MlflowServer
@@ -50,7 +50,7 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def here(
     tmp_path: Path, tiny_images: Path, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> Installation:
-    monkeypatch.setattr("search.recorder.LAST_RETRY_S", 1.0)
+    monkeypatch.setattr("search.stores.outbox.LAST_RETRY_S", 1.0)
     places = Places.of(str(tmp_path / "Ada's runs"), None, mlflow_server.url)
     places.runs.mkdir()
     return Installation(places, tiny_images, mlflow_server.database)
@@ -68,7 +68,7 @@ def test_mlflow_goes_away_in_the_middle(
     seeds: int,
 ) -> None:
     """Trials go on meanwhile; it is back when the last has begun and so long has passed."""
-    monkeypatch.setattr("search.session.SHORT_WORDS_S", 300.0)
+    monkeypatch.setattr("search.controller.session.SHORT_WORDS_S", 300.0)
     mlflow_server.start()
     over: set[int] = set()
     half_over, back = threading.Event(), threading.Event()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from search.optuna_store import OptunaStudy
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 from search.settings import Places
+from search.stores.optuna import OptunaStudy
 from tests.faults.installation import Installation
 from tests.faults.servers import Cluster
 from tests.search.workshop import Watcher, hunt, question
@@ -21,7 +21,7 @@ LONG = pytest.mark.faults
 
 @pytest.fixture(autouse=True)
 def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.recorder.LAST_RETRY_S", 1.0)
+    monkeypatch.setattr("search.stores.outbox.LAST_RETRY_S", 1.0)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_postgres_goes_away_at_a_tell(
                 all_over.set()
 
     monkeypatch.setattr(OptunaStudy, "tell", down)
-    monkeypatch.setattr("search.session.SHORT_WORDS_S", 120.0)
+    monkeypatch.setattr("search.controller.session.SHORT_WORDS_S", 120.0)
     view = Watcher(watch)
     outcome = here.run(question((0.01, 0.001), seeds=seeds), slots=2, view=view)
     assert (outcome.end, outcome.untold, outcome.refused) == ("finished", {}, [])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from search.controller.session import Options, run_study
 from search.executors import Executor, LocalExecutor, TrainerSource
-from search.record import TrialRecord
-from search.session import Options, run_study
+from search.folder.record import TrialRecord
 from search.study import Study
 from tests.faults.installation import embedded
 from tests.search.workshop import Watcher, hunt, question

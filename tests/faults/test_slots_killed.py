@@ -16,7 +16,7 @@ import pytest
 from search.errors import ExecutorError
 from search.executors import LocalExecutor, Slot, SlotExit, TrainerSource
 from search.executors._kernel import memory_counter
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 from tests.faults.installation import Installation
 from tests.search.noop_trainer import expected
 from tests.search.workshop import PATIENCE_S, Watcher, question

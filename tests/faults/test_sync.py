@@ -9,8 +9,8 @@ from mlflow import MlflowClient
 
 from search import sync
 from search.errors import StorageError
-from search.lock import StudyLock
-from search.tracking import Tracker
+from search.folder.lock import StudyLock
+from search.stores.mlflow import Tracker
 from tests.faults.installation import Installation
 from tests.search.workshop import question
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search.record import DataInfo, ParamValue, Role, StudyRecord, TrialRecord
+from search.folder.record import DataInfo, ParamValue, Role, StudyRecord, TrialRecord
 from trainer.config import TrainConfig
 from trainer.events import Epoch, Event, Failed, Finished, PhotoCount, Ready, SplitMeasures, SplitName, Started, Stopped
 

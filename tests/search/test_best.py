@@ -18,11 +18,11 @@ from search import best
 from search.answer import answer_of, recorded
 from search.answer.evidence import BEST, as_long_as_it_learnt, fixed_of, retraining
 from search.best import Request, crown
+from search.console.callbacks import View
+from search.controller.session import Options, run_study
 from search.errors import SettingsError
 from search.executors import Executor, TrainerSource
-from search.session import Options, run_study
 from search.settings import Places
-from search.view import View
 from tests.search.fabricate import trial_record
 from tests.search.workshop import Noops, hunt, question
 from trainer.config import TrainConfig
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy i
 
 @pytest.fixture(scope="module")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from search.tracking.mlflow_store import prepare_database
+    from search.stores.mlflow.store import prepare_database
 
     folder = tmp_path_factory.mktemp("mlflow")
     prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
@@ -128,7 +128,7 @@ def test_a_search_that_learnt_nothing_recommends_nothing(
     places: Places, tiny_images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_study(hunt(2), Options(tiny_images, slots=1), places, View(), make)
-    monkeypatch.setattr("search.answer.hunt.has_learnt", lambda trial: False)
+    monkeypatch.setattr("search.answer.search_result.has_learnt", lambda trial: False)
     message = (
         r"--study hunt: No answer: none of 2 trials learnt more than a little in 3 epochs, so none is recommended\."
     )

@@ -12,11 +12,11 @@ from mlflow import MlflowClient
 from optuna_dashboard import get_note
 
 from search import report
+from search.console.callbacks import View
+from search.controller.session import Options, run_study
 from search.executors import Executor, TrainerSource
-from search.lock import StudyLock
-from search.session import Options, run_study
+from search.folder.lock import StudyLock
 from search.settings import Places
-from search.view import View
 from tests.search.workshop import Noops, hunt, question
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -29,7 +29,7 @@ def make(source: TrainerSource, logs: Path) -> Executor:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, tiny_images: Path) -> Places:
     """A question and a search, run for real."""
-    from search.tracking.mlflow_store import prepare_database
+    from search.stores.mlflow.store import prepare_database
 
     runs = tmp_path_factory.mktemp("runs") / "Ada's runs"
     runs.mkdir()

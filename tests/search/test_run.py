@@ -9,8 +9,8 @@ import pytest
 
 from search import list as listing
 from search import run
-from search.journal import TrialJournal
-from search.study_file import study_names
+from search.folder.journal import TrialJournal
+from search.study.toml_file import study_names
 from tests.search.fabricate import trial_record
 
 BAD_STUDY = """\
@@ -134,7 +134,7 @@ def test_the_list_without_runs(elsewhere: Path, capsys: pytest.CaptureFixture[st
 def test_a_folder_of_runs_with_a_broken_journal(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import json
 
-    from search.lock import StudyLock
+    from search.folder.lock import StudyLock
     from tests.search.workshop import question
 
     study = question(seeds=2)

@@ -24,10 +24,10 @@ import pytest
 
 from search import ui
 from search.errors import SettingsError, StorageError
-from search.optuna_store import open_storage
-from search.record import StudyRecord
+from search.folder.record import StudyRecord
 from search.settings import Places
-from search.tracking import Sample, Tracker
+from search.stores.mlflow import Sample, Tracker
+from search.stores.optuna import open_storage
 from tests.search.fabricate import study_record, trial_record
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""Controllers with no-op trainers on a real SQLite storage, for tests: `run` runs one as `search.session` does."""
+"""Controllers with no-op trainers on a real SQLite storage, for tests: `run` runs one as a session does."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any, ClassVar
 
 import optuna
 
-from search.controller import Controller
+from search.console.callbacks import Tally, View
+from search.controller.controller import Controller
+from search.controller.setup import End, Setup
 from search.executors import LocalExecutor, Mailbox, Slot, TrainerSource
-from search.journal import Told, read_trial, read_trials, trial_path
-from search.optuna_store import OptunaStudy
-from search.record import TrialRecord
-from search.recorder import Recorder
-from search.setup import End, Setup
+from search.folder.journal import Told, read_trial, read_trials, trial_path
+from search.folder.record import TrialRecord
+from search.stores.optuna import OptunaStudy
+from search.stores.outbox import Outbox
 from search.study import Study
-from search.view import Tally, View
 from tests.search import noop_trainer
 from trainer.events import Ready
 
@@ -170,14 +170,14 @@ class Workshop:
         def read(number: int) -> TrialRecord | None:
             return read_trial(trial_path(self.folder, number))
 
-        recorders = (
-            Recorder("Optuna", tell_optuna, told, read, say=say, pause_s=0.01),
-            Recorder("MLflow", tell_mlflow, told, read, say=say, pause_s=0.01),
+        outboxes = (
+            Outbox("Optuna", tell_optuna, told, read, say=say, pause_s=0.01),
+            Outbox("MLflow", tell_mlflow, told, read, say=say, pause_s=0.01),
         )
 
         def first_ready(ready: Ready, store: OptunaStudy) -> None:
             store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
-            recorders[0].later(store.note_cost)
+            outboxes[0].later(store.note_cost)
 
         source = TrainerSource(self.place / "data", self.place / "cache", self.place / "models")
         self.executor = executor = Noops(source, self.place / "slots", settings)
@@ -189,7 +189,7 @@ class Workshop:
                 executor=executor,
                 slots=slots,
                 open_store=open_store,
-                recorders=recorders,
+                outboxes=outboxes,
                 models=self.place / "models",
                 view=view or Watcher(),
                 first_ready=first_ready,
@@ -199,7 +199,7 @@ class Workshop:
         try:
             return controller.run()
         finally:
-            self.untold = sum(recorder.close(patience_s) for recorder in recorders)
+            self.untold = sum(outbox.close(patience_s) for outbox in outboxes)
             told.close()
             for store in opened:
                 store.close()

@@ -207,7 +207,7 @@ def ask(url: str, body: dict[str, Any]) -> Any:
 def test_the_model_in_mlflow_answers_with_class_names(
     model_file: Path, classifier: Classifier, images: list[Path], tmp_path: Path
 ) -> None:
-    from search.tracking import Tracker
+    from search.stores.mlflow import Tracker
 
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     study = study_record(data=data_info(class_names=CLASSES))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from search.answer import Recorded
-from search.record import ParamValue, TrialRecord
+from search.folder.record import ParamValue, TrialRecord
 from search.study import Study
 from tests.search.fabricate import data_info, trial_record
 from trainer.events import PhotoCount, SplitMeasures, SplitName

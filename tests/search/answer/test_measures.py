@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.answer.measures import Predictions, accuracy, macro_f1, recall
-from search.record import TrialRecord
+from search.folder.record import TrialRecord
 from tests.search.answer.made import trial
 from tests.search.fabricate import trial_record
 

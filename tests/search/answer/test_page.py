@@ -15,8 +15,6 @@ from PIL import Image
 from rich.console import Console
 
 from search.answer import Recorded, answer_of
-from search.answer.figures.gallery import gallery
-from search.answer.figures.wrong import contact_sheet
 from search.answer.fits import what_fits
 from search.answer.markdown import answer_markdown
 from search.answer.page import Drawn, page
@@ -24,6 +22,8 @@ from search.answer.publish import figures_of, files_of
 from search.answer.rows import tables
 from search.answer.terminal import print_answer
 from search.answer.wrong import most_often_wrong, photo_of
+from search.figures.gallery import gallery
+from search.figures.wrong import contact_sheet
 from search.study import Study
 from tests.search.answer.made import COMMAND, question, trial
 from tests.search.fabricate import data_info, trial_record

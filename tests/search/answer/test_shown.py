@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from search import ui
+from search.console.callbacks import View
+from search.controller.session import Options, run_study
 from search.executors import Executor, TrainerSource
-from search.links import TRAINING_VIEW
-from search.session import Options, run_study
 from search.settings import Places
-from search.tracking import Tracker
-from search.view import View
+from search.stores.mlflow import Tracker
+from search.urls import TRAINING_VIEW
 from tests.search.test_ui import free_port
 from tests.search.workshop import Noops, hunt, question
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from search.choice import chosen, gpus_of
 from search.engine import EngineError, FoundContainer, FoundImage
+from search.environment import chosen, gpus_of
 from search.errors import SettingsError
 from search.executors import DockerExecutor, LocalExecutor, TrainerSource
 from search.stack.found import find_stack, project_name
@@ -99,12 +99,12 @@ def test_the_name_of_the_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_what_is_chosen(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     engine(MadeUp(*ALL))
-    choice = chosen(None, None, None)
-    assert (choice.executor, choice.why) == ("docker", "the stack no-stack-of-the-tests is up")
-    assert choice.places.tracking_uri == "http://127.0.0.1:15000"
-    assert choice.places.dashboard_url == "http://127.0.0.1:18080"
+    environment = chosen(None, None, None)
+    assert (environment.executor, environment.why) == ("docker", "the stack no-stack-of-the-tests is up")
+    assert environment.places.tracking_uri == "http://127.0.0.1:15000"
+    assert environment.places.dashboard_url == "http://127.0.0.1:18080"
     assert chosen(None, None, None, "local").executor == "local"
-    assert chosen(None, None, None, "local").places == choice.places
+    assert chosen(None, None, None, "local").places == environment.places
 
     aside = chosen(None, None, None, stack=False)
     assert (aside.executor, aside.why) == ("local", "--no-stack")
@@ -136,8 +136,8 @@ def test_what_a_flag_or_a_variable_names_goes_first(engine: Any, monkeypatch: py
 def test_without_an_engine(engine: Any) -> None:
     said = "The Docker engine is not running: /x: No such file. Start it:\n  sudo systemctl start docker"
     engine(EngineError(said))
-    choice = chosen(None, None, None)
-    assert (choice.executor, choice.why) == (
+    environment = chosen(None, None, None)
+    assert (environment.executor, environment.why) == (
         "local",
         "no containers: The Docker engine is not running: /x: No such file.",
     )
@@ -146,7 +146,7 @@ def test_without_an_engine(engine: Any) -> None:
 
 
 def test_the_executor_that_is_made(engine: Any, tmp_path: Path) -> None:
-    from search.choice import Resources
+    from search.environment import Resources
 
     engine(MadeUp(*ALL))
     source = TrainerSource(tmp_path, tmp_path, tmp_path)

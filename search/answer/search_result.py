@@ -1,0 +1,123 @@
+"""The answer of a search: its best trial, the Pareto front, and what the retraining on new seeds says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.answer.evidence import Evidence, as_long_as_it_learnt, evidence_of
+from search.answer.recorded import Recorded
+from search.answer.sentence import Words, has_learnt
+from search.answer.wording import count, percent, word
+from search.folder.record import TrialRecord, shown
+from search.study.design import plan
+
+
+@dataclass(frozen=True)
+class SearchAnswer:
+    """A search.
+
+    Attributes:
+        best: the trial of highest validation accuracy; None before one has finished.
+        front: the trials that no other beats in validation accuracy and in cost at once, best first.
+        reference: the trial of the reference model; None where the space does not contain it, or before it finished.
+        cost: what the cost is, a field of `Finished`: "vram_peak_mib" where that was measured, else "parameters".
+        evidence: of the retraining by `python -m search.best`; None before it was run.
+        words: in plain English.
+    """
+
+    best: TrialRecord | None
+    front: tuple[TrialRecord, ...]
+    reference: TrialRecord | None
+    cost: str
+    evidence: Evidence | None
+    words: Words
+
+
+def search_answer(recorded: Recorded) -> SearchAnswer:
+    """What a search found so far."""
+    done = recorded.finished
+    cost = cost_of(done)
+    best = max(done, key=lambda record: (val_accuracy(record), -record.number), default=None)
+    planned = plan(recorded.study)
+    base = planned[0].params if planned else None
+    reference = next((record for record in done if record.params == base), None)
+    evidence = evidence_of(recorded, as_long_as_it_learnt(best)) if best else None
+    return SearchAnswer(
+        best=best,
+        front=tuple(pareto_front(done, cost)),
+        reference=reference,
+        cost=cost,
+        evidence=evidence,
+        words=_words(recorded, best, reference, evidence),
+    )
+
+
+def val_accuracy(record: TrialRecord) -> float:
+    """What a search maximizes; NaN for a trial that is not finished."""
+    return record.finished.splits["val"].accuracy if record.finished else math.nan
+
+
+def price(record: TrialRecord, cost: str) -> float | None:
+    """The cost of a finished trial, where it was measured."""
+    value = getattr(record.finished, cost, None) if record.finished else None
+    return None if value is None else float(value)
+
+
+def cost_of(records: Sequence[TrialRecord]) -> str:
+    """Peak VRAM where any trial has it, else the number of parameters, as the controller chooses."""
+    measured = any(record.finished.vram_peak_mib is not None for record in records if record.finished)
+    return "vram_peak_mib" if measured else "parameters"
+
+
+def pareto_front(records: Sequence[TrialRecord], cost: str) -> list[TrialRecord]:
+    """Those that no other beats in validation accuracy and in cost at once, best accuracy first."""
+    points = [(-val_accuracy(record), p, record) for record in records if (p := price(record, cost)) is not None]
+    front: list[TrialRecord] = []
+    cheapest = math.inf
+    for _, value, record in sorted(points, key=lambda point: point[:2]):
+        if value < cheapest:
+            front.append(record)
+            cheapest = value
+    return front
+
+
+def settings(record: TrialRecord) -> str:
+    """A configuration in a line."""
+    return ", ".join(f"{word(name)} {shown(value)}" for name, value in record.params.items())
+
+
+def _words(
+    recorded: Recorded, best: TrialRecord | None, reference: TrialRecord | None, evidence: Evidence | None
+) -> Words:
+    if best is None or best.finished is None:
+        return Words("No answer yet: no trial has finished.")
+    n = len(recorded.finished)
+    epochs = count(best.config.epochs, "epoch")
+    if not any(has_learnt(record) for record in recorded.finished):
+        return Words(
+            f"No answer: none of {count(n, 'trial')} learnt more than a little in {epochs}, so none is recommended. "
+            "Give them more epochs, or smaller batches."
+        )
+    ends = best.finished.splits
+    figures = f"{percent(ends['val'].accuracy)} on validation, {percent(ends['test'].accuracy)} on testing"
+    if best is reference and n > 1:
+        text = f"None of {n} trials beats the reference model by validation accuracy: it has {figures}"
+    else:
+        which = f"trial {best.number} ({settings(best)})"
+        text = f"Of {count(n, 'trial')} the best by validation accuracy is {which}: {figures}"
+        if reference is not None and reference is not best and reference.finished:
+            other = reference.finished.splits
+            text += f"; the reference model has {percent(other['val'].accuracy)} and {percent(other['test'].accuracy)}"
+    idle = sum(not has_learnt(record) for record in recorded.finished)
+    details = [f"{idle} of {n} trials have learnt little or nothing in {epochs}."] if idle else []
+    if n > 1 and best is not reference:
+        details.append("It was chosen among many, so its validation accuracy is too good to be true.")
+    details.append(
+        evidence.sentence
+        if evidence
+        else "It was not yet retrained on new seeds, beside the reference model: "
+        f"python -m search.best --study {recorded.name}"
+    )
+    return Words(f"{text}.", tuple(details), ranks=True)

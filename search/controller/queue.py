@@ -1,0 +1,84 @@
+"""Trials that wait for a slot, and which of them a slot takes next."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from search.folder.record import Role
+from search.study import Study
+from search.study.cost import relative_cost
+from search.study.design import config_of
+from search.study.space import ParamValue
+
+LOOK_AHEAD = 3  # seeds
+
+Graph = tuple[Any, ...]
+
+
+@dataclass
+class Waiting:
+    """A trial that is to be trained. `attempts` counts the slots that died in it."""
+
+    number: int
+    params: dict[str, ParamValue]
+    role: Role
+    attempts: int = 0
+    graph: Graph = ()  # of its config, once it was looked at
+    cost: float = 0.0  # likewise: how long it takes, beside others
+
+    @property
+    def seed(self) -> int:
+        """0 in a search, where the seed follows from the number."""
+        return int(self.params.get("seed", 0))
+
+
+class Queue:
+    """The trials that wait, in their order."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._trials: deque[Waiting] = deque()
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return iter(self._trials)
+
+    def extend(self, trials: Iterable[Waiting]) -> None:
+        """At the end."""
+        self._trials.extend(trials)
+
+    def put_back(self, trial: Waiting) -> None:
+        """In front: it was under way."""
+        self._trials.appendleft(trial)
+
+    def take(self, last: Graph, others: Collection[Graph]) -> Waiting:
+        """The first trial, or one soon after it that spares the slot a trace (some seconds).
+
+        A slot keeps to the graph of its last trial, and leaves those of other slots to them. A graph of its own is the
+        one with most left to do, so that what is long is not left to the end, when other slots stand idle. All this
+        within LOOK_AHEAD seeds: further, and a study that is stopped early would have compared few levels.
+
+        Args:
+            last: of the slot.
+            others: of the other slots.
+        """
+        soon = list(itertools.islice(self._trials, LOOK_AHEAD * max(1, len(self._study.levels))))
+        furthest = soon[0].seed + LOOK_AHEAD - 1
+        soon = [trial for trial in soon if trial.seed <= furthest]
+        left: defaultdict[Graph, float] = defaultdict(float)
+        for trial in soon:
+            if not trial.graph:
+                config = config_of(self._study, trial.params, "", trial.number)
+                trial.graph, trial.cost = config.graph(), relative_cost(config)
+            left[trial.graph] += trial.cost
+        ours = [trial for trial in soon if trial.graph == last]
+        free = [trial for trial in soon if trial.graph not in others]
+        chosen = ours[0] if ours else max(free or soon, key=lambda trial: left[trial.graph])
+        self._trials.remove(chosen)
+        return chosen

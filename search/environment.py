@@ -1,0 +1,174 @@
+"""What a command works with: the stack of docker-compose.yml where it is up, and the executor that suits."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from search.errors import ExecutorError, SettingsError
+from search.executors import DockerExecutor, Executor, LocalExecutor, TrainerSource
+from search.settings import STORAGE, TRACKING, Places
+from search.stores.optuna import shown_url
+
+EXECUTORS = ("local", "docker")
+TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "postgres", "mysql", "mssql")  # that MLflow knows
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What slots may have, as the flags say it.
+
+    Attributes:
+        slots: how many at once; None: as many as suit the machine.
+        threads: CPU threads of each.
+        gpus: indexes; None: all; empty: the CPU.
+        slots_per_gpu: how many share one.
+    """
+
+    slots: int | None = None
+    threads: int = 1
+    gpus: tuple[int, ...] | None = None
+    slots_per_gpu: int = 1
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The places of a run and its executor.
+
+    Attributes:
+        places: the stores.
+        executor: its name.
+        why: a sentence for the user.
+        image: of the trainers, for the docker executor.
+    """
+
+    places: Places
+    executor: str
+    why: str
+    image: str
+
+    def make(self, resources: Resources, study: str = "study") -> Callable[[TrainerSource, Path], Executor]:
+        """Makes the executor, for a study of this name."""
+
+        def make(source: TrainerSource, logs: Path) -> Executor:
+            threads, gpus, each = resources.threads, resources.gpus, resources.slots_per_gpu
+            if self.executor == "local":
+                return LocalExecutor(source, logs, threads=threads, gpus=gpus, slots_per_gpu=each)
+            return DockerExecutor(
+                source,
+                logs,
+                image=self.image,
+                study=study,
+                slots=resources.slots,
+                threads=threads,
+                gpus=gpus,
+                slots_per_gpu=each,
+            )
+
+        return make
+
+
+def add_place_options(parser: argparse.ArgumentParser) -> None:
+    """The flags that `chosen` takes its places from."""
+    where = parser.add_argument_group("where things are (where no stack is up, everything is in the folder of runs)")
+    where.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
+    where.add_argument("--storage-url", metavar="URL", help="Optuna's database (else $SEARCH_STORAGE_URL, the stack)")
+    where.add_argument("--tracking-uri", metavar="URI", help="MLflow's store (else $MLFLOW_TRACKING_URI, the stack)")
+    where.add_argument("--no-stack", action="store_true", help="leave the stack of docker-compose.yml alone")
+
+
+def choose(places: Places, wanted: str | None = None, *, stack: bool = True, given: tuple[bool, bool]) -> Environment:
+    """Decides.
+
+    Args:
+        places: from flags and the environment.
+        wanted: the executor that was asked for, if any.
+        stack: whether a running stack may be used.
+        given: whether Optuna's storage and MLflow's store were named by a flag or a variable.
+
+    Raises:
+        SearchError: the stack is up in part, or `wanted` cannot be used.
+    """
+    from search.engine import Engine, EngineError  # 0.2 s
+    from search.stack.found import find_stack, project_name, trainer_image
+
+    image = trainer_image(project_name())
+    if not stack:
+        return Environment(places, wanted or "local", "as given" if wanted else "--no-stack", image)
+    try:
+        engine = Engine()
+    except EngineError as error:
+        if wanted == "docker":
+            raise
+        return Environment(places, "local", "as given" if wanted else f"no containers: {_first(error)}", image)
+    try:
+        found = find_stack(engine)
+        there = engine.image(image) is not None
+    finally:
+        engine.close()
+    if found is not None:
+        places = replace(
+            places,
+            storage_url=places.storage_url if given[0] else found.storage_url,
+            tracking_uri=places.tracking_uri if given[1] else found.tracking_uri,
+            dashboard_url=places.dashboard_url or (None if given[0] else found.dashboard_url),
+        )
+    if wanted:
+        return Environment(places, wanted, "as given", image)
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if found is None:
+        return Environment(places, "local", "the stack of docker-compose.yml is not up", image)
+    if not there:
+        return Environment(places, "local", f"the stack is up, its image {image} is not there", image)
+    if backend != "tensorflow":
+        return Environment(places, "local", f"KERAS_BACKEND is {backend}, the stack's trainers have TensorFlow", image)
+    return Environment(places, "docker", f"the stack {found.project} is up", image)
+
+
+def chosen(
+    runs: str | None,
+    storage_url: str | None,
+    tracking_uri: str | None,
+    wanted: str | None = None,
+    *,
+    stack: bool = True,
+) -> Environment:
+    """`choose`, from the flags of a command."""
+    given = (bool(storage_url or os.environ.get(STORAGE)), bool(tracking_uri or os.environ.get(TRACKING)))
+    places = Places.of(runs, storage_url, tracking_uri)
+    _check_tracking(places.tracking_uri, "--tracking-uri" if tracking_uri else f"${TRACKING}")
+    return choose(places, wanted, stack=stack, given=given)
+
+
+def _check_tracking(uri: str, named_by: str) -> None:
+    """MLflow would refuse another address at every telling, when all is trained."""
+    scheme = uri.partition("://")[0].partition("+")[0] if "://" in uri else ""
+    if scheme not in TRACKING_SCHEMES:
+        raise SettingsError(
+            f"{named_by} {shown_url(uri) if scheme else uri}: allowed are a server (http://..., https://...) or a "
+            "database (sqlite:///FILE, postgresql://..., mysql://..., mssql://...). MLflow's folders of files (mlruns) "
+            "are no longer a store: `mlflow migrate-filestore` makes a database of one."
+        )
+
+
+def gpus_of(text: str | None) -> tuple[int, ...] | None:
+    """`--gpus`: None for `all` and where it is not given.
+
+    Raises:
+        SettingsError: it is neither `all`, nor `none`, nor a list of indexes.
+    """
+    if text is None or text == "all":
+        return None
+    if text == "none":
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts) or len(set(parts)) < len(parts):
+        raise SettingsError(f"--gpus {text}: allowed are all, none, or indexes as 0,2")
+    return tuple(int(part) for part in parts)
+
+
+def _first(error: ExecutorError) -> str:
+    return str(error).splitlines()[0].removesuffix(" Start it:").removesuffix(" Allow it, then log in anew:")

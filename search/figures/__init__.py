@@ -1,0 +1,15 @@
+"""Figures of an answer and of a trial, drawn by matplotlib: inline SVG for the page, PNG for everything else.
+
+    style.py          colours, SVG that follows light and dark, PNG
+    accuracy.py       accuracy by level, differences to the reference level
+    curves.py         learning curves by level
+    confusion.py      confusion matrices
+    cost.py           accuracy against memory or parameters
+    search_result.py  of a search: history, Pareto front, importances, parallel coordinates
+    wrong.py          the test images most often wrong
+    gallery.py        which figures an answer has
+    trial.py          learning curves and confusion matrix of one trial
+
+Plotly's figures would carry 4.5 MB of script into every page, and say nothing that the tables do not; these take about
+40 KB each, print, need no script, and are the same in the README.
+"""

@@ -1,0 +1,128 @@
+"""Accuracy by level, and the differences to the reference level."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING
+
+from search.answer.answer import Answer
+from search.answer.levels import LevelAnswer, chance_of
+from search.answer.wording import word
+from search.figures.style import (
+    GREEN,
+    INK,
+    MUTED,
+    SMALL,
+    SPLIT_COLORS,
+    SPLIT_NAMES,
+    Picture,
+    bare,
+    figure,
+    in_percent,
+    legend,
+    line_of_chance,
+    picture,
+)
+from search.folder.record import shown
+from search.study.design import LOG_AXIS
+from search.study.space import ParamValue
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from trainer.events import SplitName
+
+DRAWN: tuple[SplitName, ...] = ("train", "test")
+MARKERS = {"train": "o", "test": "D"}
+
+
+def accuracy_by_level(answer: Answer) -> Picture:
+    """A small point a seed, a large one at the mean, a bar over its 95 % interval."""
+    study = answer.recorded.study
+    drawn = [level for level in answer.levels if level.trials]
+    places = positions(study.factor, [level.level for level in drawn])
+    chart = figure(3.6)
+    axes = chart.subplots()
+    for split in DRAWN:
+        _draw(axes, drawn, places, split)
+    line_of_chance(axes, chance_of(drawn[0].trials[0]))
+    label_levels(axes, drawn, places)
+    axes.set(ylim=(0, 1.02), ylabel="accuracy", xlabel=word(study.factor) if study.factor else "")
+    if study.factor in LOG_AXIS:
+        axes.set_xlabel(f"{word(study.factor or '')} (logarithmic)")
+    in_percent(axes)
+    bare(axes)
+    legend(chart, axes)
+    caption = (
+        "Large points are means over seeds, bars their 95 % intervals over photographs and seeds, small points single "
+        "seeds."
+    )
+    return picture("accuracy", "Training and testing accuracy", caption, chart)
+
+
+def positions(factor: str | None, levels: list[ParamValue | None]) -> list[float]:
+    """Where levels stand on the horizontal axis: by their logarithm where steps are ratios, else one after another."""
+    if factor in LOG_AXIS and all(isinstance(level, int | float) and level > 0 for level in levels):
+        return [math.log10(float(level)) * 1.6 for level in levels if level is not None]
+    return [float(place) for place in range(len(levels))]
+
+
+def label_levels(axes: Axes, drawn: list[LevelAnswer], places: list[float]) -> None:
+    """Names of levels; the reference level's in bold."""
+    names = ["reference model" if level.level is None else shown(level.level) for level in drawn]
+    order = sorted(range(len(places)), key=lambda place: places[place])
+    axes.set_xticks([places[i] for i in order], [names[i] for i in order])
+    axes.set_xlim(min(places) - 0.55, max(places) + 0.55)
+    crowded = sum(map(len, names)) > 44 or any(abs(places[a] - places[b]) < 0.6 for a, b in itertools.pairwise(order))
+    for i, text in zip(order, axes.get_xticklabels(), strict=True):
+        text.set_parse_math(False)
+        if drawn[i].is_reference and len(drawn) > 1:
+            text.set_fontweight("bold")
+        if crowded:
+            text.set(rotation=30, ha="right", rotation_mode="anchor")
+
+
+def _draw(axes: Axes, drawn: list[LevelAnswer], places: list[float], split: SplitName) -> None:
+    color, marker = SPLIT_COLORS[split], MARKERS[split]
+    offset = -0.13 if split == "train" else 0.13
+    for number, (level, place) in enumerate(zip(drawn, places, strict=True)):
+        estimate = level.accuracy[split]
+        x = place + offset
+        axes.plot([x, x], [estimate.low, estimate.high], color=color, linewidth=1.6, solid_capstyle="butt")
+        n = len(estimate.by_seed)
+        seeds = [x + 0.035 * (i - (n - 1) / 2) for i in range(n)]
+        axes.plot(seeds, estimate.by_seed, marker, color=color, markersize=3, alpha=0.45, markeredgewidth=0)
+        label = SPLIT_NAMES[split] if number == 0 else None
+        axes.plot([x], [estimate.value], marker, color=color, markersize=6.5, markeredgewidth=0, label=label)
+
+
+def differences(answer: Answer) -> Picture | None:
+    """The test accuracy of each level less the reference level's, with its interval; None with nothing to compare."""
+    compared = [level for level in answer.levels if level.differences]
+    if not compared:
+        return None
+    chart = figure(max(1.5, 0.75 + 0.36 * len(compared)))
+    axes = chart.subplots()
+    axes.axvline(0, color=MUTED, linewidth=1)
+    for row, level in enumerate(reversed(compared)):
+        found = level.differences["test"]
+        color = GREEN if found.is_clear else MUTED
+        e = found.estimate
+        axes.plot([e.low, e.high], [row, row], color=color, linewidth=2, solid_capstyle="butt")
+        axes.plot(e.by_seed, [row + 0.22] * len(e.by_seed), "|", color=color, alpha=0.6, markersize=5)
+        axes.plot([e.value], [row], "D", color=color, markersize=6, markeredgewidth=0)
+    names = [shown(level.level) for level in reversed(compared) if level.level is not None]
+    axes.set_yticks(range(len(compared)), names)
+    for text in axes.get_yticklabels():
+        text.set_parse_math(False)
+    axes.set_ylim(-0.6, len(compared) - 0.4)
+    axes.set_xlabel("test accuracy less the reference level's (points)")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}".replace("-", "−") if value else "0")
+    bare(axes, grid="x", keep=("bottom",))
+    axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
+    caption = (
+        "Paired by seed and photograph; bars are 95 % intervals, strokes single seeds. Green: told apart from the "
+        "reference level (Holm-corrected p below 0.05); grey: not."
+    )
+    return picture("differences", "Effect on test accuracy", caption, chart)

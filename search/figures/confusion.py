@@ -1,0 +1,50 @@
+"""Confusion matrices over all seeds of a level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
+
+from search.answer.levels import LevelAnswer
+from search.figures.style import BLUE, INK, SMALL, WIDTH_IN, Picture, bare, figure, picture
+
+COUNTED_CLASSES = 12  # with more, the figures no longer fit into their cells
+
+
+def confusion(level: LevelAnswer, class_names: Sequence[str], key: str, title: str) -> Picture:
+    """Shares of the true class (its row), all seeds together; the counts are means over seeds."""
+    tables = [trial.finished.splits["test"].confusion for trial in level.trials if trial.finished]
+    counts = np.mean(np.asarray(tables, np.float64), axis=0)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    n = len(counts)
+    chart = figure(min(WIDTH_IN, 1.1 + 0.8 * n), WIDTH_IN)
+    axes = chart.subplots()
+    for (i, j), share in np.ndenumerate(shares):
+        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, color=to_rgba(BLUE, 0.85 * share), linewidth=0))
+    axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
+    if n <= COUNTED_CLASSES:
+        for i in range(n):
+            for j in range(n):
+                text = f"{shares[i, j]:.0%}\n{counts[i, j]:,.0f}" if totals[i, 0] else "–"
+                color = "white" if shares[i, j] > 0.6 else INK
+                weight = "bold" if i == j else "normal"
+                axes.text(j, i, text, ha="center", va="center", color=color, fontsize=SMALL, fontweight=weight)
+    small = SMALL - 0.5 if n <= COUNTED_CLASSES else 6
+    axes.set_xticks(range(n), [name.capitalize() for name in class_names])
+    axes.set_yticks(range(n), [name.capitalize() for name in class_names])
+    axes.set(xlabel="predicted", ylabel="true class")
+    bare(axes, grid=None, keep=())
+    axes.tick_params(length=0, labelsize=small)
+    crowded = max(map(len, class_names), default=0) > 11 or n > 5
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)
+    if crowded:
+        for label in axes.get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
+    seeds = len(tables)
+    caption = f"Shares of the true class, and images; the mean of {seeds} seed{'' if seeds == 1 else 's'}."
+    return picture(key, title, caption, chart)

@@ -1,0 +1,47 @@
+"""Accuracy against what it costs, with the Pareto front."""
+
+from __future__ import annotations
+
+from search.answer.answer import Answer
+from search.figures.style import GREEN, INK, MUTED, SMALL, Picture, bare, figure, in_percent, picture
+from search.folder.record import shown
+
+
+def accuracy_against_cost(answer: Answer) -> Picture | None:
+    """Test accuracy against peak VRAM, or against parameters where VRAM was not measured; None where all cost alike."""
+    drawn = []
+    for level in answer.levels:
+        known = level.vram_mib if answer.vram_measured else level.parameters
+        if level.trials and known is not None:
+            drawn.append((known.mean, level))
+    if len({round(cost) for cost, _ in drawn}) < 2:
+        return None
+    chart = figure(3.4)
+    axes = chart.subplots()
+    front, best = [], -1.0
+    for cost, level in sorted(drawn, key=lambda point: (point[0], -point[1].accuracy["test"].value)):
+        if level.accuracy["test"].value > best:
+            best = level.accuracy["test"].value
+            front.append((cost, best))
+    axes.plot(*zip(*front, strict=True), color=GREEN, linewidth=1.2, drawstyle="steps-post", alpha=0.6)
+    on_front = {cost for cost, _ in front}
+    for cost, level in drawn:
+        test = level.accuracy["test"]
+        color = GREEN if cost in on_front and (cost, test.value) in front else MUTED
+        axes.plot([cost, cost], [test.low, test.high], color=color, linewidth=1.2, alpha=0.6)
+        axes.plot([cost], [test.value], "D", color=color, markersize=6, markeredgewidth=0)
+        name = "" if level.level is None else shown(level.level)
+        text = axes.annotate(name, (cost, test.value), (6, 3), textcoords="offset points", fontsize=SMALL, color=INK)
+        text.set(parse_math=False, fontweight="bold" if level.is_reference else "normal")
+    costs = [cost for cost, _ in drawn]
+    if max(costs) > 5 * min(costs):
+        axes.set_xscale("log")
+    axes.margins(x=0.12)
+    axes.set(ylim=(0, 1.02), ylabel="test accuracy")
+    axes.set_xlabel("peak VRAM (MiB)" if answer.vram_measured else "parameters")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    in_percent(axes)
+    bare(axes)
+    caption = "Bars are 95 % intervals. Green: no cheaper level is more accurate on average (the Pareto front)."
+    what = "VRAM" if answer.vram_measured else "parameters"
+    return picture("cost", f"Accuracy against {what}", caption, chart)

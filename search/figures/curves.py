@@ -1,0 +1,118 @@
+"""Learning curves by level: the mean over seeds, and their range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from search.answer.answer import Answer
+from search.answer.levels import LevelAnswer, chance_of
+from search.answer.wording import named
+from search.figures.style import (
+    GREEN,
+    INK,
+    MUTED,
+    SMALL,
+    SPLIT_COLORS,
+    WIDTH_IN,
+    Picture,
+    bare,
+    figure,
+    in_percent,
+    legend,
+    picture,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# The work that this project studies: the reference model after 600 epochs on the full set, grayscale.
+STUDIED_TRAIN, STUDIED_TEST = 1.00, 0.65
+MOST_PANELS = 12  # a page's worth; a panel takes 0.1 s
+
+
+def learning_curves(answer: Answer) -> Picture:
+    """A panel a level: training and validation accuracy by epoch, and the reference level's validation in grey."""
+    study = answer.recorded.study
+    trained = [level for level in answer.levels if level.trials]
+    drawn = _most_telling(trained)
+    columns = 1 if len(drawn) == 1 else 2
+    rows = -(-len(drawn) // columns)
+    chart = figure(3.4 if rows == 1 and columns == 1 else 0.7 + 1.75 * rows, WIDTH_IN)
+    grid = chart.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(drawn):
+            axes.set_visible(False)
+            continue
+        level = drawn[place]
+        if not level.is_reference and answer.reference is not None:
+            epochs, values = _curves(answer.reference, "val")
+            axes.plot(epochs, values.mean(axis=0), color=MUTED, linewidth=1.1, linestyle=(0, (2, 1.5)))
+        _draw(axes, level, first=place == 0)
+        if study.factor is None:
+            _studied(axes)
+        else:
+            bold = "bold" if level.is_reference else "normal"
+            title = axes.set_title(named(study.factor, level.level), fontsize=SMALL, color=INK, loc="left", pad=3)
+            title.set(fontweight=bold, parse_math=False)
+        axes.axhline(chance_of(level.trials[0]), color=MUTED, linestyle=(0, (4, 3)), linewidth=0.8, zorder=1)
+        axes.set_ylim(0, 1.02)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=5))
+        in_percent(axes)
+        bare(axes)
+    chart.supxlabel("epoch", fontsize=SMALL, color=INK)
+    chart.supylabel("accuracy", fontsize=SMALL, color=INK)
+    legend(chart, grid.flat[0], 4)
+    caption = "Lines are means over seeds, bands their range"
+    caption += "; grey dashes: the reference level's validation." if len(drawn) > 1 else "."
+    if len(drawn) < len(trained):
+        caption += f" Of {len(trained)} levels the reference level and the best by validation accuracy."
+    if study.factor is None:
+        caption += " Dotted: what the studied work reports after 600 epochs."
+    return picture("learning_curves", "Learning curves", caption, chart)
+
+
+def _most_telling(levels: list[LevelAnswer]) -> list[LevelAnswer]:
+    """The reference level and the best by validation accuracy, in the study's order."""
+    ranked = sorted(levels, key=lambda level: (not level.is_reference, -level.accuracy["val"].value))
+    kept = ranked[:MOST_PANELS]
+    return [level for level in levels if level in kept]
+
+
+def _curves(level: LevelAnswer, split: str) -> tuple[list[int], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    """Epochs, and accuracies of shape (seeds, epochs), up to the epoch that every seed has reached."""
+    curves = [[getattr(epoch, f"{split}_accuracy") for epoch in trial.epochs] for trial in level.trials]
+    n = min(map(len, curves))
+    return list(range(1, n + 1)), np.asarray([curve[:n] for curve in curves], np.float64).reshape(len(curves), n)
+
+
+def _draw(axes: Axes, level: LevelAnswer, *, first: bool) -> None:
+    for split, name in (("train", "training"), ("val", "validation")):
+        epochs, values = _curves(level, split)
+        color = SPLIT_COLORS[split]
+        if len(values) > 1:
+            axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.18, linewidth=0)
+        marker = "o" if len(epochs) < 4 else None
+        label = name if first else None
+        axes.plot(epochs, values.mean(axis=0), marker=marker, color=color, linewidth=1.6, label=label)
+    test = level.accuracy["test"].value
+    last = max(len(trial.epochs) for trial in level.trials)
+    label = "testing, at the end" if first else None
+    axes.plot([last], [test], "D", color=GREEN, markersize=4.5, clip_on=False, markeredgewidth=0, label=label)
+
+
+def _studied(axes: Axes) -> None:
+    for value, color, text in ((STUDIED_TRAIN, SPLIT_COLORS["train"], "100 %"), (STUDIED_TEST, GREEN, "65 %")):
+        axes.axhline(value, color=color, linestyle=(0, (1, 2)), linewidth=1.2)
+        what = "training" if value == STUDIED_TRAIN else "testing"
+        axes.annotate(
+            f"studied work, {what}: {text}",
+            (0.01, value),
+            (2, -10),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            fontsize=SMALL - 1,
+            color=MUTED,
+        )

@@ -1,0 +1,35 @@
+"""Which figures an answer has."""
+
+from __future__ import annotations
+
+from search.answer.answer import Answer
+from search.answer.wording import named
+from search.figures.accuracy import accuracy_by_level, differences
+from search.figures.confusion import confusion
+from search.figures.cost import accuracy_against_cost
+from search.figures.curves import learning_curves
+from search.figures.style import Picture
+
+
+def gallery(answer: Answer) -> list[Picture]:
+    """In the order of the page; empty before a trial has finished."""
+    if answer.search is not None:
+        from search.figures import search_result
+
+        return search_result.pictures(answer)
+    if not any(level.trials for level in answer.levels):
+        return []
+    found = [accuracy_by_level(answer)]
+    if answer.words.ranks:
+        found += [drawn for drawn in (differences(answer), accuracy_against_cost(answer)) if drawn]
+    found.append(learning_curves(answer))
+    classes, factor = answer.recorded.class_names, answer.recorded.study.factor
+    reference, best = answer.reference, answer.best
+    if reference is not None:
+        name = named(factor, reference.level)
+        title = f"Test images by class: {name}{' (reference)' if factor else ''}"
+        found.append(confusion(reference, classes, "confusion_reference", title))
+    if best is not None and best is not reference:
+        title = f"Test images by class: {named(factor, best.level)} (best on validation)"
+        found.append(confusion(best, classes, "confusion_best", title))
+    return found

@@ -1,0 +1,226 @@
+"""Of a search: its history, the Pareto front, importances, parallel coordinates, and the evidence of the retraining."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib import colormaps
+from matplotlib.ticker import MaxNLocator
+
+from search.answer.answer import Answer
+from search.answer.evidence import Evidence
+from search.answer.importance import importances
+from search.answer.search_result import SearchAnswer, price, val_accuracy
+from search.answer.wording import word
+from search.figures.confusion import confusion
+from search.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    SMALL,
+    VERMILLION,
+    Picture,
+    bare,
+    figure,
+    in_percent,
+    legend,
+    picture,
+)
+from search.folder.record import TrialRecord, shown
+from search.study.space import Levels, ParamValue, Range
+
+MOST_LINES = 300  # more are a smear, and megabytes
+COST_NAMES = {"vram_peak_mib": "peak VRAM (MiB)", "parameters": "parameters"}
+
+
+def pictures(answer: Answer) -> list[Picture]:
+    """In the order of the page."""
+    search, done = answer.search, answer.recorded.finished
+    if search is None or not done:
+        return []
+    found = [_history(done, search), _pareto(done, search)]
+    bars = _importances(answer, search.cost)
+    found += [bars] if bars else []
+    found.append(_parallel(answer))
+    if search.evidence:
+        found.append(_evidence(search.evidence))
+        classes = answer.recorded.class_names
+        found.append(confusion(search.evidence.best, classes, "confusion_best", "Test images by class: retrained"))
+    return found
+
+
+def _history(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
+    chart = figure(3.2)
+    axes = chart.subplots()
+    numbers = [record.number for record in done]
+    values = [val_accuracy(record) for record in done]
+    axes.plot(numbers, values, "o", color=BLUE, markersize=4, alpha=0.7, markeredgewidth=0, label="trials")
+    best = [max(values[: place + 1]) for place in range(len(values))]
+    axes.plot(numbers, best, color=GREEN, linewidth=1.6, drawstyle="steps-post", label="best so far")
+    if search.reference is not None:
+        height = val_accuracy(search.reference)
+        axes.axhline(height, color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label="reference model")
+    axes.set(xlabel="trial", ylabel="validation accuracy")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    in_percent(axes)
+    bare(axes)
+    legend(chart, axes)
+    return picture("history", "History", "Validation accuracy of each trial, in the order in which they began.", chart)
+
+
+def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
+    chart = figure(3.4)
+    axes = chart.subplots()
+    on_front = {record.number for record in search.front}
+    priced = [(cost, val_accuracy(record), record.number) for record in done if (cost := price(record, search.cost))]
+    for mine in (False, True):
+        points = [point for point in priced if (point[2] in on_front) == mine]
+        axes.plot(
+            [cost for cost, _, _ in points],
+            [value for _, value, _ in points],
+            "D" if mine else "o",
+            color=GREEN if mine else MUTED,
+            markersize=6 if mine else 4,
+            alpha=1 if mine else 0.5,
+            markeredgewidth=0,
+        )
+    for cost, value, number in priced:
+        if number in on_front:
+            place: dict[str, Any] = {"xytext": (5, 4), "textcoords": "offset points"}
+            axes.annotate(str(number), (cost, value), fontsize=SMALL - 1, color=INK, **place)
+    ladder = sorted((price(record, search.cost) or 0.0, val_accuracy(record)) for record in search.front)
+    if ladder:
+        axes.plot(*zip(*ladder, strict=True), color=GREEN, linewidth=1.2, drawstyle="steps-post", alpha=0.6)
+    if search.reference is not None and (cost := price(search.reference, search.cost)) is not None:
+        axes.plot(
+            [cost],
+            [val_accuracy(search.reference)],
+            "s",
+            color=VERMILLION,
+            markersize=6,
+            markeredgewidth=0,
+            label="reference model",
+        )
+    costs = [cost for cost, _, _ in priced]
+    if costs and max(costs) > 5 * min(costs):
+        axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set(xlabel=COST_NAMES.get(search.cost, search.cost), ylabel="validation accuracy")
+    axes.margins(x=0.1)
+    in_percent(axes)
+    bare(axes)
+    legend(chart, axes)
+    caption = "Green, with trial numbers: no other trial is more accurate and cheaper at once."
+    return picture("pareto", "Pareto front", caption, chart)
+
+
+def _importances(answer: Answer, cost: str) -> Picture | None:
+    study, done = answer.recorded.study, answer.recorded.finished
+    accuracy = importances(study, done, "val_accuracy")
+    if not accuracy:
+        return None
+    costs = importances(study, done, cost)
+    names = list(accuracy)[::-1]
+    chart = figure(0.9 + 0.42 * len(names))
+    axes = chart.subplots()
+    for offset, shares, color, label in (
+        (0.19, accuracy, GREEN, "for validation accuracy"),
+        (-0.19, costs, BLUE, f"for {COST_NAMES.get(cost, cost).split(' (')[0]}"),
+    ):
+        if shares:
+            rows = [row + offset for row in range(len(names))]
+            axes.barh(rows, [shares.get(name, 0.0) for name in names], height=0.34, color=color, label=label)
+    axes.set_yticks(range(len(names)), [word(name) for name in names])
+    in_percent(axes, "x")
+    bare(axes, grid="x", keep=("left",))
+    axes.tick_params(axis="y", length=0)
+    legend(chart, axes, 2)
+    caption = "Share of what sets the best trials apart from the others (PED-ANOVA)."
+    return picture("importances", "Importances", caption, chart)
+
+
+def _parallel(answer: Answer) -> Picture:
+    """An axis a parameter and one for the accuracy; a line a trial, brighter the more accurate."""
+    study, done = answer.recorded.study, answer.recorded.finished
+    names = list(study.scientific)
+    chart = figure(3.9, 7.6)
+    axes = chart.subplots()
+    values = [val_accuracy(record) for record in done]
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    colours = colormaps["viridis"]
+    for record, value in sorted(zip(done, values, strict=True), key=lambda item: item[1])[-MOST_LINES:]:
+        heights = [_height(study.scientific[name], record.params[name]) for name in names] + [(value - low) / span]
+        strength = (value - low) / span
+        axes.plot(
+            range(len(heights)),
+            heights,
+            color=colours(0.1 + 0.8 * strength),
+            alpha=0.25 + 0.65 * strength,
+            linewidth=0.9 + 1.3 * strength,
+        )
+    for place, name in enumerate(names):
+        axes.axvline(place, color=MUTED, linewidth=0.8)
+        for height, text in _marks(study.scientific[name]):
+            axes.annotate(
+                text,
+                (place, height),
+                (4, 0),
+                textcoords="offset points",
+                fontsize=SMALL - 1,
+                color=INK,
+                va="center",
+                parse_math=False,
+            )
+    axes.axvline(len(names), color=MUTED, linewidth=0.8)
+    for height, value in ((0.0, low), (1.0, high)):
+        axes.annotate(
+            f"{value:.0%}", (len(names), height), (4, 0), textcoords="offset points", fontsize=SMALL - 1, color=INK
+        )
+    axes.set_xticks(range(len(names) + 1), [*(word(name) for name in names), "validation\naccuracy"])
+    axes.set(xlim=(-0.1, len(names) + 0.35), ylim=(-0.06, 1.06))
+    axes.set_yticks([])
+    bare(axes, grid=None, keep=())
+    caption = "A line a trial; the brighter, the more accurate on validation."
+    if len(done) > MOST_LINES:
+        caption += f" The best {MOST_LINES} of {len(done):,} trials."
+    return picture("parallel_coordinates", "Parallel coordinates", caption, chart, wide=True)
+
+
+def _height(spec: Levels | Range, value: ParamValue) -> float:
+    """0 to 1 along the parameter's axis."""
+    if isinstance(spec, Levels):
+        return spec.levels.index(value) / (len(spec.levels) - 1)
+    assert isinstance(value, int | float)
+    if spec.log:
+        return math.log(value / spec.low) / math.log(spec.high / spec.low)
+    return (value - spec.low) / (spec.high - spec.low) if spec.high > spec.low else 0.5
+
+
+def _marks(spec: Levels | Range) -> list[tuple[float, str]]:
+    if isinstance(spec, Levels):
+        return [(_height(spec, level), shown(level)) for level in spec.levels]
+    return [(0.0, shown(spec.low)), (1.0, shown(spec.high))]
+
+
+def _evidence(found: Evidence) -> Picture:
+    rows = [("reference model", found.reference, MUTED), ("recommended", found.best, GREEN)]
+    shown_rows = [(name, level, color) for name, level, color in rows if level is not None]
+    chart = figure(1.1 + 0.45 * len(shown_rows))
+    axes = chart.subplots()
+    for row, (_, level, color) in enumerate(shown_rows):
+        test = level.accuracy["test"]
+        axes.plot([test.low, test.high], [row, row], color=color, linewidth=2)
+        axes.plot(test.by_seed, [row + 0.2] * len(test.by_seed), "|", color=color, markersize=6, alpha=0.7)
+        axes.plot([test.value], [row], "D", color=color, markersize=7, markeredgewidth=0)
+    axes.set_yticks(range(len(shown_rows)), [name for name, _, _ in shown_rows])
+    axes.set(ylim=(-0.6, len(shown_rows) - 0.4), xlabel="test accuracy")
+    in_percent(axes, "x")
+    bare(axes, grid="x", keep=("bottom",))
+    axes.tick_params(axis="y", length=0)
+    both = "Both retrained on the same" if found.reference else "Retrained on"
+    caption = f"{both} {len(found.best.trials)} new seeds; bars are 95 % intervals, strokes single seeds."
+    return picture("evidence", "Retrained on new seeds", caption, chart)

@@ -1,0 +1,199 @@
+"""The journal: what a trainer said of each trial, on disk before anybody else is told.
+
+A file a trial, `00012.jsonl` in the study's folder. The first line says what the trial is; each attempt opens with the
+slot that makes it; then come its events as the trainer sent them. A trial that is trained again, after a crash or an
+interruption, gets a new attempt, and only the last attempt counts. A line that was cut short by a crash is dropped.
+
+`told.jsonl` beside the trials lists what Optuna and MLflow have been told. It may lag behind: what is told twice is
+told the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import ValidationError
+
+from search.errors import StorageError
+from search.folder.record import Role, TrialRecord
+from search.study.space import ParamValue
+from trainer.config import TrainConfig
+from trainer.events import TERMINAL, Epoch, Event, Ready, parse
+
+VERSION = 1
+TOLD = "told.jsonl"  # beside the journals: who knows what of them
+
+
+class TrialJournal:
+    """The journal of one trial, open for appending.
+
+    Every method raises StorageError where the disk refuses; what was written before stays readable.
+    """
+
+    def __init__(self, folder: Path, study: str, number: int, params: Mapping[str, ParamValue], role: Role) -> None:
+        self.study, self.number, self.params, self.role = study, number, dict(params), role
+        self._path = trial_path(folder, number)
+        self._file: IO[bytes] | None = None
+
+    def begin(self, config: TrainConfig, ready: Ready, slot: int) -> TrialRecord:
+        """A new attempt, by this slot. Returns the trial's record, without events."""
+        opened = {"journal": VERSION, "study": self.study, "number": self.number, "params": self.params}
+        attempt = {"at": time.time(), "slot": slot, "config": config.model_dump(), "ready": ready.model_dump()}
+        try:
+            if self._path.exists():
+                _drop_cut_line(self._path)
+            self._file = open(self._path, "ab")
+            fresh = self._file.tell() == 0  # a crash may have left a file without a whole line
+        except OSError as error:
+            raise _cannot_write(self._path, error) from None
+        try:
+            if fresh:
+                self._append({**opened, "role": self.role})
+            self._append(attempt)
+        except StorageError:
+            with contextlib.suppress(StorageError):
+                self.close()
+            raise
+        return _record(opened | {"role": self.role}, attempt, [])
+
+    def add(self, record: TrialRecord, event: Event) -> TrialRecord:
+        """Appends an event, safe on disk at the end of each epoch and of the trial. Returns the record with it."""
+        now = time.time()
+        self._append({"at": now, "event": event.model_dump()}, sync=isinstance(event, (Epoch, *TERMINAL)))
+        over = isinstance(event, TERMINAL)
+        if over:
+            self.close()
+        return TrialRecord(
+            **{**record.__dict__, "events": (*record.events, event), "finished_at": now if over else None}
+        )
+
+    def close(self) -> None:
+        """Closes the file."""
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:  # what did not fit on the disk is tried again here
+                raise _cannot_write(self._path, error) from None
+
+    def _append(self, line: Mapping[str, Any], *, sync: bool = False) -> None:
+        if self._file is None:
+            raise RuntimeError("the journal is not open: call begin first")
+        try:
+            self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
+            if sync:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _cannot_write(self._path, error) from None
+
+
+class Told:
+    """What each of Optuna and MLflow has been told of, by trial and attempt: what one was told of an attempt that was
+    interrupted says nothing of the next.
+
+    Threads: `add` and `knows` may be called by any.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / TOLD
+        self._told: set[tuple[str, int, float]] = set()
+        try:
+            if self._path.exists():
+                _drop_cut_line(self._path)
+                for line in self._path.read_bytes().splitlines():
+                    with contextlib.suppress(ValueError, KeyError, TypeError):  # then it is told again
+                        entry = json.loads(line)
+                        self._told.add((entry["who"], entry["number"], entry["started_at"]))
+            self._file = open(self._path, "ab")
+        except OSError as error:
+            raise _cannot_write(self._path, error) from None
+
+    def add(self, who: str, record: TrialRecord) -> None:
+        """`who` knows everything of this attempt at the trial."""
+        entry = {"who": who, "number": record.number, "started_at": record.started_at}
+        self._file.write(json.dumps(entry).encode() + b"\n")
+        self._file.flush()
+        self._told.add((who, record.number, record.started_at))
+
+    def knows(self, who: str, record: TrialRecord) -> bool:
+        """Whether `who` has been told everything of this attempt at the trial."""
+        return (who, record.number, record.started_at) in self._told
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def trial_path(folder: Path, number: int) -> Path:
+    """The journal's file of a trial."""
+    return folder / f"{number:05d}.jsonl"
+
+
+def read_trial(path: Path) -> TrialRecord | None:
+    """The last attempt at a trial; None where no attempt was written whole.
+
+    Raises:
+        StorageError: the file is no journal.
+    """
+    opened: dict[str, Any] | None = None
+    attempt: dict[str, Any] | None = None
+    events: list[tuple[float, Event]] = []
+    try:
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        for line in whole.splitlines():
+            entry = json.loads(line)
+            if "journal" in entry:
+                opened = entry
+            elif "slot" in entry:
+                attempt, events = entry, []
+            else:
+                events.append((entry["at"], parse(json.dumps(entry["event"]))))
+        if opened is None or attempt is None:
+            return None
+        return _record(opened, attempt, events)
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise StorageError(f"{path}: this is no journal of a trial, or another version's: {error}") from None
+
+
+def read_trials(folder: Path) -> Iterator[TrialRecord]:
+    """Every trial that has a journal, by number."""
+    for path in sorted(folder.glob("[0-9]*.jsonl")):
+        record = read_trial(path)
+        if record is not None:
+            yield record
+
+
+def _record(opened: Mapping[str, Any], attempt: Mapping[str, Any], events: list[tuple[float, Event]]) -> TrialRecord:
+    over = events and isinstance(events[-1][1], TERMINAL)
+    return TrialRecord(
+        study=opened["study"],
+        number=opened["number"],
+        params=opened["params"],
+        role=opened["role"],
+        config=TrainConfig.of(attempt["config"]),
+        ready=Ready.model_validate(attempt["ready"]),
+        events=tuple(event for _, event in events),
+        started_at=attempt["at"],
+        finished_at=events[-1][0] if over else None,
+        slot=attempt["slot"],
+    )
+
+
+def _drop_cut_line(path: Path) -> None:
+    """A crash in the middle of a write leaves a line without its end."""
+    content = path.read_bytes()
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        os.truncate(path, end)
+
+
+def _cannot_write(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"{path}: the journal cannot be written: {error.strerror or error}")

@@ -1,0 +1,34 @@
+"""What Optuna is asked and told. The only package of the search that imports it.
+
+study.py          `OptunaStudy`: the queue, proposals, and what is told of trials
+outcome.py        how a trial that is over reads in Optuna: state, values, constraint, attributes
+distributions.py  parameters as Optuna's distributions
+storage.py        `open_storage`; addresses, and errors without passwords
+notes.py          notes on the Optuna dashboard
+"""
+
+from search.stores.optuna.outcome import SLOT
+from search.stores.optuna.storage import (
+    close_storage,
+    names_in,
+    normal_url,
+    open_storage,
+    shown_url,
+    storage_errors,
+    upgrade_storage,
+)
+from search.stores.optuna.study import ROLE, OptunaStudy, trial_params
+
+__all__ = [
+    "ROLE",
+    "SLOT",
+    "OptunaStudy",
+    "close_storage",
+    "names_in",
+    "normal_url",
+    "open_storage",
+    "shown_url",
+    "storage_errors",
+    "trial_params",
+    "upgrade_storage",
+]

@@ -1,0 +1,58 @@
+"""Notes on the Optuna dashboard: the answer on the study's page, the MLflow run on each trial's.
+
+optuna_dashboard takes two seconds to import, and is imported when it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import optuna
+
+from search.errors import StorageError
+from search.stores.optuna import close_storage, open_storage, shown_url, storage_errors
+
+# A trial's note stands among the study's attributes, and each one written reads all of them: a thousand would take
+# minutes. Trials beyond that have the address of their MLflow run among their user attributes, like all others.
+MOST_TRIALS = 200
+
+
+class Notes:
+    """The notes of one study, where it is in the storage.
+
+    Raises:
+        StorageError: the storage does not answer, or has no such study. Methods raise it too.
+    """
+
+    def __init__(self, storage_url: str, name: str) -> None:
+        self._url = storage_url
+        with storage_errors(storage_url):
+            self._storage = open_storage(storage_url)
+            try:
+                self._study = optuna.load_study(study_name=name, storage=self._storage)
+            except KeyError:
+                close_storage(self._storage)
+                raise StorageError(f"Optuna's storage {shown_url(storage_url)} has no study {name}") from None
+
+    @property
+    def study_id(self) -> int:
+        """The number in the addresses of its pages."""
+        return int(self._study._study_id)
+
+    def write(self, study_note: str, trial_notes: Mapping[int, str]) -> None:
+        """Markdown for the study, and for the first trials by number. A note that says so already is left."""
+        from optuna_dashboard import get_note, save_note
+
+        with storage_errors(self._url):
+            if get_note(self._study) != study_note:
+                save_note(self._study, study_note)
+            ids = {trial.number: trial._trial_id for trial in self._study.get_trials(deepcopy=False)}
+            for number, text in sorted(trial_notes.items())[:MOST_TRIALS]:
+                if number in ids:
+                    trial = optuna.Trial(self._study, ids[number])
+                    if get_note(trial) != text:
+                        save_note(trial, text)
+
+    def close(self) -> None:
+        """Lets go of the database's connections."""
+        close_storage(self._storage)

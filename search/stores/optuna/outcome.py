@@ -1,0 +1,64 @@
+"""How a trial that is over reads in Optuna: its state, values, constraint and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import TrialState
+
+from search.folder.record import TrialRecord
+from trainer.events import Failed
+
+SLOT = "slot"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What Optuna is told at the end of a trial.
+
+    Attributes:
+        state: COMPLETE, PRUNED or FAIL.
+        values: of the objectives, where it is COMPLETE.
+        vram: the constraint of a search, 0 or less where the trial was feasible; None where nothing is known. TPE
+            ignores FAIL, and learns from a constraint that is broken.
+    """
+
+    state: TrialState
+    values: list[float] | None = None
+    vram: float | None = None
+
+
+def ending(record: TrialRecord, objectives: Sequence[str], cost_metric: str) -> Ending:
+    """The ending of a trial that is over."""
+    finished, terminal = record.finished, record.terminal
+    if finished is not None:
+        known = {"val_accuracy": finished.splits["val"].accuracy, "cost": getattr(finished, cost_metric)}
+        values = [known[name] for name in objectives]
+        if any(value is None for value in values):
+            return Ending(TrialState.FAIL, vram=0.0)
+        return Ending(TrialState.COMPLETE, [float(value) for value in values if value is not None], vram=0.0)
+    if isinstance(terminal, Failed) and terminal.kind == "out_of_memory":
+        return Ending(TrialState.PRUNED, vram=terminal.requested_mib or 1.0)
+    return Ending(TrialState.PRUNED if record.state == "PRUNED" else TrialState.FAIL)
+
+
+def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
+    """A trial's user attributes: what the dashboard shows of it."""
+    found: dict[str, Any] = {SLOT: record.slot, "seed": record.config.seed}
+    if link:
+        found["mlflow_run"] = link
+    if record.finished_at is not None:
+        found["wall_s"] = round(record.finished_at - record.started_at, 2)
+    finished, terminal = record.finished, record.terminal
+    if finished is not None:
+        for split, measures in finished.splits.items():
+            found[f"{split}_accuracy"] = measures.accuracy
+        found["test_macro_f1"] = finished.splits["test"].macro_f1
+        for key in ("parameters", "train_s", "vram_peak_mib", "vram_process_mib"):
+            if getattr(finished, key) is not None:
+                found[key] = getattr(finished, key)
+    elif isinstance(terminal, Failed):
+        found["failure"] = f"{terminal.kind}: {terminal.message}"[:2000]
+    return found

@@ -1,0 +1,278 @@
+"""`OptunaStudy`: one Optuna study, asked and told.
+
+The queue is Optuna's own (WAITING trials), and so are the states and the samplers. Trials are claimed by number,
+through the storage: `Study.ask` would read all waiting trials each time, which makes a queue of ten thousand quadratic.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search.folder.record import TrialRecord
+from search.stores.optuna.distributions import propose, space_of
+from search.stores.optuna.outcome import attributes, ending
+from search.stores.optuna.storage import close_storage, open_storage, storage_errors
+from search.study import Study
+from search.study.design import PlannedTrial, derived_seed
+from search.study.space import ParamValue
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+ROLE = "role"
+
+
+class OptunaStudy:
+    """One Optuna study.
+
+    Threads: `enqueue` and `measure_cost_by` touch no storage and return at once, for the controller's thread. All
+    others take their time, and raise whatever the storage does while it is away; each may then be called again.
+
+    Args:
+        url: of the storage; `postgresql://` is read as `postgresql+psycopg2://`.
+        name: of the Optuna study.
+        study: the design.
+
+    Raises:
+        StorageError: the storage does not answer.
+    """
+
+    def __init__(self, url: str, name: str, study: Study) -> None:
+        self.name, self._url, self._study_file = name, url, study
+        self._space = space_of(study)
+        self.objectives: tuple[str, ...] = study.search.objectives if study.search else ("val_accuracy",)
+        self._lock = threading.Lock()  # of the storage, whose SQLite takes one writer at a time
+        self._ids: dict[int, int] = {}
+        self._count = 0  # trials that are there or queued: the next one's number
+        self._unwritten: deque[tuple[int, PlannedTrial]] = deque()  # queued, and not yet in the storage
+        with storage_errors(url):
+            self._storage = open_storage(url)
+            self._study = optuna.create_study(
+                study_name=name,
+                storage=self._storage,
+                directions=["maximize" if name == "val_accuracy" else "minimize" for name in self.objectives],
+                load_if_exists=True,
+            )
+            self._study_id = self._storage.get_study_id_from_name(name)
+            self._noted_cost: str | None = self._study.user_attrs.get("cost")
+            if self._noted_cost is None:
+                self._name_metrics(self.objectives)
+        # What the objective `cost` is; `measure_cost_by` says otherwise.
+        self.cost_metric = self._noted_cost or "parameters"
+        self.trials()
+
+    @property
+    def study_id(self) -> int:
+        """The study's number in the storage, and in the addresses of the dashboard."""
+        return int(self._study_id)
+
+    def close(self) -> None:
+        """Lets go of the database's connections."""
+        close_storage(self._storage)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """User attributes of the study, shown by the dashboard.
+
+        Raises:
+            StorageError: the storage does not answer.
+        """
+        with storage_errors(self._url), self._lock:
+            for key, value in attributes.items():
+                self._study.set_user_attr(key, value)
+
+    def measure_cost_by(self, metric: str) -> None:
+        """What the objective `cost` is: `vram_peak_mib` where VRAM is measured, else `parameters`. The first counts."""
+        self.cost_metric = self._noted_cost or metric
+
+    def note_cost(self) -> None:
+        """Tells the storage what `cost` is."""
+        with self._lock:
+            if self._noted_cost is None:
+                self._study.set_user_attr("cost", self.cost_metric)
+                self._name_metrics([self.cost_metric if name == "cost" else name for name in self.objectives])
+                self._noted_cost = self.cost_metric
+
+    def _name_metrics(self, names: Sequence[str]) -> None:
+        if self._study.metric_names != list(names):
+            with warnings.catch_warnings():  # in Optuna since 3.2, and still called experimental
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self._study.set_metric_names(list(names))
+
+    # -- the queue ---------------------------------------------------------------------------------------------------
+
+    def trials(self) -> list[FrozenTrial]:
+        """Every trial in the storage, by number.
+
+        Raises:
+            StorageError: the storage does not answer.
+        """
+        with storage_errors(self._url), self._lock:
+            found = self._storage.get_all_trials(self._study_id, deepcopy=False)
+            self._ids |= {trial.number: trial._trial_id for trial in found}
+            self._count = len(found) + len(self._unwritten)
+        return found
+
+    def enqueue(self, planned: Sequence[PlannedTrial]) -> list[int]:
+        """Trials to be queued as WAITING, params included. Returns their numbers; `write_queue` does the work."""
+        numbers = list(range(self._count, self._count + len(planned)))
+        self._count += len(planned)
+        self._unwritten.extend(zip(numbers, planned, strict=True))
+        return numbers
+
+    def write_queue(self, limit: int | None = None) -> bool:
+        """Puts what was queued into the storage, so many trials at most. Returns whether nothing is left.
+
+        Raises:
+            StorageError: the storage does not answer.
+        """
+        with storage_errors(self._url), self._lock:
+            if self._unwritten:
+                first, _ = self._unwritten[0]
+                self._write_up_to(self._count if limit is None else first + limit - 1)
+            return not self._unwritten
+
+    def _write_up_to(self, last: int) -> None:
+        """Queued trials up to this number. A connection may have broken after the storage had done what it was told."""
+        while self._unwritten and self._unwritten[0][0] <= last:
+            number, planned = self._unwritten[0]
+            template = create_trial(
+                state=TrialState.WAITING,
+                params=dict(planned.params),
+                distributions={key: self._space[key] for key in planned.params},
+                user_attrs={ROLE: planned.role},
+                system_attrs={"fixed_params": dict(planned.params)},
+            )
+            self._ids[number] = self._made(number, template)
+            self._unwritten.popleft()
+
+    def _made(self, number: int, template: FrozenTrial | None) -> int:
+        """The id of the trial of this number, made if it is not there.
+
+        Raises:
+            ValueError: another controller makes trials of this study, in another folder of runs.
+        """
+        try:
+            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        except KeyError:
+            trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
+        there = self._storage.get_trial(trial_id)
+        if there.number != number or (template and there.params != template.params):
+            raise ValueError(f"somebody else makes trials of Optuna's study {self.name}; trial {number} is not ours")
+        return trial_id
+
+    # -- proposals ---------------------------------------------------------------------------------------------------
+
+    def ask(self) -> tuple[int, dict[str, ParamValue]]:
+        """A new trial of a search, RUNNING: its number and its params, proposed by the sampler.
+
+        The sampler's random state follows from the study's name and the trial's number alone. Asked again after a
+        failure, the storage gives the trial that it may have made then.
+        """
+        if self._study_file.search is None:
+            raise RuntimeError(f"{self.name} is a design: its trials are queued, not asked for")
+        with self._lock:
+            self._write_up_to(self._count)
+            number = self._count
+            self._ids[number] = self._made(number, None)
+            params = self._proposed(number)
+            self._storage.set_trial_user_attr(self._ids[number], ROLE, "search")
+            self._count += 1
+        return number, params
+
+    def finish_asking(self, number: int) -> dict[str, ParamValue]:
+        """The params of a trial in whose proposal a controller died.
+
+        Raises:
+            StorageError: the storage does not answer.
+        """
+        with storage_errors(self._url), self._lock:
+            return self._proposed(number)
+
+    def _proposed(self, number: int) -> dict[str, ParamValue]:
+        search = self._study_file.search
+        assert search is not None
+        seed = derived_seed(f"{self._study_file.name}/sampler", number)
+        sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=seed)
+        if search.sampler == "tpe":
+            startup = search.n_startup_trials
+            sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
+        # An object of its own: a Study keeps what it once read of the history.
+        study = optuna.load_study(study_name=self.name, storage=self._storage, sampler=sampler)
+        return propose(optuna.Trial(study, self._ids[number]), self._space)
+
+    # -- tellings ----------------------------------------------------------------------------------------------------
+
+    def report(self, record: TrialRecord) -> bool:
+        """A trial under way: RUNNING, its epochs as intermediate values (Optuna has none for several objectives).
+
+        Returns whether the study's pruner stops it now. Only a search with one objective prunes.
+        """
+        with self._lock:
+            known = self._known(record.number)
+            if known.state.is_finished():
+                return False
+            self._begin(known)
+            self._report_epochs(record, known)
+            return self._should_prune(record)
+
+    def put_back(self, number: int) -> None:
+        """A trial under way waits again: RUNNING becomes WAITING."""
+        with self._lock:
+            known = self._known(number)
+            if known.state == TrialState.RUNNING:
+                self._storage.set_trial_state_values(known._trial_id, TrialState.WAITING)
+
+    def tell(self, record: TrialRecord, link: str | None) -> None:
+        """Everything of a trial that is over. Telling twice changes nothing.
+
+        Args:
+            link: to the trial's MLflow run.
+        """
+        with self._lock:
+            known = self._known(record.number)
+            if known.state.is_finished():
+                return
+            self._begin(known)
+            self._report_epochs(record, known)
+            for key, value in attributes(record, link).items():
+                if known.user_attrs.get(key) != value:
+                    self._storage.set_trial_user_attr(known._trial_id, key, value)
+            end = ending(record, self.objectives, self.cost_metric)
+            if self._study_file.search and end.vram is not None:
+                trial = optuna.Trial(self._study, known._trial_id)
+                if not trial.constraints:  # written once; a telling that failed half-way may have done it
+                    trial.set_constraint("vram", end.vram)
+            self._storage.set_trial_state_values(known._trial_id, end.state, end.values)
+
+    def _known(self, number: int) -> FrozenTrial:
+        self._write_up_to(number)
+        return self._storage.get_trial(self._ids[number])
+
+    def _begin(self, known: FrozenTrial) -> None:
+        if known.state == TrialState.WAITING:
+            self._storage.set_trial_state_values(known._trial_id, TrialState.RUNNING)
+
+    def _report_epochs(self, record: TrialRecord, known: FrozenTrial) -> None:
+        for epoch in record.epochs if len(self.objectives) == 1 else ():
+            # An attempt that a dead slot left may have reported this epoch, with the same value.
+            if epoch.epoch not in known.intermediate_values:
+                self._storage.set_trial_intermediate_value(known._trial_id, epoch.epoch, epoch.val_accuracy)
+
+    def _should_prune(self, record: TrialRecord) -> bool:
+        search = self._study_file.search
+        if search is None or search.pruner == "none" or len(self.objectives) > 1 or not record.epochs:
+            return False
+        self._study.pruner = optuna.pruners.MedianPruner(n_warmup_steps=max(1, record.config.epochs // 3))
+        trial = optuna.Trial(self._study, self._ids[record.number])
+        return bool(trial.should_prune())  # NumPy's, of the median
+
+
+def trial_params(trial: FrozenTrial) -> dict[str, ParamValue]:
+    """The params of a trial, also of one whose params stand in the queue alone."""
+    return dict(trial.params) or dict(trial.system_attrs.get("fixed_params", {}))

@@ -1,0 +1,17 @@
+"""What is asked: a study, its parameters and its trials. Nothing here reads or writes a store, or starts anything.
+
+study.py        `Study`: a question, a search, or the reference model alone
+space.py        the values that a parameter takes
+rules.py        the rules of a study's values
+diagnostics.py  the words for what is wrong in a study file
+toml_file.py    reads the files of studies/
+toml_lines.py   the line that a key stands on
+overrides.py    what --set, --quick and the other flags change
+diff.py         whether a changed study still means the same
+design.py       which trials a study consists of
+cost.py         how long a study takes
+"""
+
+from search.study.study import Study
+
+__all__ = ["Study"]

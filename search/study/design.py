@@ -1,0 +1,197 @@
+"""Which trials a study consists of: `plan`, a pure function of the study and of what its trials have given so far.
+
+Without nuisance parameters: every level with every seed, the same seeds for every level, so that differences between
+levels are paired. With them, as in the Deep Learning Tuning Playbook (Godbole et al. 2023,
+https://github.com/google-research/tuning_playbook): every level gets the same number of tuning trials, at the same
+points; then its replicates, at its best point by validation accuracy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from search.study import Study
+from search.study.space import Levels, ParamValue, Range
+from trainer.config import TrainConfig
+
+Role = Literal["replicate", "tuning", "search"]
+Result: TypeAlias = tuple[Mapping[str, ParamValue], Role, float | None]  # params, role, val_accuracy (None: it failed)
+
+# The tuning trials' seed, none of the replicates': those would else be the trials that their level was chosen for, and
+# their mean too high.
+TUNING_SEED = 1_000_000
+
+LOG_AXIS = frozenset({"learning_rate"})  # steps are ratios
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial to queue.
+
+    Attributes:
+        params: what stands in Optuna: the scientific and nuisance parameters, and "seed" except in a search.
+        role: what the trial is for.
+    """
+
+    params: dict[str, ParamValue]
+    role: Role
+
+
+def plan(study: Study, results: Sequence[Result] = ()) -> list[PlannedTrial]:
+    """Every trial that is known so far, in the order of training; no two have the same params.
+
+    Queue what `missing` leaves of it, at the start and, with nuisance parameters, whenever a tuning trial ends: the
+    replicates are known when all tuning trials have a result. A later call with more results only adds to the end. Of a
+    study with levels or seeds added, the order differs, but what was planned before is in it unchanged.
+
+    A search has one planned trial, the reference model if its space contains it; a sampler proposes the others.
+
+    Args:
+        results: of finished and failed trials; of those with the same params, the first accuracy counts.
+    """
+    if study.search is not None:
+        return _first_of_search(study)
+    levels: list[dict[str, ParamValue]] = [{study.factor: level} for level in study.levels] if study.factor else [{}]
+    if not study.nuisance:
+        return _replicates(study, levels)
+    points = _tuning_points(study)
+    tuning = [PlannedTrial({**level, **point, "seed": TUNING_SEED}, "tuning") for point in points for level in levels]
+    accuracies = _accuracies(results)
+    if not all(_key(trial.params) in accuracies for trial in tuning):
+        return tuning
+    best = [{**level, **_best_point(study, level, points, accuracies)} for level in levels]
+    return tuning + _replicates(study, best)
+
+
+def missing(planned: Iterable[PlannedTrial], existing: Iterable[Mapping[str, ParamValue]]) -> list[PlannedTrial]:
+    """What of a plan is not there yet, in order. `existing`: the params of every trial there is, in any state.
+
+    So trials that are added to a study later stand behind those that it has.
+    """
+    there = {_key(params) for params in existing}
+    return [trial for trial in planned if _key(trial.params) not in there]
+
+
+def trial_count(study: Study) -> int:
+    """How many trials the study has in the end."""
+    if study.search is not None:
+        return study.search.n_trials
+    tuning = study.tuning.trials_per_level if study.tuning else 0
+    return max(len(study.levels), 1) * (tuning + study.seeds)
+
+
+def config_of(
+    study: Study, params: Mapping[str, ParamValue], trial_label: str, number: int | None = None
+) -> TrainConfig:
+    """What to train: the params over the study's [fixed] over the reference model.
+
+    Args:
+        number: the trial's, in a search, where the seed follows from it unless it is among the params.
+
+    Raises:
+        ConfigError: the params break a rule of `TrainConfig`.
+    """
+    seed = params.get("seed")
+    if seed is None:
+        if number is None:
+            raise ValueError(f"trial {trial_label} has no seed among its params, and no number to derive one from")
+        seed = derived_seed(study.name, number)
+    return TrainConfig.of({**study.fixed, **params, "seed": seed, "trial": trial_label})
+
+
+def derived_seed(study_name: str, index: int) -> int:
+    """A seed below 2**31 that depends on nothing but these two, on every machine and Python."""
+    digest = hashlib.sha256(f"{study_name}/{index}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 2**31
+
+
+def distributions(study: Study) -> dict[str, Levels | Range]:
+    """The space that Optuna is told of, by parameter: whole numbers, real numbers or categories, by the values' types.
+
+    Optuna refuses to change a parameter's categories, and a question may be given more levels. So its factor has all
+    categories that `TrainConfig` knows; numbers have the range of the levels, which Optuna lets grow.
+    """
+    spaces = {**study.scientific, **study.nuisance}
+    if study.factor is not None:
+        spaces[study.factor] = _growing(study.factor, study.levels)
+    if study.search is None:
+        spaces["seed"] = Range(low=0, high=TUNING_SEED)
+    return spaces
+
+
+def _growing(name: str, levels: tuple[ParamValue, ...]) -> Levels | Range:
+    numbers = [level for level in levels if isinstance(level, int | float) and not isinstance(level, bool)]
+    if numbers:
+        return Range(low=min(numbers), high=max(numbers), log=name in LOG_AXIS)
+    categories = typing.get_args(TrainConfig.model_fields[name].annotation) or (False, True)
+    return Levels(levels=categories)
+
+
+def _replicates(study: Study, levels: list[dict[str, ParamValue]]) -> list[PlannedTrial]:
+    """Seed by seed, so that a study that is stopped early has compared all levels."""
+    return [PlannedTrial({**params, "seed": seed}, "replicate") for seed in range(study.seeds) for params in levels]
+
+
+def _first_of_search(study: Study) -> list[PlannedTrial]:
+    defaults = {name: TrainConfig.model_fields[name].default for name in study.scientific}
+    if all(spec.contains(defaults[name]) for name, spec in study.scientific.items()):
+        return [PlannedTrial(defaults, "search")]
+    return []
+
+
+def _tuning_points(study: Study) -> list[dict[str, ParamValue]]:
+    """The reference model's values, if the ranges contain them, then quasi-random points: a Halton sequence, scrambled.
+
+    Quasi-random points cover a small budget more evenly than random ones (Bousquet et al. 2017, "Critical
+    Hyper-Parameters: No Random, No Cry", https://arxiv.org/abs/1706.03200), and the playbook above prefers them. They
+    follow from the study's name, for one version of SciPy and NumPy.
+    """
+    import numpy as np  # here, as scipy takes a second to import and most studies tune nothing
+    from scipy.stats import qmc
+
+    specs, wanted = study.nuisance, study.tuning.trials_per_level if study.tuning else 0
+    defaults = {name: TrainConfig.model_fields[name].default for name in specs}
+    points: dict[object, dict[str, ParamValue]] = {}  # by key: whole numbers and categories repeat, and are passed over
+    if all(spec.contains(defaults[name]) for name, spec in specs.items()):
+        points[_key(defaults)] = defaults
+    halton = qmc.Halton(len(specs), rng=np.random.default_rng(derived_seed(study.name, 0)))
+    while len(points) < wanted:  # ends, as the rules of a study file ask for as many values as trials
+        for shares in halton.random(64):
+            point = {name: spec.at(float(share)) for (name, spec), share in zip(specs.items(), shares, strict=True)}
+            points.setdefault(_key(point), point)
+    return list(points.values())[:wanted]
+
+
+def _best_point(
+    study: Study,
+    level: Mapping[str, ParamValue],
+    points: Sequence[dict[str, ParamValue]],
+    accuracies: Mapping[object, float | None],
+) -> dict[str, ParamValue]:
+    """The point of highest validation accuracy, the earliest of equals; the reference model's where all failed."""
+    best, highest = None, -math.inf
+    for point in points:
+        accuracy = accuracies[_key({**level, **point, "seed": TUNING_SEED})]
+        if accuracy is not None and accuracy > highest:
+            best, highest = point, accuracy
+    if best is not None:
+        return best
+    return {name: spec.anchor(TrainConfig.model_fields[name].default) for name, spec in study.nuisance.items()}
+
+
+def _accuracies(results: Iterable[Result]) -> dict[object, float | None]:
+    """Validation accuracy of the tuning trials, by params; None where all attempts failed."""
+    accuracies: dict[object, float | None] = {}
+    for params, role, accuracy in results:
+        if role == "tuning" and accuracies.get(_key(params)) is None:
+            accuracies[_key(params)] = accuracy if accuracy is not None and math.isfinite(accuracy) else None
+    return accuracies
+
+
+def _key(params: Mapping[str, ParamValue]) -> frozenset[tuple[str, ParamValue]]:
+    return frozenset(params.items())

@@ -1,0 +1,52 @@
+"""Whether a study still means what its finished trials were made with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from search.study.diagnostics import shown
+from trainer.config import TrainConfig
+
+ABSENT = "none"
+
+
+def meaning_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The changes of meaning from one `Study.canonical()` to another, a line each: "fixed.epochs: 60 -> 30".
+
+    No change of meaning: levels or seeds added to a question, levels in another order there, a larger `n_trials`. In a
+    search every change of the space is one, as Optuna compares no trials of two spaces. A parameter that the old record
+    does not know and the new one leaves at its default came with a newer version of the project: no change either.
+    """
+    before, after = dict(_flat(old)), dict(_flat(new))
+    question = old.get("kind") == new.get("kind") == "levels"
+    lines = []
+    for path in [*before, *(path for path in after if path not in before)]:
+        was, now = before.get(path), after.get(path)
+        if was == now or _only_more(path, was, now, question) or _new_parameter(path, was, now):
+            continue
+        lines.append(f"{path}: {ABSENT if was is None else shown(was)} -> {ABSENT if now is None else shown(now)}")
+    return lines
+
+
+def _flat(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def _only_more(path: str, was: Any, now: Any, question: bool) -> bool:
+    if was is None or now is None:
+        return False
+    if path in ("seeds", "search.n_trials"):
+        return bool(now >= was)
+    compared = question and path.startswith("scientific.") and path.endswith(".levels")
+    return compared and all(level in now for level in was)
+
+
+def _new_parameter(path: str, was: Any, now: Any) -> bool:
+    role, _, name = path.partition(".")
+    field = TrainConfig.model_fields.get(name)
+    return role == "fixed" and was is None and field is not None and bool(now == field.default)

@@ -1,0 +1,197 @@
+"""`Study`: a question (one parameter, levels × seeds), a search, or the reference model alone; every rule checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from search.errors import StudyFileError
+from search.study.diagnostics import Path, explained, once_a_value, shown_path
+from search.study.overrides import QUICK_SIZES, overridden, quickened
+from search.study.rules import PARAMETERS, check
+from search.study.space import Levels, ParamValue, Range, Scalar, Spec, Table
+from trainer.config import TrainConfig
+
+NAME = r"[a-z0-9_-]{1,64}"
+
+Kind = Literal["levels", "reference", "search"]
+Objective = Literal["val_accuracy", "cost"]
+
+
+def _line(text: str) -> str:
+    if not (text.isprintable() and text.strip()):
+        raise ValueError("not a line of text")
+    return text.strip()
+
+
+def _once(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
+    if len(set(objectives)) < len(objectives):
+        raise ValueError("named twice")
+    return objectives
+
+
+class Tuning(Table):
+    """The budget of the nuisance parameters, the same for each level."""
+
+    trials_per_level: Annotated[int, Field(strict=True, ge=1, le=100, description="1 to 100")]
+
+
+class Search(Table):
+    """A search in place of a design. The objective `cost` is peak VRAM where that is measured, else the parameters."""
+
+    n_trials: Annotated[int, Field(strict=True, ge=1, le=100_000, description="1 to 100000")]
+    sampler: Annotated[Literal["tpe", "random"], Field(description='"tpe" or "random"')] = "tpe"
+    n_startup_trials: Annotated[int, Field(strict=True, ge=0, le=100_000, description="0 to 100000")] = 10
+    pruner: Annotated[Literal["none", "median"], Field(description='"none" or "median"')] = "none"
+    objectives: Annotated[
+        tuple[Objective, ...],
+        Field(min_length=1, description='a list of "val_accuracy" and "cost", each at most once'),
+        AfterValidator(_once),
+    ] = ("val_accuracy", "cost")
+
+
+class Study(Table):
+    """One study.
+
+    Attributes:
+        name: of the file, the Optuna study and the MLflow experiment.
+        question: in words.
+        seeds: replicates of each level; 1 in a search, where every trial has a seed of its own.
+        scientific: what is asked about; in a search, what is searched over.
+        nuisance: what is tuned for each level, so that levels are compared at their best.
+        fixed: where every trial differs from the reference model.
+        tuning: the budget of the nuisance parameters.
+        search: makes it a search.
+    """
+
+    name: Annotated[str, Field(pattern=f"^{NAME}$", description="1 to 64 of a-z, 0-9, _ and -")]
+    question: Annotated[
+        str, Field(max_length=300, description="one line of 1 to 300 characters"), AfterValidator(_line)
+    ]
+    seeds: Annotated[int, Field(strict=True, ge=1, le=1000, description="1 to 1000")] = 1
+    scientific: dict[str, Spec] = Field(default_factory=dict, description="tables [scientific.NAME]")
+    nuisance: dict[str, Spec] = Field(default_factory=dict, description="tables [nuisance.NAME]")
+    fixed: dict[str, Scalar] = Field(default_factory=dict, description="a table of parameters and their values")
+    tuning: Annotated[Tuning | None, Field(description="a table with trials_per_level")] = None
+    search: Annotated[Search | None, Field(description="a table with n_trials")] = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_mistakes_at_once(cls, data: Any, handler: ModelWrapValidatorHandler[Study]) -> Study:
+        if not isinstance(data, dict):
+            return handler(data)
+        data, mistakes = check(_plain(data))
+        try:
+            study = handler(data)
+        except ValidationError as error:
+            shape = [explained(item, cls, TABLES) for item in error.errors(include_url=False)]
+            mistakes = shape + mistakes
+        if not mistakes:
+            return study
+        errors = [(path, PydanticCustomError("mistake", text)) for path, text in once_a_value(mistakes)]
+        raise ValidationError.from_exception_data(
+            cls.__name__, [InitErrorDetails(type=error, loc=path, input=None) for path, error in errors]
+        )
+
+    @property
+    def kind(self) -> Kind:
+        """A question that compares levels, the reference model alone, or a search."""
+        if self.search is not None:
+            return "search"
+        return "levels" if self.scientific else "reference"
+
+    @property
+    def factor(self) -> str | None:
+        """The one scientific parameter of a question; None for the other kinds."""
+        return next(iter(self.scientific)) if self.kind == "levels" else None
+
+    @property
+    def levels(self) -> tuple[ParamValue, ...]:
+        """What the factor takes; empty for the other kinds."""
+        spec = self.scientific[self.factor] if self.factor else None
+        return spec.levels if isinstance(spec, Levels) else ()
+
+    @property
+    def reference(self) -> ParamValue | None:
+        """The level that the others are compared with; None for the other kinds."""
+        spec = self.scientific[self.factor] if self.factor else None
+        return spec.reference if isinstance(spec, Levels) else None
+
+    def base_config(self) -> TrainConfig:
+        """What the others are compared with: the reference model with [fixed], the factor at its reference level.
+
+        A parameter that is tuned or searched stands at the reference model's value, or where its space comes nearest.
+        """
+        specs = {**self.scientific, **self.nuisance}
+        anchors = {name: spec.anchor(TrainConfig.model_fields[name].default) for name, spec in specs.items()}
+        return TrainConfig.of({**self.fixed, **anchors})
+
+    def quick(self) -> Study:
+        """The study cut to a few minutes on two cores: smaller images and batches, fewer epochs and trials."""
+        for size in QUICK_SIZES:
+            try:
+                return Study.model_validate(quickened(_plain(self), self.base_config().model_dump(), size))
+            except ValidationError as error:
+                refused = error
+        raise StudyFileError(f"The study {self.name} has no quick form:", _lines(refused, {}))
+
+    def override(
+        self,
+        *,
+        seeds: int | None = None,
+        epochs: int | None = None,
+        n_trials: int | None = None,
+        fixed: Mapping[str, ParamValue] | None = None,
+    ) -> Study:
+        """What --seeds, --epochs, --n-trials and --set name=value make of it. Texts in `fixed` are read as TOML.
+
+        Raises:
+            StudyFileError: listing every mistake.
+        """
+        mistakes = []
+        if n_trials is not None and self.search is None:
+            mistakes.append(f"--n-trials: {self.name} is no search; its trials are every level with every seed")
+            n_trials = None
+        if epochs is not None and "epochs" in (fixed or {}):
+            mistakes.append("--set epochs: --epochs says it too; allowed: one of the two")
+        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {})
+        try:
+            study = Study.model_validate(data)
+        except ValidationError as error:
+            mistakes += _lines(error, flags)
+        if mistakes:
+            raise StudyFileError(f"The study {self.name} cannot be changed so:", mistakes)
+        return study
+
+    def canonical(self) -> dict[str, Any]:
+        """What the meaning of finished trials rests on, as JSON data; `meaning.meaning_diff` compares two of them.
+
+        `fixed` holds every parameter that does not vary, so that a new default of the reference model is seen too.
+        Left out are the question's wording and the reference level: they change what is said of trials, not the trials.
+        """
+        data = self.model_dump(mode="json", include={"seeds", "tuning", "search"}, exclude_none=True)
+        base = self.base_config().model_dump(mode="json")
+        for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
+            data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}
+        varied = {*self.scientific, *self.nuisance}
+        return {"kind": self.kind, **data, "fixed": {name: base[name] for name in PARAMETERS if name not in varied}}
+
+
+TABLES: dict[str, type[BaseModel]] = {"levels": Levels, "range": Range, "tuning": Tuning, "search": Search}
+
+
+def _plain(value: Any) -> Any:
+    """Models and tuples as tables and lists."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_none=True)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _lines(error: ValidationError, flags: Mapping[Path, str]) -> list[str]:
+    """One line a mistake, placed by the flag that set it, or by its path in the study file."""
+    return [f"{flags.get(item['loc']) or shown_path(item['loc'])}: {item['msg']}" for item in error.errors()]

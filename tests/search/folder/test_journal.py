@@ -1,0 +1,159 @@
+"""The journal: what is read back is what was written, whatever a crash left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search.errors import StorageError
+from search.folder.journal import Told, TrialJournal, read_trial, read_trials, trial_path
+from search.folder.record import TrialRecord
+from tests.search.fabricate import trial_record
+
+
+def write(folder: Path, record: TrialRecord) -> TrialRecord:
+    """The record, by way of the journal."""
+    journal = TrialJournal(folder, record.study, record.number, record.params, record.role)
+    written = journal.begin(record.config, record.ready, record.slot)
+    for event in record.events:
+        written = journal.add(written, event)
+    journal.close()
+    return written
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / 'Ada\'s "trials"'
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("end", ["finished", "running", "error", "out_of_memory", "stopped"])
+@pytest.mark.parametrize("gpu", [False, True])
+def test_what_is_read_is_what_was_written(folder: Path, end: str, gpu: bool) -> None:
+    record = trial_record(12, {"pooling": "blur", "learning_rate": 1e-4, "color": True}, end=end, gpu=gpu)
+    written = write(folder, record)
+    assert read_trial(folder / "00012.jsonl") == written
+    assert (written.config, written.ready, written.events) == (record.config, record.ready, record.events)
+    assert (written.params, written.role, written.slot) == (record.params, record.role, record.slot)
+    assert (written.finished_at is None) == (end == "running")
+    assert list(read_trials(folder)) == [written]
+
+
+def test_trials_come_by_number_and_other_files_are_no_trials(folder: Path) -> None:
+    for number in (11, 2, 100_000):
+        write(folder, trial_record(number))
+    Told(folder).close()
+    (folder / "notes.jsonl").write_text("mine\n")
+    assert [record.number for record in read_trials(folder)] == [2, 11, 100_000]
+    assert trial_path(folder, 7).name == "00007.jsonl"
+
+
+def test_only_the_last_attempt_counts(folder: Path) -> None:
+    write(folder, trial_record(1, end="running", n_epochs=7))
+    again = write(folder, trial_record(1, n_epochs=3))
+    assert read_trial(trial_path(folder, 1)) == again
+    assert len(again.epochs) == 3
+    lines = [json.loads(line) for line in trial_path(folder, 1).read_text().splitlines()]
+    assert [sorted(line)[1] for line in lines if "event" not in line] == ["number", "config", "config"]
+
+
+def test_a_line_that_was_cut_short_is_dropped(folder: Path) -> None:
+    """At every byte: the record is that of the lines that are whole, and a new attempt goes on behind them."""
+    write(folder, trial_record(1, n_epochs=1))
+    path = trial_path(folder, 1)
+    content = path.read_bytes()
+    ends = [place + 1 for place, byte in enumerate(content) if byte == ord("\n")]
+    cuts = sorted({0, 1, len(content) - 1, *ends, *(end - 1 for end in ends), *(end + 1 for end in ends[:-1])})
+    for cut in cuts:
+        path.write_bytes(content[:cut])
+        whole = sum(end <= cut for end in ends)
+        found = read_trial(path)
+        assert (found is None) == (whole < 2), cut
+        assert found is None or len(found.events) == whole - 2
+        again = write(folder, trial_record(1, n_epochs=2))
+        assert read_trial(path) == again, cut
+
+
+def test_epochs_and_ends_are_on_the_disk_before_anybody_hears_of_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    path = trial_path(folder, 0)
+    monkeypatch.setattr("search.folder.journal.os.fsync", lambda _: synced.append(path.read_bytes().count(b"\n")))
+    record = trial_record(0, n_epochs=2)
+    write(folder, record)
+    assert synced == [4, 5, 6]  # behind the trial, the attempt and `started`: two epochs and the end
+
+
+def test_a_journal_that_was_not_begun() -> None:
+    journal = TrialJournal(Path("nowhere"), "s", 1, {}, "search")
+    with pytest.raises(RuntimeError, match="the journal is not open: call begin first"):
+        journal.add(trial_record(), trial_record().events[0])
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"nonsense\n", b'{"journal": 1}\n{"slot": 0}\n', b"\xff\n", b"[]\n", b"1\n", b'{"at": 1, "event": {}}\n'],
+)
+def test_what_is_no_journal_is_named(folder: Path, content: bytes) -> None:
+    path = folder / "00003.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(StorageError) as raised:
+        read_trial(path)
+    assert str(raised.value).startswith(f"{path}: this is no journal of a trial, or another version's: ")
+
+
+def test_a_disk_that_is_full_is_named(folder: Path) -> None:
+    record = trial_record(1)
+    journal = TrialJournal(folder, "s", 1, {}, "search")
+    written = journal.begin(record.config, record.ready, 0)
+    journal.close()
+    journal._file = open("/dev/full", "ab")  # which takes nothing
+    message = "00001.jsonl: the journal cannot be written: No space left on device"
+    with pytest.raises(StorageError, match=message):
+        journal.add(written, record.events[0])
+    with pytest.raises(StorageError, match=message):  # what waits to be written is tried again
+        journal.close()
+    journal.close()
+    assert read_trial(trial_path(folder, 1)) == written
+
+
+def test_a_folder_that_is_gone_is_named(folder: Path) -> None:
+    record = trial_record(1)
+    journal = TrialJournal(folder / "gone", "s", 1, {}, "search")
+    with pytest.raises(StorageError, match="the journal cannot be written: No such file or directory"):
+        journal.begin(record.config, record.ready, 0)
+
+
+def test_told_is_read_back_by_trial_attempt_and_store(folder: Path) -> None:
+    first, again, other = trial_record(1, started_at=1.5), trial_record(1, started_at=2.5), trial_record(2)
+    told = Told(folder)
+    told.add("Optuna", first)
+    told.add("MLflow", other)
+    for known in (told, Told(folder)):
+        assert known.knows("Optuna", first)
+        assert known.knows("MLflow", other)
+        for who, record in (("MLflow", first), ("Optuna", again), ("Optuna", other)):
+            assert not known.knows(who, record)
+        known.close()
+
+
+def test_what_cannot_be_read_of_told_is_told_again(folder: Path) -> None:
+    told = Told(folder)
+    told.add("Optuna", trial_record(1))
+    told.add("Optuna", trial_record(2))
+    told.close()
+    path = folder / "told.jsonl"
+    path.write_bytes(b'nonsense\n{"who": "Optuna"}\n[]\n' + path.read_bytes()[:-5])
+    told = Told(folder)
+    assert told.knows("Optuna", trial_record(1))
+    assert not told.knows("Optuna", trial_record(2))
+    told.add("Optuna", trial_record(3))
+    told.close()
+    again = Told(folder)
+    assert again.knows("Optuna", trial_record(3))
+    again.close()
