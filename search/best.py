@@ -28,6 +28,7 @@ from search.executors import Executor, TrainerSource
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.study import Study
+from trainer.data import DataOptions
 from trainer.errors import DataError
 from trainer.folder import resolve_data
 
@@ -113,10 +114,12 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
     search, trial = _recommended(request, places)
     options.data = _data(request, search, places)
     options.quick = "-quick" in search.name
-    options.skip_bad_files = search.data is not None and search.data.bad_files > 0
-    info, _ = prepare_images(search.study, options.data, places.cache, skip_bad_files=options.skip_bad_files)
+    options.images = search.data.options if search.data is not None else DataOptions()
+    info, _ = prepare_images(search.study, options.data, places.cache, options.images)
     if search.data is None or info.fingerprint != search.data.fingerprint:
         raise SettingsError(f"--data {options.data}: other images than the search's")
+    if info.grouping != search.data.grouping:
+        raise SettingsError(f"--data {options.data}: other photographs than the search's ({info.photographs_by})")
     base = search.study.base_config()
     console.print(f"{search.name}: trial {trial.number}, {trial.label}", markup=False, highlight=False)
     config = as_long_as_it_learnt(trial)

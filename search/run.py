@@ -31,6 +31,7 @@ from search.study.space import ParamValue
 from search.study.toml_file import load_study, study_names
 from search.urls import mlflow_ui
 from trainer.data import scan
+from trainer.data.options import add_data_options, data_options
 from trainer.errors import DataError
 from trainer.folder import resolve_data
 
@@ -54,10 +55,9 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--data",
         metavar="DIR|demo",
-        help="folder with TRAIN/<CLASS>/ and TEST/<CLASS>/ (default: $BLOOD_CELLS_DIR, else data/blood-cells, else the "
-        "built-in demo set)",
+        help="folder of images (default: $BLOOD_CELLS_DIR, else data/blood-cells, else the built-in demo set)",
     )
-    what.add_argument("--skip-bad-files", action="store_true", help="go on without images that cannot be read")
+    add_data_options(what)
     change = result.add_argument_group("changes to the study")
     change.add_argument("--seeds", type=int, metavar="N", help="replicates of each level of a question")
     change.add_argument("--epochs", type=int, metavar="N", help="epochs of each trial")
@@ -142,7 +142,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         timeout_s=args.timeout_s,
         hang_s=args.hang_s or None,
         fresh=args.fresh,
-        skip_bad_files=args.skip_bad_files,
+        images=data_options(args),
         max_trials_per_slot=1 if args.isolation == "trial" else None,
         quick=args.quick,
     )

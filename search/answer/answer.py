@@ -31,13 +31,19 @@ class Answer:
     @property
     def sentence(self) -> str:
         """All of it, with how far the study is and what it must not be taken for."""
-        parts = [self.headline, *self.words.details, *([DEMO] if self.is_demo else [])]
+        parts = [self.headline, *self.words.details, *self.caveats]
         return " ".join(parts)
 
     @property
     def headline(self) -> str:
         """The first sentence, with how far the study is."""
         return prefix(self.recorded) + self.words.headline
+
+    @property
+    def caveats(self) -> list[str]:
+        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept."""
+        data = self.recorded.data
+        return [*([DEMO] if self.is_demo else []), *(data.caveats if data is not None else ())]
 
     @property
     def is_demo(self) -> bool:

@@ -29,6 +29,7 @@ def model_card(
     split = {what: data.images[what] for what in ("train", "val", "test")}
     photos = data.photographs
     demo = "\n\n**Trained on the demo set: drawn cells. It knows nothing about blood.**" if data.is_demo else ""
+    demo += "".join(f"\n\n**{text}**" for text in data.caveats)
     settings = {key: value for key, value in best.study.fixed.items() if key != "train_on_validation"}
     highest = max(val_accuracy(record) for record in search.finished)
     how = ", the best by validation accuracy" if val_accuracy(chosen) == highest else ", chosen by hand"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from search.answer.answer import Answer
 from search.answer.wording import count, listed, word
 from search.console.progress import duration
-from search.folder.record import shown
+from search.folder.record import DataInfo, shown
 from search.study.space import Levels, Range
+from trainer.events import SplitName
 
 
 def facts(answer: Answer) -> list[tuple[str, str]]:
@@ -55,19 +57,31 @@ def _data(answer: Answer) -> list[tuple[str, str]]:
     if data is None:
         return [("Images", "not read yet")]
     what = "the built-in demo set: drawn cells, not blood" if data.is_demo else data.name
-    parts = [
-        f"{data.images[split]:,} of {data.photographs[split]:,} photographs to {verb}"
-        for split, verb in (("train", "train"), ("val", "validate"), ("test", "test"))
-    ]
-    found = [("Images", f"{what}: {listed(parts)}"), ("Fingerprint", data.fingerprint[:16])]
+    found = [("Images", f"{what}: {listed(_splits(data))}"), ("Fingerprint", data.fingerprint[:16])]
+    if data.photographs_by:
+        found.append(("Photographs", data.photographs_by))
+    if data.notes:
+        found.append(("About the images", " ".join(data.notes)))
     if data.bad_files:
         found.append(("Left out", count(data.bad_files, "file") + " that could not be read"))
     end = next((record.finished for record in answer.recorded.finished), None)
     if end is not None:
-        by_class = Counter(photo.label for photo in end.splits["test"].photos)
+        by_class = Counter(photo.label for photo in end.splits["test"].photos)  # one of two classes counts in both
         texts = [f"{by_class[label]} {name.lower()}" for label, name in enumerate(data.class_names)]
         found.append(("Test photographs", listed(texts)))
     return found
+
+
+def _splits(data: DataInfo) -> list[str]:
+    """What trains, validates and tests."""
+
+    def part(splits: Sequence[SplitName], verb: str) -> str:
+        images, photographs = (sum(counts[split] for split in splits) for counts in (data.images, data.photographs))
+        return f"{images:,} of {photographs:,} photographs to {verb}"
+
+    if data.folds == 1:
+        return [part(["train"], "train"), part(["val"], "validate"), part(["test"], "test")]
+    return [part(["train", "val"], f"train and validate, in {data.folds} folds"), part(["test"], "test")]
 
 
 def _machine(answer: Answer) -> list[tuple[str, str]]:

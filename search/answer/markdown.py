@@ -21,8 +21,7 @@ def answer_markdown(answer: Answer, links: Sequence[tuple[str, str]] = ()) -> st
     details = [*answer.words.details]
     if details:
         parts.append(_plain(" ".join(details)))
-    if answer.is_demo:
-        parts.append("*The demo set: drawn cells. This says nothing about blood.*")
+    parts += [f"*{_plain(text)}*" for text in answer.caveats]
     parts += [_table(table) for table in tables(answer) if table.key in TABLES_SHOWN]
     parts += [" · ".join(f"[{text}]({address})" if address else text for text, address in links)] if links else []
     parts.append(f"`{answer.recorded.command}`")

@@ -16,7 +16,6 @@ from search.answer.facts import facts
 from search.answer.fits import HEADROOM_MIB, what_fits
 from search.answer.method import METHOD
 from search.answer.rows import MISSING, Table, tables
-from search.answer.sentence import DEMO
 from search.answer.wording import percent
 from search.answer.wrong import Wrong, most_often_wrong
 from search.figures.gallery import gallery
@@ -63,7 +62,7 @@ def _part(drawn: Drawn) -> dict[str, Any]:
         "name": recorded.name,
         "question": recorded.study.question,
         "headline": answer.headline,
-        "details": [*answer.words.details, *([DEMO] if answer.is_demo else [])],
+        "details": [*answer.words.details, *answer.caveats],
         "is_demo": answer.is_demo,
         "progress": progress,
         "pictures": drawn.pictures,

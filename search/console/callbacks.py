@@ -34,6 +34,9 @@ class View:
     def images(self, done: int, total: int) -> None:
         """Files decoded so far."""
 
+    def photographs(self, done: int, total: int) -> None:
+        """Images looked at so far, to find which show one photograph."""
+
     def slot_ready(self, slot: int, ready: Ready) -> None:
         """A slot waits for its first trial."""
 

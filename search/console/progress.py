@@ -58,6 +58,11 @@ class Lines(View):
             self._images_said = time.monotonic()
             self._print(f"reading images: {done:,} of {total:,}")
 
+    def photographs(self, done: int, total: int) -> None:
+        if done == total or time.monotonic() - self._images_said > 5:
+            self._images_said = time.monotonic()
+            self._print(f"looking for photographs: {done:,} of {total:,}")
+
     def slot_ready(self, slot: int, ready: Ready) -> None:
         self._print(f"slot {slot} is ready: {ready.backend} on {ready.device_name}")
 
@@ -88,6 +93,7 @@ class Bars(View):
             console=console,
         )
         self._images = self._progress.add_task("reading images", total=None, left="", visible=False)
+        self._photographs = self._progress.add_task("looking for photographs", total=None, left="", visible=False)
         self._study = self._progress.add_task("starting", total=None, left="")
         self._slots: dict[int, TrialRecord | str] = {}
         self._tally: Tally | None = None
@@ -103,6 +109,9 @@ class Bars(View):
 
     def images(self, done: int, total: int) -> None:
         self._progress.update(self._images, total=total, completed=done, visible=done < total)
+
+    def photographs(self, done: int, total: int) -> None:
+        self._progress.update(self._photographs, total=total, completed=done, visible=done < total)
 
     def slot_ready(self, slot: int, ready: Ready) -> None:
         self._slots[slot] = "ready"

@@ -430,6 +430,7 @@ class Controller:
     def _begin(self, state: SlotState, ready: Ready, trial: Waiting) -> None:
         setup = self.setup
         config = config_of(setup.study, trial.params, f"{setup.name}-{trial.number:05d}", trial.number)
+        config = config.model_copy(update={"photographs": setup.photographs()})
         journal = TrialJournal(setup.folder, setup.name, trial.number, trial.params, trial.role)
         record = journal.begin(config, ready, state.slot.number)
         state.begin(Work(trial, journal, record))

@@ -9,7 +9,8 @@ from pathlib import Path
 from search.folder.record import DataInfo
 from search.study import Study
 from search.study.space import Levels, ParamValue
-from trainer.data import CacheReport, ImageSize, open_dataset, prepare
+from trainer.data import CacheReport, DataOptions, Dataset, ImageSize, open_dataset, prepare
+from trainer.data.folds import fold_note
 
 
 def image_sizes(study: Study) -> list[ImageSize]:
@@ -29,24 +30,40 @@ def image_sizes(study: Study) -> list[ImageSize]:
 
 
 def prepare_images(
-    study: Study, root: Path, cache: Path, *, skip_bad_files: bool, progress: Callable[[int, int], None] | None = None
+    study: Study,
+    root: Path,
+    cache: Path,
+    options: DataOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    finding: Callable[[int, int], None] | None = None,
 ) -> tuple[DataInfo, CacheReport]:
-    """Decodes what the cache lacks, and says what the study trains on.
+    """Decodes what the cache lacks, finds the photographs, and says what the study trains on.
+
+    Args:
+        study: the design.
+        root: the folder of images.
+        cache: of the decoded images.
+        options: what the user says of the folder.
+        progress: called with (files done, files in all) while files are decoded.
+        finding: called likewise while photographs are looked for.
 
     Raises:
         DataError: the folder cannot be used, or the cache cannot be written.
     """
     sizes = image_sizes(study)
-    report = prepare(root, cache, sizes, skip_bad_files=skip_bad_files, progress=progress)
+    report = prepare(root, cache, sizes, options, progress=progress, finding=finding)
     base = study.base_config()
     data = open_dataset(
         root,
         cache,
         sizes[0],
-        validation_fraction=base.validation_fraction,
+        options,
+        folds=base.folds,
         split_seed=base.split_seed,
-        skip_bad_files=skip_bad_files,
+        record=report.grouping.id,
     )
+    grouping = data.grouping
     info = DataInfo(
         name=data.name,
         root=str(root),
@@ -56,5 +73,28 @@ def prepare_images(
         photographs={name: len(set(data.photos[rows].tolist())) for name, rows in data.splits.items()},
         class_names=data.class_names,
         bad_files=data.bad_files,
+        folds=data.folds,
+        grouping=grouping.digest,
+        photographs_by=grouping.how,
+        photographs_record=grouping.id,
+        photographs_rule=_lasting(options.photographs),
+        leaks=options.leaks,
+        notes=(*report.notes, *grouping.sentences(), *_fold_notes(data, base.folds)),
+        caveats=tuple(grouping.caveats()),
     )
     return info, report
+
+
+def _lasting(rule: str | None) -> str | None:
+    """A file by its full path, so that it is found from another folder too."""
+    path = Path(rule).expanduser() if rule else None
+    return str(path.resolve()) if path is not None and path.is_file() else rule
+
+
+def _fold_notes(data: Dataset, wanted: int) -> list[str]:
+    if data.folds == 1:
+        return []
+    rows = [*data.splits["train"], *data.splits["val"]]
+    photos, labels = [data.photo_names[data.photos[row]] for row in rows], [int(data.labels[row]) for row in rows]
+    note = fold_note(photos, labels, data.class_names, wanted)
+    return [note] if note else []

@@ -30,7 +30,7 @@ from search.stores.optuna import OptunaStudy, shown_url
 from search.stores.stores import Stores
 from search.study import Study
 from search.urls import dashboard_study
-from trainer.data import scan
+from trainer.data import DataOptions, scan
 from trainer.errors import ConfigError
 from trainer.events import Ready
 
@@ -59,7 +59,7 @@ class Options:
         timeout_s: no trial begins after so long.
         hang_s: a trainer that should say something, and says nothing for so long, is ended; None: never.
         fresh: a new study, beside the old one.
-        skip_bad_files: go on without images that cannot be read.
+        images: how the folder of images is to be read.
         max_trials_per_slot: a slot is replaced after so many trials; None: never.
         quick: the study was cut short, and is named so.
         command: the command line.
@@ -73,7 +73,7 @@ class Options:
     timeout_s: float | None = None
     hang_s: float | None = HANG_S
     fresh: bool = False
-    skip_bad_files: bool = False
+    images: DataOptions = field(default_factory=DataOptions)
     max_trials_per_slot: int | None = None
     quick: bool = False
     command: str = field(default_factory=lambda: " ".join(["python -m search.run", *sys.argv[1:]]))
@@ -114,7 +114,7 @@ def run_study(
         index = scan(options.data)  # a folder that is none is refused before anything is made
         name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh)
         folder = places.study(name)
-        source = TrainerSource(options.data, places.cache, folder / "models", options.skip_bad_files)
+        source = TrainerSource(options.data, places.cache, folder / "models", options.images.skip_bad_files)
         if isinstance(make_executor, Environment):
             make_executor = make_executor.make(options.resources, name)
         executor = make_executor(source, folder / "slots")
@@ -212,6 +212,7 @@ class _Run:
             prepare=prepare,
             first_ready=self._first_ready,
             fingerprint=lambda: self.record.data.fingerprint if self.record else None,
+            photographs=lambda: self.record.data.photographs_record if self.record else "",
             all_begun=lambda: threading.Thread(target=_load_answer, name="load-answer", daemon=True).start(),
         )
         self.controller = controller = Controller(setup)
@@ -239,11 +240,13 @@ class _Run:
             self.study,
             options.data,
             self.places.cache,
-            skip_bad_files=options.skip_bad_files,
+            options.images,
             progress=self._images_read,
+            finding=self._photographs_found,
         )
-        if report.sentence():
-            view.say(report.sentence())
+        for sentence in (report.sentence(), *info.notes):
+            if sentence:
+                view.say(sentence)
         compare(self.folder, self.name, self.study, info)
         self.stores.study = StudyRecord(
             name=self.name,
@@ -262,6 +265,11 @@ class _Run:
             raise _InterruptedReading
         self.view.images(done, total)
 
+    def _photographs_found(self, done: int, total: int) -> None:
+        if self.interrupted:
+            raise _InterruptedReading
+        self.view.photographs(done, total)
+
     def _open_store(self) -> OptunaStudy:
         record = self.record
         assert record is not None
@@ -273,6 +281,8 @@ class _Run:
                 "question": self.study.question,
                 "data": f"{record.data.name} ({record.data.fingerprint})",
                 "demo": record.data.is_demo,
+                "photographs": record.data.photographs_by,
+                "leaks": record.data.leaks,
             }
         )
         return store

@@ -36,6 +36,7 @@ class Setup:
         prepare: what must be done before the first trial begins, in a thread of its own; slots start meanwhile.
         first_ready: called when a slot is ready, before the first trial begins.
         fingerprint: of the images that were read before the first trial; None: not known.
+        photographs: the id of the record in the image cache that trainers split by; empty: they find it.
         all_begun: called when the last trial that is known of has begun; the end is near.
     """
 
@@ -54,6 +55,7 @@ class Setup:
     prepare: Callable[[], None] | None = None
     first_ready: Callable[[Ready, OptunaStudy], None] | None = None
     fingerprint: Callable[[], str | None] = lambda: None
+    photographs: Callable[[], str] = lambda: ""
     all_begun: Callable[[], None] | None = None
 
     @property

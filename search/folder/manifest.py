@@ -82,6 +82,9 @@ def compare(folder: Path, name: str, study: Study, data: DataInfo) -> None:
     was = noted["data"]
     if was["fingerprint"] != data.fingerprint:
         changes.append(f"data: {was['name']} ({was['fingerprint']}) -> {data.name} ({data.fingerprint})")
+    elif was.get("grouping", "") != data.grouping:
+        before = was.get("photographs_by") or "taken from the files' names, which do not tell them"
+        changes.append(f"photographs: {before} -> {data.photographs_by} (other groups, so other splits)")
     if changes:
         lines = "\n".join(f"  {change}" for change in changes)
         raise ChangedStudyError(
@@ -98,7 +101,9 @@ def study_of(noted: Mapping[str, Any]) -> Study:
 def record_of(noted: Mapping[str, Any]) -> StudyRecord:
     """The study as MLflow is told of it, as it was last run."""
     study = study_of(noted)
-    data = {**noted["data"], "class_names": tuple(noted["data"]["class_names"])}
+    data: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in noted["data"].items()
+    }
     return StudyRecord(
         name=noted["name"],
         question=study.question,

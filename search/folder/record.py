@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from trainer.config import TrainConfig
+from trainer.data.options import DataOptions, Leaks
 from trainer.events import TERMINAL, Epoch, Event, Failed, Finished, Ready, Started, Stopped
 
 ParamValue = str | int | float | bool
@@ -30,6 +31,16 @@ class DataInfo:
         photographs: how many, by split.
         class_names: in the order of the model's outputs.
         bad_files: how many were left out (`--skip-bad-files`).
+        folds: how many folds validation rotates over; 1 where the folder has validation images of its own. `images`
+            and `photographs` count train and val in the first fold.
+        grouping: of the photographs and the splits: equal evidence, equal digest.
+        photographs_by: how photographs are known, in a few words; empty in studies of version 0.1, which believed the
+            files' names.
+        photographs_record: the id of the record in the image cache that slots split by.
+        photographs_rule: what the user said (`--photographs`); None: nothing.
+        leaks: what was done about photographs in TRAIN and TEST (`--leaks`).
+        notes: what a person should know of the images, in sentences.
+        caveats: those of them that must stand beside every figure.
     """
 
     name: str
@@ -40,6 +51,19 @@ class DataInfo:
     photographs: Mapping[str, int]
     class_names: tuple[str, ...]
     bad_files: int = 0
+    folds: int = 1
+    grouping: str = ""
+    photographs_by: str = ""
+    photographs_record: str = ""
+    photographs_rule: str | None = None
+    leaks: Leaks = "stop"
+    notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> DataOptions:
+        """How the folder was read, to read it again."""
+        return DataOptions(self.photographs_rule, self.leaks, self.bad_files > 0)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def relative_cost(config: TrainConfig) -> float:
 
 def _seconds(config: TrainConfig, train: int, test: int) -> float:
     inference = 1 / 3  # of a step
-    epoch = train * (1 - config.validation_fraction) + train * config.validation_fraction * inference
+    validating = 1 / config.folds
+    epoch = train * (1 - validating) + train * validating * inference
     once = (train + test) * inference
     return (epoch + once / config.epochs) * relative_cost(config) / CPU_IMAGES_PER_S

@@ -90,6 +90,9 @@ def config_of(
 ) -> TrainConfig:
     """What to train: the params over the study's [fixed] over the reference model.
 
+    Replicate r validates on fold r modulo the number of folds, the same at every level; trial n of a search on fold n
+    modulo that number.
+
     Args:
         number: the trial's, in a search, where the seed follows from it unless it is among the params.
 
@@ -97,11 +100,14 @@ def config_of(
         ConfigError: the params break a rule of `TrainConfig`.
     """
     seed = params.get("seed")
+    turn = int(seed) if seed is not None else number
     if seed is None:
         if number is None:
             raise ValueError(f"trial {trial_label} has no seed among its params, and no number to derive one from")
         seed = derived_seed(study.name, number)
-    return TrainConfig.of({**study.fixed, **params, "seed": seed, "trial": trial_label})
+    folds = study.fixed.get("folds", TrainConfig.model_fields["folds"].default)
+    fold = (turn or 0) % int(folds)
+    return TrainConfig.of({**study.fixed, **params, "seed": seed, "fold": fold, "trial": trial_label})
 
 
 def derived_seed(study_name: str, index: int) -> int:

@@ -21,7 +21,9 @@ ROLES = ("scientific", "nuisance", "fixed")
 RESERVED = {
     "trial": "the study names its trials itself",
     "seed": "seeds = N at the top says how many",
-    "split_seed": "all trials of all studies validate on the same photographs",
+    "fold": "a replicate has the fold of its number",
+    "split_seed": "all studies have the same folds",
+    "photographs": "--photographs says how photographs are known",
 }
 PLAINER = {"a valid boolean": "true or false", "a valid integer": "a whole number", "a valid number": "a number"}
 PARAMETERS = tuple(name for name in TrainConfig.model_fields if name not in RESERVED)

@@ -16,9 +16,11 @@ from rich.table import Table
 from trainer.data.conversions import KINDS
 from trainer.data.decoding import FileResult, Output
 from trainer.data.duplicates import repeats
+from trainer.data.finding import group, known_grouping
 from trainer.data.folds import fold_note
-from trainer.data.grouping import Grouping, group, grouped, known_grouping, leak_problems
+from trainer.data.grouping import Grouping, grouped
 from trainer.data.index import SIDES, Index, Side, list_folder, photographs, shown
+from trainer.data.leaks import leak_lines
 from trainer.data.options import DataOptions
 from trainer.data.prepare import bad_file_lines, photograph_problems
 from trainer.data.reader import ImageSize
@@ -105,7 +107,7 @@ def audit(
         grouping=grouping,
         layout=tuple(layout),
         bad=tuple(bad),
-        leaked=tuple(leak_problems(grouping)) if grouping else (),
+        leaked=tuple(leak_lines(grouping.leaks)) if grouping else (),
         repeated=tuple(repeats(good, contents)),
     )
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from trainer.errors import DataError
 
-Side = Literal["TRAIN", "TEST"]
+Side = Literal["TRAIN", "VAL", "TEST", ""]
 SIDES: tuple[Side, Side] = ("TRAIN", "TEST")
 DEMO_MARKER = "demo.json"
 # Photographs that each side must have in every class: TRAIN is split again, into training and validation.

@@ -16,9 +16,11 @@ from pathlib import Path
 from trainer.data.cache import CacheEntry, Sidecar, cache_key
 from trainer.data.conversions import KINDS
 from trainer.data.decoding import FileResult, Output
+from trainer.data.finding import group, known_grouping
 from trainer.data.folds import assign_folds, check_folds, fold_count
-from trainer.data.grouping import Grouping, group, grouped, known_grouping, leak_problems
+from trainer.data.grouping import Grouping, grouped
 from trainer.data.index import SIDES, Index, class_problems, list_folder, refusal, shown
+from trainer.data.leaks import leak_lines
 from trainer.data.options import DataOptions
 from trainer.data.reader import ImageSize
 from trainer.data.workers import decode_files
@@ -189,7 +191,7 @@ def _leak_refusal(index: Index, grouping: Grouping, pictures: Path | None) -> tu
         "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything "
         "that is shown will say so)."
     )
-    return text, leak_problems(grouping)
+    return text, leak_lines(grouping.leaks)
 
 
 def decode_index(

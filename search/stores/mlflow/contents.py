@@ -49,6 +49,8 @@ def _data_tags(study: StudyRecord) -> dict[str, str]:
         "data": study.data.name,
         "data_fingerprint": study.data.fingerprint,
         "demo": "true" if study.data.is_demo else "false",
+        "photographs": study.data.photographs_by or "by the files' names",
+        "leaks_policy": study.data.leaks,
     }
 
 

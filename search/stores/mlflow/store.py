@@ -235,6 +235,9 @@ class MlflowStore:
             "classes": list(data.class_names),
             "bad_files": data.bad_files,
             "demo": data.is_demo,
+            "photographs_by": data.photographs_by,
+            "grouping": data.grouping,
+            "folds": data.folds,
             "fingerprint": data.fingerprint,
         }
         dataset = Dataset(

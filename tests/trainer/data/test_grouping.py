@@ -8,7 +8,8 @@ import pytest
 
 from tests.trainer.data.sets import CLASSES, write_set
 from trainer.data import CacheReport, DataOptions, ImageSize, open_dataset, prepare
-from trainer.data import grouping as module
+from trainer.data import finding as module
+from trainer.data.grouping import record_path
 from trainer.errors import DataError
 
 SIZE = ImageSize(12, 16, False)
@@ -81,7 +82,7 @@ def test_the_record_is_read_again(root: Path, tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize("damage", ["", "{}", "[1]", '{"id": 3}'])
 def test_a_damaged_record_is_made_again(root: Path, tmp_path: Path, damage: str) -> None:
     first = prepared(root, tmp_path).grouping
-    path = module.record_path(tmp_path / "cache", first.id)
+    path = record_path(tmp_path / "cache", first.id)
     path.write_text(damage)
     assert prepared(root, tmp_path).grouping == first
     assert json.loads(path.read_text())["digest"] == first.digest

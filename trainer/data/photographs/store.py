@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from trainer.data.photographs.features import THUMBNAIL_SIDE, TEXTURE_SIDE, Features
+from trainer.data.photographs.features import TEXTURE_SIDE, THUMBNAIL_SIDE, Features
 from trainer.data.photographs.found import FINDER_VERSION
 
 _log = logging.getLogger(__name__)

@@ -50,15 +50,15 @@ def from_csv(path: Path, files: Sequence[str]) -> list[str]:
     if problems:
         raise DataError(f"{path} cannot be used:", problems[:NAMED] + _more(problems))
     bare = _bare_names(files)
-    found = [known.get(file) or known.get(bare.get(file, "")) for file in files]
-    lacking = [shown(file) for file, value in zip(files, found, strict=True) if value is None]
+    entries = [known.get(file) or known.get(bare.get(file, "")) for file in files]
+    lacking = [shown(file) for file, value in zip(files, entries, strict=True) if value is None]
     if lacking:
         raise DataError(
             f"{path} has no entry for {len(lacking):,} of {len(files):,} files; every image needs one (a name below "
             "the folder of images, as `TRAIN/MONOCYTE/a.jpeg`):",
             lacking[:NAMED] + _more(lacking),
         )
-    return [str(value) for value in found]
+    return [str(value) for value in entries]
 
 
 def from_pattern(pattern: str, files: Sequence[str]) -> list[str]:

@@ -1,0 +1,206 @@
+"""Finds a folder's photographs by the rule that holds for it, and makes the record of them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from trainer.data.duplicates import same_content
+from trainer.data.folds import choose_test
+from trainer.data.grouping import Grouping, Method, digest_of, read_record, record_path, write_record
+from trainer.data.index import Index, Side
+from trainer.data.leaks import find_leaks, without_leaks
+from trainer.data.options import DataOptions
+from trainer.data.photographs import (
+    BESIDE,
+    FINDER_VERSION,
+    Link,
+    find_photographs,
+    from_csv,
+    from_pattern,
+    names_agreement,
+)
+from trainer.errors import DataError
+
+Progress = Callable[[int, int], None]
+
+RECORD_VERSION = 1  # raised when a record of before would be misread, or photographs are put together otherwise
+
+
+def group(
+    index: Index,
+    contents: Sequence[str],
+    options: DataOptions,
+    cache_dir: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Grouping:
+    """Find the photographs of the images of `index`, and keep the record in the cache.
+
+    Args:
+        index: of the good files.
+        contents: a hash of each file's bytes.
+        options: what the user says.
+        cache_dir: of the decoded images.
+        workers: processes that look at pixels; None chooses.
+        progress: called with (images done, images in all) while pixels are looked at.
+
+    Raises:
+        DataError: what the user told does not fit the files.
+    """
+    method, source, told = _told(index, options)
+    identity = _identity(index, contents, options, method, told)
+    doubtful: tuple[tuple[str, str, float, bool], ...] = ()
+    strongest: dict[tuple[int, int], float] = {}
+    plain = 0
+    names = None
+    if method == "pixels":
+        found = find_photographs(index.root, index.files, contents, store=cache_dir, workers=workers, progress=progress)
+        groups = list(found.groups)
+        photos = _joined(index.files, [*_same(groups), *_same(told), *same_content(contents)])
+        plain = len(found.plain)
+        names = names_agreement(index.files, photos)
+        doubtful = _doubtful(index, found.doubtful, groups)
+        strongest = {(link.first, link.second): link.strength for link in found.links}
+    elif method == "none":
+        photos = _joined(index.files, same_content(contents))
+    else:
+        photos = _named(told, same_content(contents))
+    sides, split_here = _sides(index, photos, contents, cache_dir)
+    leaks = find_leaks(index.files, photos, sides, strongest)
+    if options.leaks == "drop":
+        sides = without_leaks(photos, sides)
+    result = Grouping(
+        id=identity,
+        digest=digest_of([index.files, list(contents), photos, sides])[:16],
+        method=method,
+        source=source,
+        files=index.files,
+        photos=tuple(photos),
+        sides=tuple(sides),
+        split_here=split_here,
+        plain=plain,
+        names=names,
+        leaks=tuple(leaks),
+        policy=options.leaks,
+        two_classes=_two_classes(index, photos),
+        doubtful=doubtful,
+    )
+    write_record(record_path(cache_dir, identity), asdict(result))
+    return result
+
+
+def known_grouping(index: Index, contents: Sequence[str], options: DataOptions, cache_dir: Path) -> Grouping | None:
+    """What `group` found of the same files by the same rule; None where the cache has no record of it.
+
+    Raises:
+        DataError: what the user told does not fit the files.
+    """
+    method, _, told = _told(index, options)
+    return read_record(record_path(cache_dir, _identity(index, contents, options, method, told)))
+
+
+def _identity(index: Index, contents: Sequence[str], options: DataOptions, method: Method, told: Sequence[str]) -> str:
+    asked = [RECORD_VERSION, FINDER_VERSION, method, list(told), options.leaks]
+    return digest_of([*asked, index.files, index.sides, index.labels, list(contents)])[:16]
+
+
+def _told(index: Index, options: DataOptions) -> tuple[Method, str, list[str]]:
+    """How photographs are to be known, what tells them, and what it tells of each file (empty: nothing)."""
+    rule = options.photographs
+    nothing = [""] * len(index.files)
+    if rule == "none":
+        return "none", "", nothing
+    if rule == "pixels":
+        return "pixels", "", nothing
+    if rule is not None:
+        path = Path(rule).expanduser()
+        if path.is_file():
+            return "csv", path.name, from_csv(path, index.files)
+        if path.suffix.lower() == ".csv":
+            raise DataError(f"--photographs {rule}: there is no such file.")
+        return "pattern", rule, from_pattern(rule, index.files)
+    beside = index.root / BESIDE
+    if beside.is_file():
+        return "csv", BESIDE, from_csv(beside, index.files)
+    if index.told_by and all(index.told):
+        return ("labels.csv" if index.told_by == "labels.csv" else "folders"), index.told_by, list(index.told)
+    return "pixels", "", list(index.told)
+
+
+def _same(keys: Sequence[Any]) -> list[list[int]]:
+    """The rows of each key that more than one row has; the empty text is no key."""
+    rows: dict[Any, list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        if key != "":
+            rows[key].append(row)
+    return [found for found in rows.values() if len(found) > 1]
+
+
+def _joined(files: Sequence[str], ties: Sequence[Sequence[int]]) -> list[str]:
+    """Each image's photograph, named after the first of its files; `ties` are rows that belong together."""
+    parent = list(range(len(files)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for tie in ties:
+        for row in tie[1:]:
+            one, other = root(tie[0]), root(row)
+            parent[max(one, other)] = min(one, other)  # the root is the first row, which names the photograph
+    return [files[root(row)] for row in range(len(files))]
+
+
+def _named(told: Sequence[str], ties: Sequence[Sequence[int]]) -> list[str]:
+    """As told, where files of the same bytes tie what was told apart."""
+    first: dict[str, int] = {}
+    for row, name in enumerate(told):
+        first.setdefault(name, row)
+    joined = _joined([str(row) for row in range(len(told))], [*_same(told), *ties])
+    return [told[int(row)] for row in joined]
+
+
+def _sides(index: Index, photos: Sequence[str], contents: Sequence[str], cache_dir: Path) -> tuple[list[Side], bool]:
+    """The folder's own splits; where it names none, the test is chosen here, and what was chosen before stays."""
+    if any(index.sides):
+        return list(index.sides), False
+    path = cache_dir / f"split-{digest_of([str(index.root), index.class_names])[:16]}.json"
+    try:
+        before: dict[str, bool] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        before = {}
+    known = {photo: before[content] for photo, content in zip(photos, contents, strict=True) if content in before}
+    tests = choose_test(photos, index.labels, known)
+    write_record(path, {**before, **{content: tests[photo] for photo, content in zip(photos, contents, strict=True)}})
+    return ["TEST" if tests[photo] else "TRAIN" for photo in photos], True
+
+
+def _two_classes(index: Index, photos: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    classes: dict[str, set[int]] = defaultdict(set)
+    for photo, label in zip(photos, index.labels, strict=True):
+        classes[photo].add(label)
+    return {
+        photo: tuple(index.class_names[label] for label in sorted(labels))
+        for photo, labels in classes.items()
+        if len(labels) > 1
+    }
+
+
+def _doubtful(index: Index, links: Sequence[Link], groups: Sequence[int]) -> tuple[tuple[str, str, float, bool], ...]:
+    return tuple(
+        (
+            index.files[link.first],
+            index.files[link.second],
+            float(link.strength),
+            groups[link.first] == groups[link.second],
+        )
+        for link in links
+    )
