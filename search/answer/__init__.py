@@ -1,7 +1,8 @@
 """The answer: what a study found, with honest intervals.
 
 recorded.py     a study as it lies in the folder of runs
-intervals.py    two-way clustered intervals, over seeds and photographs
+variance.py     the variance of a mean over photographs and trained models, whatever cells there are
+intervals.py    intervals and p-values from it
 measures.py     accuracy, recall and F1 as sums over photographs
 levels.py       levels compared, paired, corrected for their number
 effort.py       what it would take to tell more
