@@ -13,23 +13,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.answer.intervals import Estimate, Floats, Variance, estimate_difference, estimate_share, variance_of
+from search.answer.intervals import Estimate, estimate_difference, estimate_share
+from search.answer.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
 from trainer.events import SplitName
 
 Ints = npt.NDArray[np.integer[Any]]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """How the images of a split were classified, by seed and photograph.
+    """How the images of a split were classified, by replicate, photograph and class.
+
+    A column is a photograph (or patient) in one class: one that stands in two classes has two columns of one name.
 
     Attributes:
         seeds: of the trials.
-        photos: names of the photographs that every trial measured.
-        strata: (photographs,) the split and class of each, as "test/2".
-        labels: (photographs,) the class of each.
-        counts: (seeds, photographs, classes) images by predicted class.
+        photos: (columns,) names of the photographs that any trial measured.
+        strata: (columns,) the split and class of each, as "test/2".
+        labels: (columns,) the class of each.
+        counts: (seeds, columns, classes) images by predicted class; 0 where a trial did not see the photograph, as
+            those of other folds in validation.
     """
 
     seeds: tuple[int, ...]
@@ -45,31 +50,43 @@ class Predictions:
         Raises:
             ValueError: a trial is not finished.
         """
-        tables = []
+        tables: list[dict[tuple[str, int], list[int]]] = []
         for trial in trials:
             if trial.finished is None:
                 raise ValueError(f"trial {trial.number} is not finished")
-            tables.append({count.photo: count for count in trial.finished.splits[split].photos})
-        photos = sorted(set.intersection(*(set(table) for table in tables))) if tables else []
-        counts = [[table[photo].predicted for photo in photos] for table in tables]
-        labels = [tables[0][photo].label for photo in photos]
+            photos = trial.finished.splits[split].photos
+            tables.append({(count.photo, count.label): count.predicted for count in photos})
+        columns = sorted(set().union(*tables))
+        n_classes = max((len(row) for table in tables for row in table.values()), default=0)
+        counts = np.zeros((len(tables), len(columns), n_classes), np.int64)
+        for row, table in enumerate(tables):
+            for column, key in enumerate(columns):
+                if key in table:
+                    counts[row, column] = table[key]
+        labels = [label for _, label in columns]
         return cls(
             seeds=tuple(trial.config.seed for trial in trials),
-            photos=tuple(photos),
+            photos=tuple(photo for photo, _ in columns),
             strata=tuple(f"{split}/{label}" for label in labels),
             labels=np.asarray(labels, np.int64),
-            counts=np.asarray(counts, np.int64).reshape(len(tables), len(photos), -1),
+            counts=counts,
         )
 
     @property
+    def seen(self) -> Bools:
+        """(seeds, columns) whether a trial saw the photograph."""
+        found: Bools = self.counts.sum(axis=-1) > 0
+        return found
+
+    @property
     def images(self) -> Floats:
-        """(photographs,) how many images there are of each."""
-        found: Floats = self.counts[0].sum(axis=-1).astype(np.float64)
+        """(columns,) how many images there are of each."""
+        found: Floats = self.counts.sum(axis=-1).max(axis=0, initial=0).astype(np.float64)
         return found
 
     @property
     def hits(self) -> Floats:
-        """(seeds, photographs) images classified rightly."""
+        """(seeds, columns) images classified rightly."""
         found: Floats = self.counts[:, np.arange(len(self.photos)), self.labels].astype(np.float64)
         return found
 
@@ -80,11 +97,12 @@ class Measure:
 
     Attributes:
         seeds: names of the rows.
-        photos: names of the columns.
-        strata: (photographs,) names.
-        images: (photographs,) how many there are of each.
+        photos: (columns,) names; columns of one name are one photograph in several strata.
+        strata: (columns,) names.
+        images: (columns,) how many there are of each.
         by_seed: (seeds,).
-        contributions: (seeds, photographs) what each adds to the figure, see `search.answer.intervals.variance_of`.
+        contributions: (seeds, columns) what each adds to the figure, NaN where the seed's model did not see it; see
+            `search.answer.variance.variance_of`.
     """
 
     seeds: tuple[int, ...]
@@ -102,15 +120,23 @@ class Measure:
         """
         if self.seeds != other.seeds:
             raise ValueError(f"differences are paired: found seeds {self.seeds} and {other.seeds}")
-        strata = dict(zip(other.photos, other.strata, strict=True)) | dict(zip(self.photos, self.strata, strict=True))
-        place = {photo: column for column, photo in enumerate(strata)}
-        table, images = np.zeros((len(self.seeds), len(strata))), np.zeros(len(strata))
+        keys = list(dict.fromkeys(key for m in (other, self) for key in zip(m.photos, m.strata, strict=True)))
+        place = {key: column for column, key in enumerate(keys)}
+        table, seen = np.zeros((len(self.seeds), len(keys))), np.zeros((len(self.seeds), len(keys)), bool)
+        images = np.zeros(len(keys))
         for measure, sign in ((self, 1), (other, -1)):
-            columns = [place[photo] for photo in measure.photos]
-            table[:, columns] += sign * measure.contributions
+            columns = [place[key] for key in zip(measure.photos, measure.strata, strict=True)]
+            table[:, columns] += sign * np.nan_to_num(measure.contributions)
+            seen[:, columns] |= np.isfinite(measure.contributions)
             images[columns] = measure.images
-        by_seed = self.by_seed - other.by_seed
-        return Measure(self.seeds, tuple(strata), tuple(strata.values()), images, by_seed, table)
+        return Measure(
+            self.seeds,
+            tuple(photo for photo, _ in keys),
+            tuple(stratum for _, stratum in keys),
+            images,
+            self.by_seed - other.by_seed,
+            np.where(seen, table, np.nan),
+        )
 
     def share(self) -> Estimate:
         """As a share between 0 and 1."""
@@ -122,26 +148,28 @@ class Measure:
 
     @property
     def _variance(self) -> Variance:
-        return variance_of(self.contributions, self.images, _numbers(self.strata))
+        return variance_of(self.contributions, self.images, _numbers(self.strata), _numbers(self.photos))
 
 
 def accuracy(predictions: Predictions) -> Measure:
     """The share of images classified rightly."""
-    images = predictions.images
-    return _measure(predictions, predictions.hits.sum(axis=1) / images.sum(), predictions.hits / images.sum())
+    images = predictions.counts.sum(axis=(1, 2), dtype=np.float64)
+    hits = predictions.hits
+    return _measure(predictions, hits.sum(axis=1) / images, hits / images[:, None])
 
 
 def recall(predictions: Predictions, label: int) -> Measure | None:
-    """The share of a class's images classified rightly; None for a class without images."""
+    """The share of a class's images classified rightly, over the seeds that saw any; None for a class without."""
     columns = np.flatnonzero(predictions.labels == label)
-    if not len(columns):
+    rows = np.flatnonzero(predictions.seen[:, columns].any(axis=1))
+    if not len(rows):
         return None
     part = Predictions(
-        predictions.seeds,
+        tuple(predictions.seeds[row] for row in rows),
         tuple(predictions.photos[column] for column in columns),
         tuple(predictions.strata[column] for column in columns),
         predictions.labels[columns],
-        predictions.counts[:, columns],
+        predictions.counts[np.ix_(rows, columns)],
     )
     return accuracy(part)
 
@@ -149,26 +177,30 @@ def recall(predictions: Predictions, label: int) -> Measure | None:
 def macro_f1(predictions: Predictions) -> Measure:
     """The mean over classes of F1 = 2 TP / (images predicted so + images of the class).
 
-    What photographs contribute is the first-order change of that ratio (linearization, Cochran 1977, 6.3).
+    What photographs contribute is the first-order change of that ratio (linearization, Cochran 1977, 6.3), with its
+    denominator in proportion to the images that a seed's model saw.
     """
     n_classes = predictions.counts.shape[-1]
     by_seed = np.zeros(len(predictions.seeds))
     values = np.zeros(predictions.counts.shape[:2])
+    seen = predictions.counts.sum(axis=-1).astype(np.float64)  # images, (seeds, columns)
+    size = (seen.sum(axis=1) / seen.sum(axis=1).mean())[:, None] if seen.size else 1.0
     for label in range(n_classes):
-        predicted = predictions.counts[..., label].astype(np.float64)  # (seeds, photographs)
+        predicted = predictions.counts[..., label].astype(np.float64)  # (seeds, columns)
         mine = predictions.labels == label
         hits = predicted * mine
-        below = predicted + predictions.images * mine
+        below = predicted + seen * mine
         total = below.sum(axis=1)
         by_seed += np.divide(2 * hits.sum(axis=1), total, out=np.zeros_like(total), where=total > 0) / n_classes
         mean_total = total.mean()
         if mean_total > 0:
             f1 = 2 * hits.sum(axis=1).mean() / mean_total
-            values += (2 * hits - f1 * below) / mean_total / n_classes
+            values += (2 * hits - f1 * below) / (mean_total * size) / n_classes
     return _measure(predictions, by_seed, values)
 
 
 def _measure(of: Predictions, by_seed: Floats, contributions: Floats) -> Measure:
+    contributions = np.where(of.seen, contributions, np.nan)
     return Measure(of.seeds, of.photos, of.strata, of.images, by_seed, contributions)
 
 

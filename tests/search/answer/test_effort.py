@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.coverage import World, comparisons
+from benchmarks.coverage import comparisons
+from benchmarks.worlds import World
 from search.answer.effort import RELEVANT, Effort, effort
-from search.answer.intervals import Estimate, Variance
+from search.answer.intervals import Estimate
 from search.answer.sentence import what_it_takes
+from search.answer.variance import Variance, variance_of
 
 
 def estimate(photographs: float, seeds: float, interaction: float = 0.0, n_seeds: int = 5, df: float = 60) -> Estimate:
@@ -62,10 +64,8 @@ def test_a_study_that_is_large_enough_says_so() -> None:
 def test_the_promise_is_kept() -> None:
     """A difference of the size that is called detectable is found in four cases of five."""
     world = World(level=0.5)
-    hits = world.hits(np.random.default_rng(3), 400, levels=2)
-    from search.answer.intervals import variance_of
-
-    variance = variance_of((hits[1] - hits[0]) / world.images.sum(), world.images, world.strata)
+    block = world.block(np.random.default_rng(3), 400, levels=2)
+    variance = variance_of(block.shares[1] - block.shares[0], block.images, block.strata)
     detectable = []
     for study in range(400):
         parts = [np.asarray(part[study]) for part in (variance.photographs, variance.seeds, variance.interaction)]

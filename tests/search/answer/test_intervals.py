@@ -7,8 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmarks.coverage import World, comparisons, coverage_of_a_level, coverage_over_images
-from search.answer.intervals import estimate_difference, estimate_share, half_width, holm, variance_of
+from benchmarks.coverage import comparisons, coverage_of_a_level, coverage_of_a_t_test, coverage_over_images
+from benchmarks.worlds import TRAIN, World
+from search.answer.intervals import estimate_difference, estimate_share, half_width, holm
+from search.answer.variance import variance_of
 
 STUDIES = 6000  # the standard error of a coverage of 95 % is then 0.3 %
 
@@ -20,6 +22,20 @@ def test_a_levels_interval_covers_the_truth(logit: float) -> None:
 
 def test_images_taken_for_independent_cover_little() -> None:
     assert coverage_over_images(World(), 1000) < 0.3
+
+
+@pytest.mark.parametrize("seeds", [5, 8, 20])
+def test_a_validation_accuracy_over_folds_covers_the_truth(seeds: int) -> None:
+    world = World(seeds=seeds, photographs=TRAIN, split="val")
+    assert 0.92 <= coverage_of_a_level(world, 1500) <= 0.99
+
+
+def test_a_training_accuracy_over_folds_covers_the_truth() -> None:
+    assert 0.92 <= coverage_of_a_level(World(photographs=TRAIN, split="train"), 1500) <= 0.98
+
+
+def test_a_t_test_over_replicates_of_repeated_folds_covers_little() -> None:
+    assert coverage_of_a_t_test(World(seeds=20, photographs=TRAIN, split="val"), 1000) < 0.85
 
 
 @pytest.mark.parametrize(("level", "effect"), [(0.0, 0.0), (0.5, 0.0), (0.5, 1.0)])
@@ -59,48 +75,11 @@ def test_images_are_no_evidence_of_their_own() -> None:
     assert width(np.tile(shares, 10), np.full(300, 10.0), np.tile(strata, 10)) < few
 
 
-def test_the_mean_over_a_table_that_varies_by_seed_alone() -> None:
-    values = np.repeat([[0.4], [0.5], [0.6]], 20, axis=1) / 20
-    variance = variance_of(values, np.ones(20), np.zeros(20, int))
-    assert variance.total == pytest.approx(0.1**2 / 3)
-    assert variance.df == pytest.approx(2)
-    assert variance.photographs == pytest.approx(0)
-
-
-def test_the_mean_over_a_table_that_varies_by_photograph_alone() -> None:
-    values = np.tile(np.linspace(0, 1, 20), (4, 1)) / 20
-    variance = variance_of(values, np.ones(20), np.zeros(20, int))
-    assert variance.total == pytest.approx(np.linspace(0, 1, 20).var(ddof=1) / 20)
-    assert variance.df == pytest.approx(19)
-    assert variance.seeds == pytest.approx(0)
-
-
-def test_a_photograph_with_many_images_that_is_as_hard_as_the_others_adds_nothing() -> None:
-    images = np.array([1.0, 1, 1, 50])
-    variance = variance_of(np.tile(0.5 * images / 53, (3, 1)), images, np.zeros(4, int))
-    assert variance.total == 0
-
-
-@pytest.mark.parametrize("strata", [[0, 1, 1, 1], [0, 1, 2, 3], [0, 0, 1, 2]])
-def test_strata_of_one_photograph_are_taken_together(strata: list[int]) -> None:
-    values = np.array([[0.1, 0.0, 0.2, 0.05], [0.1, 0.1, 0.2, 0.1]])
-    variance = variance_of(values, np.ones(4), np.array(strata))
-    assert 0 < variance.total < 1
-    assert variance.df >= 1
-
-
 @pytest.mark.parametrize("seeds", [1, 2, 3])
 def test_one_photograph(seeds: int) -> None:
     variance = variance_of(np.linspace(0.2, 0.4, seeds)[:, None], np.ones(1), np.zeros(1, int))
     assert variance.total >= 0
     assert np.isfinite(half_width(variance))
-
-
-def test_one_seed_has_photographs_alone() -> None:
-    variance = variance_of(np.linspace(0, 0.1, 10)[None], np.ones(10), np.zeros(10, int))
-    assert variance.total > 0
-    assert np.isnan(variance.seeds)
-    assert variance.projected(1, 20) == pytest.approx(variance.total / 2)
 
 
 @pytest.mark.parametrize(("value", "low", "high"), [(1.0, 0.95, 1.0), (0.0, 0.0, 0.05), (0.25, 0.2, 0.3)])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from search.answer.measures import Predictions, accuracy, macro_f1, recall
 from search.folder.record import TrialRecord
-from tests.search.answer.made import trial
+from tests.search.answer.made import measured, trial
 from tests.search.fabricate import trial_record
 
 
@@ -76,3 +78,61 @@ def test_differences_need_the_same_seeds() -> None:
 def test_a_trial_without_an_end_is_no_measure() -> None:
     with pytest.raises(ValueError, match="trial 4 is not finished"):
         Predictions.of([trial_record(4, end="error")], "test")
+
+
+def rotating(seeds: int) -> list[TrialRecord]:
+    """Trials of which each validates on a third of 12 photographs a class."""
+    found = []
+    for record in trials(seeds=seeds):
+        assert record.finished is not None
+        everything = measured(0.6, "val", record.config.seed, 0.1, sizes=(12, 12, 12, 12))
+        mine = [count for n, count in enumerate(everything.photos) if n % 3 == record.config.seed % 3]
+        confusion = np.zeros((4, 4), int)
+        for count in mine:
+            confusion[count.label] += count.predicted
+        accuracy_of_fold = float(np.trace(confusion) / confusion.sum())
+        end = everything.model_copy(update={"photos": mine, "accuracy": accuracy_of_fold})
+        splits = {**record.finished.splits, "val": end}
+        finished = record.finished.model_copy(update={"splits": splits})
+        found.append(replace(record, events=(*record.events[:-1], finished)))
+    return found
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_photographs_of_all_folds_are_measured(seeds: int) -> None:
+    found = rotating(seeds)
+    predictions = Predictions.of(found, "val")
+    assert len(predictions.photos) == 48
+    assert predictions.seen.sum() == seeds * 16
+    ends = [record.finished.splits["val"].accuracy for record in found if record.finished]
+    validation = accuracy(predictions)
+    assert validation.by_seed == pytest.approx(ends)
+    assert np.nansum(validation.contributions, axis=1) == pytest.approx(ends)
+    for label in range(4):
+        of_class = recall(predictions, label)
+        assert of_class is not None and 0 <= of_class.share().low <= of_class.share().value
+    assert macro_f1(predictions).share().variance.total > 0
+
+
+def test_differences_over_folds_are_paired() -> None:
+    one = accuracy(Predictions.of(rotating(5), "val"))
+    same = one.minus(one)
+    assert np.isnan(same.contributions).sum() == np.isnan(one.contributions).sum()
+    assert float(same.difference().variance.total) == 0
+
+
+def test_a_class_that_a_fold_lacks_has_the_recall_of_the_others() -> None:
+    predictions = Predictions.of(rotating(3), "val")
+    counts = predictions.counts.copy()
+    counts[0, predictions.labels == 2] = 0
+    part = recall(replace(predictions, counts=counts), 2)
+    assert part is not None
+    assert part.seeds == (1, 2)
+
+
+def test_a_photograph_under_two_classes_is_one_unit() -> None:
+    predictions = Predictions.of(trials(), "test")
+    names = tuple(photo[7:] for photo in predictions.photos)  # without TEST/<class>/, so each stands in four classes
+    shared = accuracy(replace(predictions, photos=names)).share().variance
+    assert shared.n_photographs == len(set(names)) == 5
+    assert accuracy(predictions).share().variance.n_photographs == 20
