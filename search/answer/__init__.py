@@ -1,8 +1,8 @@
 """The answer: what a study found, with honest intervals.
 
-<<<<<<< HEAD
 recorded.py       a study as it lies in the folder of runs
-intervals.py      two-way clustered intervals, over seeds and photographs
+variance.py       the variance of a mean over photographs and trained models, whatever cells there are
+intervals.py      intervals and p-values from it
 measures.py       accuracy, recall and F1 as sums over photographs
 levels.py         levels compared, paired, corrected for their number
 effort.py         what it would take to tell more
@@ -22,31 +22,6 @@ wrong.py          the test images most often wrong
 fits.py           what fits on which card
 card.py           the model card of a champion
 publish.py        puts it where people look
-=======
-recorded.py     a study as it lies in the folder of runs
-variance.py     the variance of a mean over photographs and trained models, whatever cells there are
-intervals.py    intervals and p-values from it
-measures.py     accuracy, recall and F1 as sums over photographs
-levels.py       levels compared, paired, corrected for their number
-effort.py       what it would take to tell more
-hunt.py         a search: best trial, Pareto front
-evidence.py     whether the best beats the reference model on new seeds
-importance.py   which parameters matter in a search
-answer.py       `Answer`: all of it together
-sentence.py     it in plain English
-wording.py      figures and levels as a person writes them
-rows.py         the tables, as texts
-facts.py        design, data and machine in words
-method.py       how it was computed, for a page's reader
-terminal.py     for a terminal of 80 columns
-markdown.py     for MLflow and the Optuna dashboard
-page.py         for a browser: one file; page.html.jinja and page.css
-figures/        its pictures
-wrong.py        the test images most often wrong
-fits.py         what fits on which card
-card.py         the model card of a champion
-publish.py      puts it where people look
->>>>>>> stats
 """
 
 from search.answer.answer import Answer, answer_of
