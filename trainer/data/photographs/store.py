@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from trainer.data.photographs.features import THUMBNAIL_SIDE, TEXTURE_SIDE, Features
+from trainer.data.photographs.features import TEXTURE_SIDE, THUMBNAIL_SIDE, Features
 from trainer.data.photographs.found import FINDER_VERSION
 
 _log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Store:
 
 
 def _read(path: Path, wanted: set[str]) -> dict[str, Features]:
-    with np.load(path) as arrays:
+    with path.open("rb") as file, np.load(file) as arrays:  # opened here: NumPy leaves a damaged file open
         contents = [content.decode() for content in arrays["contents"].tolist()]
         rows = [row for row, content in enumerate(contents) if content in wanted]
         if not rows:
