@@ -120,7 +120,7 @@ def _find(
                 *(one.descriptors for one, many in zip(features, counts, strict=True) if many),
             ]
         )
-        candidates, votes = propose(descriptors, counts)
+        candidates, votes = propose(descriptors, counts, pool)
         del descriptors
         grouping = group(candidates, votes, check)
     if len(plain):

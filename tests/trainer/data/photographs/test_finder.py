@@ -16,7 +16,7 @@ from trainer.data.photographs import Found, Link, find_photographs, foreseen_sec
 from trainer.errors import DataError
 
 COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "itself, compressed again": lambda image: image,
+    "compressed again": lambda image: image.resize(image.size, box=(0.3, 0.3, 239.7, 179.7)),
     "turned a little": lambda image: turned(image, 17),
     "turned far": lambda image: turned(image, 131),
     "turned by a quarter": lambda image: image.rotate(90, expand=True),
@@ -40,48 +40,49 @@ COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve scenes of nothing else."""
-    return write(tmp_path_factory.mktemp("others"), {f"other {n}.jpeg": scene(n) for n in range(100, 112)})
+    """Eight scenes of nothing else."""
+    return write(tmp_path_factory.mktemp("others"), {f"other {n}.jpeg": scene(n) for n in range(100, 108)})
 
 
 @pytest.mark.parametrize("kind", COPIES)
 def test_a_copy_is_the_same_photograph_and_nothing_else_is(kind: str, tmp_path: Path, others: Path) -> None:
-    for seed in range(3):
-        folder = tmp_path / str(seed)
-        shutil.copytree(others, folder)
-        write(folder, {"a.jpeg": scene(seed), "b.jpeg": COPIES[kind](scene(seed))}, quality=75)
-        found = find(folder)
-        assert found.groups == (0, 0, *range(1, 13)), found.doubtful[-1]
-        (link,) = found.links
-        assert (link.first, link.second, link.accepted) == (0, 1, True)
-        assert link.inliers >= 15
-        assert link.agreement > 0.7
-        assert link.mirrored == (kind in ("mirrored", "flipped", "mirrored and turned"))
-        assert found.plain == ()
+    folder = tmp_path / "set"
+    shutil.copytree(others, folder)
+    write(folder, {"a.jpeg": scene(1), "b.jpeg": COPIES[kind](scene(1))}, quality=75)
+    found = find(folder)
+    assert found.groups == (0, 0, *range(1, 9)), found.doubtful
+    (link,) = found.links
+    assert (link.first, link.second, link.accepted) == (0, 1, True)
+    assert link.inliers >= 15
+    assert link.agreement > 0.7
+    assert link.overlap > 0.4
+    assert link.mirrored == (kind in ("mirrored", "flipped", "mirrored and turned"))
+    assert found.plain == ()
 
 
 def test_scenes_on_one_background_are_not_merged(tmp_path: Path) -> None:
-    """Dust on the lens, a frame and a label stand in every image at the same place."""
+    """Dust on the lens and a frame stand in every image at the same place."""
 
     def labelled(seed: int) -> Image.Image:
         image = scene(seed)
         draw = ImageDraw.Draw(image)
         random = np.random.default_rng(3)
-        for _ in range(14):
-            x, y = random.uniform(0, 240), random.uniform(0, 180)
-            draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill="black")
-        draw.text((8, 160), "Lab 12  x100  2019-03-04", fill="black")
+        for _ in range(25):
+            x, y, r = random.uniform(0, 240), random.uniform(0, 180), random.uniform(3, 5)
+            draw.ellipse((x - r, y - r, x + r, y + r), fill="black")
+            draw.ellipse((x - r, y - 1, x, y + 1), fill="white")
         draw.rectangle((1, 1, 238, 178), outline="black")
         return image
 
-    found = find(write(tmp_path, {f"{n:02}.jpeg": labelled(n) for n in range(30)}))
-    assert found.groups == tuple(range(30)), found.links
-    assert max(link.agreement for link in found.doubtful if link.inliers >= 10) < 0.4  # the background was seen
+    found = find(write(tmp_path, {f"{n:02}.jpeg": labelled(n) for n in range(12)}))
+    assert found.groups == tuple(range(12)), found.links
+    assert any(link.inliers >= 10 for link in found.doubtful)  # the background was seen
+    assert max(link.agreement for link in found.doubtful) < 0.4  # and is not enough
 
 
 def test_black_corners_join_nothing(tmp_path: Path) -> None:
-    found = find(write(tmp_path, {f"{n:02}.jpeg": turned(scene(n), 20) for n in range(20)}))
-    assert found.photographs == 20
+    found = find(write(tmp_path, {f"{n:02}.jpeg": turned(scene(n), 20) for n in range(10)}))
+    assert found.photographs == 10
     assert max((link.inliers for link in found.doubtful), default=0) < 7
 
 
