@@ -8,6 +8,8 @@ its length and the cost grows about linearly with the images.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import cv2
@@ -21,7 +23,8 @@ _COMPONENTS = 24  # of 128; four fifths of the variance on the blood-cell set
 _FULL_CELL = 10  # descriptors a word, on average
 _CENTERS = (8, 512)  # the fewest and the most of a half
 _LONGEST_LIST = 512  # images looked at for one word: text or dust that is in every image would cost its square
-_BLOCK = 16_384  # descriptors quantized at once; bounds the memory
+_BLOCK = 4_096  # descriptors quantized at once; bounds the memory
+_IMAGES = 256  # proposed for in one go
 
 
 @dataclass(frozen=True)
@@ -30,22 +33,26 @@ class _Words:
     components: Array
     centers: tuple[Array, Array]
 
-    def of(self, descriptors: Array, *, mirrored: bool = False) -> Array:
+    def of(self, descriptors: Array, pool: Executor, *, mirrored: bool = False) -> Array:
         words = np.empty(len(descriptors), np.int32)
-        for start in range(0, len(descriptors), _BLOCK):
+
+        def quantize(start: int) -> None:
             block = descriptors[start : start + _BLOCK]
             values = (_unit(block[:, MIRROR] if mirrored else block) - self.mean) @ self.components
             halves = [_nearest(values[:, half::2], centers) for half, centers in enumerate(self.centers)]
             words[start : start + _BLOCK] = halves[0] * len(self.centers[1]) + halves[1]
+
+        _wait(pool.map(quantize, range(0, len(descriptors), _BLOCK)))
         return words
 
 
-def propose(descriptors: Array, counts: Array) -> tuple[Array, Array]:
+def propose(descriptors: Array, counts: Array, pool: Executor) -> tuple[Array, Array]:
     """For each image those that share the rarest words with it, turned or mirrored; best first.
 
     Args:
         descriptors: uint8 of shape (sum of counts, 128), image after image.
         counts: int of shape (images,): descriptors of each.
+        pool: computes.
 
     Returns:
         Rows, int of shape (images, `CANDIDATES`), and votes, float32 of that shape; 0 votes: no candidate.
@@ -57,19 +64,22 @@ def propose(descriptors: Array, counts: Array) -> tuple[Array, Array]:
         return rows, votes
     words = _learn(descriptors)
     ends = np.cumsum(counts)
-    plain, mirrored = words.of(descriptors), words.of(descriptors, mirrored=True)
+    plain, mirrored = words.of(descriptors, pool), words.of(descriptors, pool, mirrored=True)
     order = np.argsort(plain, kind="stable")
     listed = np.repeat(np.arange(images, dtype=np.int32), counts)[order]
     starts = np.searchsorted(plain[order], np.arange(len(words.centers[0]) * len(words.centers[1]) + 1))
-    for image in range(images):
-        span = slice(ends[image] - counts[image], ends[image])
-        found = [_vote(image, side[span], listed, starts) for side in (plain, mirrored)]
-        others = np.concatenate([other for other, _ in found])
-        weight = np.concatenate([weight for _, weight in found])
-        best = np.lexsort((others, -weight))
-        _, first = np.unique(others[best], return_index=True)  # an image may come turned and mirrored: the better
-        best = best[np.sort(first)][:CANDIDATES]
-        rows[image, : len(best)], votes[image, : len(best)] = others[best], weight[best]
+
+    def propose_some(start: int) -> None:
+        for image in range(start, min(start + _IMAGES, images)):
+            span = slice(ends[image] - counts[image], ends[image])
+            found = [_vote(image, side[span], listed, starts) for side in (plain, mirrored)]
+            others, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            best = np.lexsort((others, -weight))
+            _, first = np.unique(others[best], return_index=True)  # an image may come turned and mirrored: the better
+            best = best[np.sort(first)][:CANDIDATES]
+            rows[image, : len(best)], votes[image, : len(best)] = others[best], weight[best]
+
+    _wait(pool.map(propose_some, range(0, images, _IMAGES)))
     return rows, votes
 
 
@@ -91,6 +101,11 @@ def _learn(descriptors: Array) -> _Words:
         part = np.ascontiguousarray(reduced[:, half::2])
         centers.append(cv2.kmeans(part, count, None, criteria, 1, cv2.KMEANS_PP_CENTERS)[2])  # type: ignore[call-overload]
     return _Words(mean, components, (centers[0], centers[1]))
+
+
+def _wait(done: Iterable[None]) -> None:
+    for _ in done:
+        pass
 
 
 def _unit(descriptors: Array) -> Array:

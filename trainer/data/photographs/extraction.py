@@ -1,7 +1,7 @@
 """Features of many files, in threads, from the store where it has them.
 
-Threads, for OpenCV and Pillow let others run while they compute: 2,000 images took 47 seconds of CPU and 24 of a clock
-on two cores. One process needs no second copy of the features and none of the start of another.
+Threads, for OpenCV and Pillow let others run while they compute: on two cores, 47 seconds of CPU took 24 by the clock.
+So there is one copy of the features, and no process to start.
 """
 
 from __future__ import annotations

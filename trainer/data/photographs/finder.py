@@ -98,7 +98,7 @@ def _find(
     from trainer.data.photographs.extraction import features_of
     from trainer.data.photographs.features import FEWEST_FEATURES
     from trainer.data.photographs.geometry import Overlay, overlay
-    from trainer.data.photographs.grouping import WEAK, Pair, group, is_at_least
+    from trainer.data.photographs.grouping import Pair, group, is_weak
     from trainer.data.photographs.plain import alike
 
     count = _worker_count(workers)
@@ -120,7 +120,7 @@ def _find(
                 *(one.descriptors for one, many in zip(features, counts, strict=True) if many),
             ]
         )
-        candidates, votes = propose(descriptors, counts)
+        candidates, votes = propose(descriptors, counts, pool)
         del descriptors
         grouping = group(candidates, votes, check)
     if len(plain):
@@ -129,15 +129,9 @@ def _find(
             grouping.groups.join(int(plain[one]), int(plain[other]))
     roots = grouping.groups.roots()
     links = [
-        [
-            *pair,
-            found.inliers,
-            found.agreement,
-            found.mirrored,
-            is_at_least(found, WEAK) and roots[pair[0]] == roots[pair[1]],
-        ]
+        [*pair, found.inliers, found.agreement, found.overlap, found.mirrored, roots[pair[0]] == roots[pair[1]]]
         for pair, found in sorted(grouping.checked.items())
-        if found.inliers
+        if found.inliers and (is_weak(found) or roots[pair[0]] != roots[pair[1]])
     ]
     return {"groups": roots, "links": links, "plain": plain.tolist(), "checked": len(grouping.checked)}
 
@@ -146,9 +140,9 @@ def _found(values: dict[str, Any], unique: Sequence[str], rows: dict[str, int], 
     """The result for the files as they were given: `unique` are their contents, `rows` the first file of each."""
     place = {content: number for number, content in enumerate(unique)}
     links = []
-    for one, other, inliers, agreement, mirrored, accepted in values["links"]:
+    for one, other, *rest in values["links"]:
         first, second = sorted((rows[unique[one]], rows[unique[other]]))
-        links.append(Link(first, second, inliers, agreement, mirrored, accepted))
+        links.append(Link(first, second, *rest))
     links.sort(key=lambda link: (-link.strength, link.first, link.second))
     accepted_links = [link for link in links if link.accepted]
     rejected = [link for link in links if not link.accepted]

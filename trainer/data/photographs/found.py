@@ -17,6 +17,7 @@ class Link:
         second: row of the other; larger than `first`.
         inliers: places that both images have and that one affine map takes onto each other.
         agreement: correlation of the two textures where they overlap under that map, -1 to 1.
+        overlap: how much of the smaller one the other shows, 0 to 1.
         mirrored: whether the map turns left into right.
         accepted: whether the link was strong enough to join them.
     """
@@ -25,6 +26,7 @@ class Link:
     second: int
     inliers: int
     agreement: float
+    overlap: float
     mirrored: bool
     accepted: bool
 

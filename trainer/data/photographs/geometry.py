@@ -23,6 +23,7 @@ class Overlay:
 
     inliers: int = 0
     agreement: float = 0.0
+    overlap: float = 0.0
     mirrored: bool = False
 
 
@@ -35,7 +36,7 @@ def overlay(one: Features, other: Features) -> Overlay:
             best, best_map = Overlay(inliers, mirrored=mirrored), found
     if best_map is None:
         return best
-    return Overlay(best.inliers, _agreement(one.texture, other.texture, best_map), best.mirrored)
+    return Overlay(best.inliers, *_agreement(one.texture, other.texture, best_map), best.mirrored)
 
 
 def _affine(one: Features, other: Features, *, mirrored: bool) -> tuple[int, Array | None]:
@@ -72,14 +73,21 @@ def _places(points: Array) -> int:
     return len(np.unique(np.round(points / _REACH), axis=0))
 
 
-def _agreement(source: Array, target: Array, found: Array) -> float:
-    """The correlation of the textures where both are; 0 where too little overlaps."""
+def _agreement(source: Array, target: Array, found: Array) -> tuple[float, float]:
+    """The correlation of the textures where both are, and the share of the smaller one that this is.
+
+    No correlation where too little overlaps.
+    """
     size = (TEXTURE_SIDE, TEXTURE_SIDE)
+    here = (source != MASKED).astype(np.float32)
     moved = cv2.warpAffine(np.where(source == MASKED, 0, source).astype(np.float32), found, size)
-    there = cv2.warpAffine((source != MASKED).astype(np.float32), found, size) > 0.99
-    both = there & (target != MASKED)
-    if np.count_nonzero(both) < _FEWEST_PIXELS:
-        return 0.0
+    there = target != MASKED
+    both = there & (cv2.warpAffine(here, found, size) > 0.99)
+    pixels = int(np.count_nonzero(both))
+    area = min(float(np.count_nonzero(there)), float(here.sum()) * abs(float(np.linalg.det(found[:, :2]))))
+    overlap = min(1.0, pixels / max(area, 1.0))
+    if pixels < _FEWEST_PIXELS:
+        return 0.0, overlap
     a, b = moved[both], target[both].astype(np.float32)
     a, b = a - a.mean(), b - b.mean()
-    return float(a @ b / np.sqrt(max(float((a @ a) * (b @ b)), 1.0)))
+    return float(a @ b / np.sqrt(max(float((a @ a) * (b @ b)), 1.0))), overlap

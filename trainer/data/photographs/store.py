@@ -99,7 +99,7 @@ class Store:
 
 
 def _read(path: Path, wanted: set[str]) -> dict[str, Features]:
-    with np.load(path) as arrays:
+    with path.open("rb") as file, np.load(file) as arrays:  # opened here: NumPy leaves a damaged file open
         contents = [content.decode() for content in arrays["contents"].tolist()]
         rows = [row for row, content in enumerate(contents) if content in wanted]
         if not rows:
