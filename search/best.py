@@ -28,6 +28,7 @@ from search.session import INTERRUPTED, Options, Outcome, run_study
 from search.settings import Places
 from search.study import Study
 from search.tracking import Tracker
+from trainer.data.index import example_image
 from trainer.errors import DataError
 from trainer.folder import resolve_data
 
@@ -221,7 +222,7 @@ def _finish(
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
         file = folder / "models" / str(model.finished.model_file)
-        example = next((Path(study.data.root) / "TEST").glob("*/*"), None)
+        example = example_image(Path(study.data.root))
         known = tracker.look_up(best.name)
         model_id = tracker.log_model(study, model, file, study.data.class_names, example)
         if known is not None:

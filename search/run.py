@@ -54,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--data",
         metavar="DIR|demo",
-        help="folder with TRAIN/<CLASS>/ and TEST/<CLASS>/ (default: $BLOOD_CELLS_DIR, else data/blood-cells, else the "
-        "built-in demo set)",
+        help="folder of images, as TRAIN/<CLASS>/ and TEST/<CLASS>/ (default: $BLOOD_CELLS_DIR, else "
+        "data/blood-cells, else the built-in demo set)",
     )
     what.add_argument("--skip-bad-files", action="store_true", help="go on without images that cannot be read")
     change = result.add_argument_group("changes to the study")

@@ -32,6 +32,7 @@ from search.study import Study
 from search.telling import Telling
 from search.view import View
 from trainer.data import scan
+from trainer.data.index import example_image
 from trainer.errors import ConfigError
 from trainer.events import Ready
 
@@ -349,7 +350,7 @@ class _Run:
             return
         file = self.folder / "models" / best.finished.model_file
         if file.exists():
-            example = next((self.options.data / "TEST").glob("*/*"), None)
+            example = example_image(self.options.data)
             self.tracker.log_model(record, best, file, record.data.class_names, example)
 
 

@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer.data",
-        description="Folders of images: TRAIN/<CLASS>/ and TEST/<CLASS>/ with JPEG and PNG files.",
+        description="Folders of images (JPEG, PNG, TIFF, BMP, WebP): TRAIN/<CLASS>/ and TEST/<CLASS>/, or a folder "
+        "for each class, or a labels.csv with the columns file and label.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -40,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Images, photographs, formats and sizes by class and split; duplicates, leaks, bad files. Draws "
         "the class frequencies and a sheet of samples. Status: 0 usable, 1 problems found, 2 no such folder.",
     )
-    say.add_argument("folder", metavar="DIR", type=Path, help="the folder with TRAIN/ and TEST/")
+    say.add_argument("folder", metavar="DIR", type=Path, help="the folder")
     say.add_argument("--out", metavar="FOLDER", type=Path, help="where the pictures go (runs/audit/<name of DIR>)")
     say.add_argument("--all", action="store_true", help="print every problem, however many")
     say.set_defaults(run=_audit, prog=say.prog)

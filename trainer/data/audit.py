@@ -11,17 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trainer.data.conversions import KINDS
+from trainer.data.conversions import ordered
 from trainer.data.decoding import FileResult, Output
 from trainer.data.duplicates import leaks, repeats
-from trainer.data.index import SIDES, Index, Side, list_folder, photographs, shown
+from trainer.data.index import ALL_SIDES, Index, Side, list_folder, photographs, shown, sides_of
 from trainer.data.prepare import bad_file_lines
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize, reshaped
 from trainer.data.split import choose_validation
 from trainer.data.workers import decode_files
 from trainer.errors import DataError
 
 LISTED = 50  # lines of one kind that are printed without being asked for all
+REFERENCE = ImageSize(120, 160, True)  # the reference model's, in color
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,15 @@ def audit(root: Path, *, workers: int | None = None, progress: Callable[[int, in
     """Decode every file of `root` and look for every problem. Writes nothing.
 
     Args:
-        root: a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/.
+        root: a folder in any layout of `trainer.data.layouts`.
         workers: decoding processes; None chooses.
         progress: called with (files done, files in all).
 
     Raises:
-        DataError: there is no such folder, or it lacks TRAIN or TEST.
+        DataError: there is no such folder, or its layout is none that is known.
     """
     index, layout = list_folder(root)
-    results = decode_files(index, [Output(ImageSize(120, 160, True))], workers=workers, progress=progress)
+    results = decode_files(index, [Output(REFERENCE)], workers=workers, progress=progress)
     contents = ["" if result.found else result.content for result in results]
     bad, leaked = bad_file_lines(index, results), leaks(index, contents)
     if not (layout or bad or leaked):
@@ -85,6 +86,8 @@ def print_audit(found: Audit, console: Console, *, everything: bool = False) -> 
     index = found.index
     title = f"{index.root}" + (" (the demo set: drawn by code)" if index.is_demo else "")
     console.print(escape(title), style="bold", soft_wrap=True)
+    for note in index.notes:
+        console.print(escape(note), soft_wrap=True)
     console.print(_class_table(found))
     console.print(_format_table(found))
     _print_conversions(found, console)
@@ -111,13 +114,14 @@ def _class_table(found: Audit) -> Table:
     photos = photographs(good)
     table = Table(title="Images and photographs by class", title_justify="left")
     table.add_column("class", overflow="fold")
-    for side in SIDES:
-        table.add_column(f"{side} images", justify="right")
+    sides = sides_of(good)
+    for side in sides:
+        table.add_column(f"{side} images".strip(), justify="right")
         table.add_column("photographs", justify="right")
     for label, name in enumerate(good.class_names):
-        cells = [f"{counts[side, label]:,}" for side in SIDES for counts in (images, photos)]
+        cells = [f"{counts[side, label]:,}" for side in sides for counts in (images, photos)]
         table.add_row(escape(shown(name)), *cells)
-    totals = [_total(counts, side) for side in SIDES for counts in (images, photos)]
+    totals = [_total(counts, side) for side in sides for counts in (images, photos)]
     table.add_section()
     table.add_row("all", *(f"{total:,}" for total in totals))
     return table
@@ -139,8 +143,12 @@ def _format_table(found: Audit) -> Table:
     for side, label, result in zip(index.sides, index.labels, found.results, strict=True):
         if not result.found:
             groups.setdefault((side, label, result.format, result.mode), []).append((result.width, result.height))
-    for (side, label, form, mode), sizes in sorted(groups.items(), key=lambda item: (item[0][0] != "TRAIN", item[0])):
-        table.add_row(side, escape(shown(index.class_names[label])), form, mode, _range(sizes), f"{len(sizes):,}")
+    for (side, label, form, mode), sizes in sorted(
+        groups.items(), key=lambda item: (ALL_SIDES.index(item[0][0]), item[0])
+    ):
+        table.add_row(
+            side or "none", escape(shown(index.class_names[label])), form, mode, _range(sizes), f"{len(sizes):,}"
+        )
     return table
 
 
@@ -155,12 +163,18 @@ def _range(sizes: Sequence[tuple[int, int]]) -> str:
 def _print_conversions(found: Audit, console: Console) -> None:
     counts = Counter(kind for result in found.results for kind in result.conversions)
     if counts:
-        kinds = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in ordered(counts).items())
         converted = sum(bool(result.conversions) for result in found.results)
         images = "image" if converted == 1 else "images"
         console.print(f"{converted:,} {images} will be converted to 8-bit gray or RGB: {kinds}.", soft_wrap=True)
     else:
         console.print("No image needs a conversion.")
+    shapes = Counter((result.width, result.height) for result in found.results if not result.found)
+    if sentence := reshaped(shapes, REFERENCE):
+        size = f"{REFERENCE.height}x{REFERENCE.width}"
+        console.print(
+            f"Trained on at {size}: {sentence} --set resize=crop or resize=pad does it otherwise.", soft_wrap=True
+        )
 
 
 def _print_lines(console: Console, title: str, lines: Sequence[str], everything: bool) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.data.cache import CacheEntry
+from trainer.data.depth import FULL, Ranges
 from trainer.data.index import Index, list_folder
 from trainer.data.prepare import prepare_index
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize
 from trainer.data.split import choose_validation
 
 SplitName = Literal["train", "val", "test"]
@@ -27,7 +28,7 @@ class Dataset:
         images: uint8 of shape (n, height, width, 1 or 3), mapped from the cache.
         labels: int32 of shape (n,), places in `class_names`.
         photos: int32 of shape (n,), places in `photo_names`.
-        photo_names: sorted keys (split, class, number), such as "TEST/MONOCYTE/_2".
+        photo_names: sorted keys; a file's own path where nothing more is known of it.
         files: paths relative to the folder, with forward slashes.
         class_names: sorted.
         splits: rows of "train", "val" and "test", int64, sorted. No photograph has rows in two of them.
@@ -36,6 +37,7 @@ class Dataset:
         name: of the folder; "demo" for the demo set.
         bad_files: how many files were left out.
         conversions: how many images needed each kind of conversion.
+        ranges: by which images of more than 8 bits were scaled.
     """
 
     images: np.memmap[Any, np.dtype[np.uint8]]
@@ -50,6 +52,7 @@ class Dataset:
     name: str
     bad_files: int
     conversions: Mapping[str, int]
+    ranges: Ranges = FULL
 
 
 def open_dataset(
@@ -64,7 +67,7 @@ def open_dataset(
     """The images of `root` at `size`; the cache in `cache_dir` is made where it is missing.
 
     Args:
-        root: a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/.
+        root: a folder in any layout of `trainer.data.layouts`.
         cache_dir: may be read-only once the cache is there.
         size: of the images.
         validation_fraction: share of the TRAIN photographs of each class that validate.
@@ -94,6 +97,7 @@ def open_dataset(
         name=index.name,
         bad_files=len(report.bad_files),
         conversions=report.conversions,
+        ranges=sidecar.ranges,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from trainer.data.index import Index, shown
+from trainer.data.index import ALL_SIDES, Index, shown
 
 _NAMED = 4  # files named in one line; the rest is counted
 
@@ -20,11 +20,12 @@ def same_content(contents: Sequence[str]) -> list[list[int]]:
 
 
 def leaks(index: Index, contents: Sequence[str]) -> list[str]:
-    """A line for each image that stands in TRAIN and in TEST."""
+    """A line for each image that stands on more than one side: in TRAIN and in TEST, or in VAL."""
     lines = []
     for group in same_content(contents):
-        if len({index.sides[row] for row in group}) > 1:
-            lines.append(f"{_names(index, group)}: the same image in TRAIN and TEST; keep it in one of them")
+        sides = sorted({index.sides[row] for row in group}, key=ALL_SIDES.index)
+        if len(sides) > 1:
+            lines.append(f"{_names(index, group)}: the same image in {' and '.join(sides)}; keep it in one of them")
     return lines
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.data.cache import CacheEntry, Sidecar, cache_key
-from trainer.data.conversions import KINDS
+from trainer.data.conversions import ordered
 from trainer.data.decoding import FileResult, Output
+from trainer.data.depth import common_ranges
 from trainer.data.duplicates import leaks
 from trainer.data.index import Index, class_problems, list_folder, refusal, shown
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize, reshaped
 from trainer.data.split import choose_validation
 from trainer.data.workers import decode_files
 from trainer.errors import DataError
@@ -37,6 +38,7 @@ class CacheReport:
         seconds: that `prepare` took, waiting for another process included.
         fingerprint: of names and contents, 16 hexadecimal digits; the same on another machine.
         decoded: False where the caches were all there.
+        reshaped: a sentence for each size on the images of another aspect ratio; none where there are none.
     """
 
     images: int
@@ -46,6 +48,7 @@ class CacheReport:
     seconds: float
     fingerprint: str
     decoded: bool
+    reshaped: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """One line that says what was converted and left out; empty where nothing was."""
@@ -53,6 +56,7 @@ class CacheReport:
         if self.converted:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.conversions.items())
             parts.append(f"{self.converted:,} of {self.images:,} images were converted to 8-bit gray or RGB: {kinds}.")
+        parts += self.reshaped
         if self.bad_files:
             count = len(self.bad_files)
             parts.append(f"{count:,} bad {'file was' if count == 1 else 'files were'} left out.")
@@ -74,7 +78,7 @@ def prepare(
     so its folder may be read-only.
 
     Args:
-        root: a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/.
+        root: a folder in any layout of `trainer.data.layouts`.
         cache_dir: made where it is missing.
         sizes: at least one.
         skip_bad_files: leave out files that are no usable images, in place of refusing the folder.
@@ -130,8 +134,14 @@ def prepare_index(
         seconds=time.monotonic() - began,
         fingerprint=first.fingerprint,
         decoded=decoded,
+        reshaped=_reshaped(first, sizes),
     )
     return report, first
+
+
+def _reshaped(sidecar: Sidecar, sizes: Sequence[ImageSize]) -> tuple[str, ...]:
+    shapes = {(width, height): count for width, height, count in sidecar.shapes}
+    return tuple(dict.fromkeys(sentence for size in sizes if (sentence := reshaped(shapes, size))))
 
 
 def _write(
@@ -164,6 +174,7 @@ def _write(
 
 def _sidecar(index: Index, results: Sequence[FileResult], kept: Sequence[int], key: str) -> Sidecar:
     counts = Counter(kind for row in kept for kind in results[row].conversions)
+    shapes = Counter((results[row].width, results[row].height) for row in kept)
     return Sidecar(
         key=key,
         files=tuple(index.files[row] for row in kept),
@@ -173,8 +184,10 @@ def _sidecar(index: Index, results: Sequence[FileResult], kept: Sequence[int], k
             for file, result in zip(index.files, results, strict=True)
             if result.found
         ),
-        conversions={kind: counts[kind] for kind in KINDS if counts[kind]},
+        conversions=ordered(counts),
         converted=sum(bool(results[row].conversions) for row in kept),
+        shapes=tuple(sorted((width, height, count) for (width, height), count in shapes.items())),
+        ranges=common_ranges(results[row].extent for row in kept),
     )
 
 

@@ -13,7 +13,7 @@ from trainer.errors import DataError
 
 
 def choose_validation(index: Index, contents: Sequence[str], fraction: float, seed: int) -> set[str]:
-    """The TRAIN photographs of a folder that validate; see `validation_photos`.
+    """The photographs of a folder that validate: those of its VAL side, else some of TRAIN; see `validation_photos`.
 
     Args:
         index: of the good files.
@@ -24,6 +24,9 @@ def choose_validation(index: Index, contents: Sequence[str], fraction: float, se
     Raises:
         DataError: naming the classes of which no photographs can be kept apart.
     """
+    named = {photo for side, photo in zip(index.sides, index.photos, strict=True) if side == "VAL"}
+    if named:
+        return named
     labels: dict[str, set[str]] = defaultdict(set)
     for side, label, photo in zip(index.sides, index.labels, index.photos, strict=True):
         if side == "TRAIN":

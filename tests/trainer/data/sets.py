@@ -8,7 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+# Copies of one photograph are known only once photographs are found: the listing takes each file for its own.
+needs_photographs = pytest.mark.xfail(reason="photographs are not found yet", strict=True)
 
 CLASSES = ("EOSINOPHIL", 'it\'s "round" ü')  # spaces, quotes and letters beyond ASCII
 

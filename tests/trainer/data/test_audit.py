@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from tests.trainer.data.sets import CLASSES, picture, write_set
+from tests.trainer.data.sets import CLASSES, needs_photographs, picture, write_set
 from trainer.data import prepare
 from trainer.data.audit import Audit, audit, print_audit
+from trainer.data.formats import FORMATS_ALLOWED
 from trainer.data.pictures import COLORS, draw_frequencies, draw_samples
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize
 from trainer.errors import DataError
 
 
@@ -42,6 +43,7 @@ def spoil(root: Path) -> None:
     (root / "TEST" / "[red]only here").mkdir()
 
 
+@needs_photographs
 def test_a_good_folder(root: Path) -> None:
     found = audit(root)
     text = said(found)
@@ -71,7 +73,7 @@ def test_everything_that_is_wrong(root: Path) -> None:
         "TRAIN: no folder for [red]only here, which TEST has; both must have the same classes",
         "TEST/[red]only here: no images; at least 1 is needed",
     ]
-    assert lines[lines.index("Bad files: 1") + 1] == "TRAIN/EOSINOPHIL/empty.jpeg: 0 bytes; allowed: JPEG or PNG"
+    assert lines[lines.index("Bad files: 1") + 1] == f"TRAIN/EOSINOPHIL/empty.jpeg: 0 bytes; allowed: {FORMATS_ALLOWED}"
     assert lines[lines.index("Leaks: images in TRAIN and TEST: 1") + 1] == (
         "TRAIN/EOSINOPHIL/_0_1.jpeg = TEST/EOSINOPHIL/leak.jpeg: the same image in TRAIN and TEST; "
         "keep it in one of them"
@@ -148,6 +150,7 @@ def test_a_folder_without_a_single_image_is_drawn_too(tmp_path: Path) -> None:
     assert not found.usable
 
 
+@needs_photographs
 def test_samples_are_of_different_photographs(tmp_path: Path) -> None:
     from trainer.data.pictures import _choose
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trainer.data.sets import CLASSES, picture, write_set
+from tests.trainer.data.sets import CLASSES, needs_photographs, picture, write_set
 from trainer.data import Dataset, ImageSize, open_dataset, write_demo
 
 SIZE = ImageSize(12, 16, False)
@@ -25,6 +25,7 @@ def sides_of(dataset: Dataset) -> dict[str, set[str]]:
     }
 
 
+@needs_photographs
 def test_everything_fits_together(root: Path, tmp_path: Path) -> None:
     dataset = open_dataset(root, tmp_path / "cache", SIZE)
     count = 2 * 2 * (10 + 2)
@@ -55,6 +56,7 @@ def test_nothing_can_be_written(root: Path, tmp_path: Path) -> None:
         dataset.name = "other"  # type: ignore[misc]
 
 
+@needs_photographs
 def test_no_photograph_is_in_two_splits(root: Path, tmp_path: Path) -> None:
     for seed in range(5):
         dataset = open_dataset(root, tmp_path / "cache", SIZE, split_seed=seed)
@@ -67,6 +69,7 @@ def test_no_photograph_is_in_two_splits(root: Path, tmp_path: Path) -> None:
             assert sum(photo.startswith(f"TRAIN/{name}/") for photo in sides["train"]) == 8
 
 
+@needs_photographs
 def test_the_split_follows_seed_and_fraction(root: Path, tmp_path: Path) -> None:
     def validating(fraction: float, seed: int) -> set[str]:
         dataset = open_dataset(root, tmp_path / "cache", SIZE, validation_fraction=fraction, split_seed=seed)
@@ -90,6 +93,7 @@ def test_the_split_is_the_same_for_a_copy_elsewhere(root: Path, tmp_path: Path) 
     assert all(np.array_equal(first.splits[name], second.splits[name]) for name in first.splits)
 
 
+@needs_photographs
 def test_photographs_that_share_an_image_stay_on_one_side(root: Path, tmp_path: Path) -> None:
     folder = root / "TRAIN" / CLASSES[0]
     shutil.copy(folder / "_1_2.jpeg", folder / "_4_99.jpeg")

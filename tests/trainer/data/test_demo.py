@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.trainer.data.sets import needs_photographs
 from trainer.data import DEMO_VERSION, demo, ensure_demo, prepare, scan, write_demo
 from trainer.data.index import photographs
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize
 from trainer.data.smear import draw_photograph
 from trainer.data.white_cells import DRAWN
 from trainer.errors import DataError
@@ -26,6 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@needs_photographs
 def test_the_layout_is_that_of_the_real_set(tmp_path: Path) -> None:
     index = scan(small(tmp_path / "the demo"))
     assert index.is_demo
