@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer.data.layouts import ALL_SIDES, SIDES, Listing, Side, reader, recognise, shown
+from trainer.data.layouts.labels_csv import LabelsCsv
 from trainer.errors import DataError
 
 DEMO_MARKER = "demo.json"
@@ -132,7 +133,7 @@ def _listed(root: Path, layout: str | None) -> tuple[Listing, Index, list[str]]:
         notes=tuple(listing.notes),
     )
     problems = list(listing.problems)
-    if listing.classes:
+    if listing.classes and (known.name != LabelsCsv.name or not problems):  # a row with a mistake has no class
         problems += _class_mistakes(listing, names, by_folders=known.name == "splits")
     return listing, index, problems
 
@@ -188,7 +189,7 @@ def class_problems(index: Index, present: set[tuple[Side, str]] | None = None) -
         for name in index.class_names:
             count = len(photos[side, name])
             if count < needed and (present is None or (side, name) in present):
-                found = f"{count} photograph" if count else "no images"
+                found = f"{count} photograph{'s' if count != 1 else ''}" if count else "no images"
                 place = f"{side}/{name}" if side else name
                 problems.append(f"{shown(place)}: {found}; {why}")
     return problems

@@ -6,7 +6,8 @@ or a disk that gave up leaves it, comes out whole, with stripes. The markers are
 
 from __future__ import annotations
 
-_SOI, _EOI, _SOS, _DHT = 0xD8, 0xD9, 0xDA, 0xC4
+NO_END = "it has no end"
+_EOI, _SOS, _DHT = 0xD9, 0xDA, 0xC4
 _PLAIN = {0x01, *range(0xD0, 0xDA)}  # markers without a length: TEM, RST0 to RST7, SOI, EOI
 _HUFFMAN = {0xC0, 0xC1, 0xC2}  # frames that are coded by Huffman tables: baseline, extended, progressive
 # NULs in a row that no image has. Where a code of zeros is no end of block (F.1.2.2), zeros are a texture of equal
@@ -21,7 +22,7 @@ def mistake_in(data: bytes) -> str:
     while True:
         place = data.find(b"\xff", place)
         if place < 0 or place + 1 >= len(data):
-            return "it has no end"
+            return NO_END
         marker = data[place + 1]
         if marker in (0x00, 0xFF):
             place += 1

@@ -23,7 +23,7 @@ from PIL.ImageFile import ImageFile
 from trainer.data.conversions import FIRST_PAGE, ROTATED, flatten, flatten_deep
 from trainer.data.depth import FULL, Extent, Ranges, Values
 from trainer.data.formats import BMP, FORMATS, FORMATS_ALLOWED, JPEG, PNG, TIFF, WEBP, content_format
-from trainer.data.jpeg_file import mistake_in
+from trainer.data.jpeg_file import NO_END, mistake_in
 from trainer.data.png_file import has_end, pixels_alone
 from trainer.data.resizing import SWAPS_SIDES, TRANSPOSE, ImageSize, Pixels, fit, halvings
 from trainer.data.tiff_file import TiffHeader, deep_color, tiff_header
@@ -220,22 +220,25 @@ class _Decoding:
         """What the decoder would pass over.
 
         Raises:
-            OSError: pixels are missing.
+            BadImageError: pixels are missing.
         """
         if self.name == JPEG and (mistake := mistake_in(self.data)):
-            raise OSError(f"image file is truncated ({mistake})")
+            raise self._bad("truncated" if mistake == NO_END else "damaged", mistake)
         if self.name == PNG:
             image.load()
             if not has_end(self.data):
-                raise OSError("image file is truncated (it has no end)")
+                raise self._bad("truncated", NO_END)
         if self.name == WEBP and int.from_bytes(self.data[4:8], "little") + 8 > len(self.data):  # RIFF: its length
-            raise OSError("image file is truncated (it has no end)")
+            raise self._bad("truncated", NO_END)
 
     def _check_tiff(self, header: TiffHeader) -> None:
         if header.is_raw:
             raise BadImageError("a camera's raw file (DNG or CR2)", FORMATS_ALLOWED)
-        if header.end > len(self.data):
-            raise OSError(f"image file is truncated ({header.end - len(self.data):,} bytes are missing)")
+        if (lacking := header.end - len(self.data)) > 0:
+            raise self._bad("truncated", f"it lacks {lacking:,} bytes")
+
+    def _bad(self, what: str, why: str) -> BadImageError:
+        return BadImageError(f"{what} {self.name} ({why})", f"a whole {self.name} file")
 
     def _memory(self, image: ImageFile | None, source: tuple[int, int], orientation: int) -> int:
         """About how many bytes decoding takes: Pillow keeps 4 a pixel, and up to three copies while it converts."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from trainer.data.layouts._base import Layout, Listing
 from trainer.data.layouts._walk import class_folders, files_below, folders_below, told_by_folders, visible
+from trainer.data.layouts.labels_csv import LabelsCsv
 from trainer.data.layouts.splits import Splits
 
 
@@ -28,9 +29,19 @@ class Classes(Layout):
         names, rows = class_folders(root, "", "", problems)
         entries, told_by, notes = told_by_folders(rows)
         hint = ""
-        if len(names) == 1:
-            (inner,) = names
-            if len([entry for entry in visible(root / inner, "", []) if entry.is_dir()]) > 1:
-                hint = f" Did you mean {root / inner}?"
+        if len(names) == 1 and (inner := _unpacked(root)) != root:
+            hint = f" Did you mean {inner}?"
         notes.insert(0, "The folders name no splits: the images are split here.")
         return Listing(entries, {"": names}, {"": ""}, problems, notes, told_by, hint)
+
+
+def _unpacked(root: Path) -> Path:
+    """The first folder, from `root` down, that has a table or several folders; `root` where there is none."""
+    folder = root
+    while True:
+        folders = [folder / entry.name for entry in visible(folder, "", []) if entry.is_dir()]
+        if len(folders) > 1 or LabelsCsv().detect(folder):
+            return folder
+        if not folders or folders[0].is_symlink():
+            return root
+        folder = folders[0]

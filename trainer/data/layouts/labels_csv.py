@@ -224,7 +224,7 @@ class _Matching:
         """The files of this name alone; a name may lack its ending."""
         if "/" in file.replace("\\", "/"):
             return []
-        return self.by_name.get(file) or self.by_name.get(file.lower()) or []
+        return sorted(self.by_name.get(file) or self.by_name.get(file.lower()) or [])
 
     def _side(self, row: _Row, has_splits: bool) -> Side | None:
         if not has_splits:
