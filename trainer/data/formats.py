@@ -5,6 +5,7 @@ from __future__ import annotations
 JPEG, PNG, TIFF, BMP, WEBP = "JPEG", "PNG", "TIFF", "BMP", "WebP"
 FORMATS = (JPEG, PNG, TIFF, BMP, WEBP)  # those that are read
 FORMATS_ALLOWED = "JPEG, PNG, TIFF, BMP or WebP"
+NO_END = "it has no end"  # what is said of a file that was cut
 
 # First bytes, from https://www.garykessler.net/library/file_sigs.html
 _SIGNATURES = (

@@ -6,7 +6,8 @@ or a disk that gave up leaves it, comes out whole, with stripes. The markers are
 
 from __future__ import annotations
 
-NO_END = "it has no end"
+from trainer.data.formats import NO_END
+
 _EOI, _SOS, _DHT = 0xD9, 0xDA, 0xC4
 _PLAIN = {0x01, *range(0xD0, 0xDA)}  # markers without a length: TEM, RST0 to RST7, SOI, EOI
 _HUFFMAN = {0xC0, 0xC1, 0xC2}  # frames that are coded by Huffman tables: baseline, extended, progressive

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 
 from PIL.PngImagePlugin import MAX_TEXT_CHUNK
 
+from trainer.data.formats import NO_END
+
 _KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
+_CHECKED = {b"IHDR", b"PLTE", b"IDAT"}
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _ORIENTED = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # texts that may say how the image is turned
 _SIGNATURE = 8  # bytes
@@ -38,9 +42,18 @@ def pixels_alone(data: bytes, *, transparency: bool = True, orientation: bool = 
     return io.BytesIO(bytes(kept))
 
 
-def has_end(data: bytes) -> bool:
-    """Whether there is a whole IEND chunk. Pillow takes a file that was cut behind its last pixel for whole."""
-    return any(kind == b"IEND" and end - start >= 12 and end <= len(data) for kind, start, end in _chunks(data))
+def mistake_in(data: bytes) -> str:
+    """What Pillow passes over: a file that was cut behind its last pixel, and pixels that are not those written.
+
+    Returns:
+        `NO_END`, or words for a wrong checksum; empty where all is well.
+    """
+    for kind, start, end in _chunks(data):
+        if kind in _CHECKED and zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            return NO_END if end > len(data) else f"the checksum of {kind.decode()} is wrong"
+        if kind == b"IEND" and end <= len(data):
+            return ""
+    return NO_END
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

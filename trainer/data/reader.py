@@ -20,11 +20,11 @@ import numpy as np
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 from PIL.ImageFile import ImageFile
 
+from trainer.data import jpeg_file, png_file
 from trainer.data.conversions import FIRST_PAGE, ROTATED, flatten, flatten_deep
 from trainer.data.depth import FULL, Extent, Ranges, Values
-from trainer.data.formats import BMP, FORMATS, FORMATS_ALLOWED, JPEG, PNG, TIFF, WEBP, content_format
-from trainer.data.jpeg_file import NO_END, mistake_in
-from trainer.data.png_file import has_end, pixels_alone
+from trainer.data.formats import BMP, FORMATS, FORMATS_ALLOWED, JPEG, NO_END, PNG, TIFF, WEBP, content_format
+from trainer.data.png_file import pixels_alone
 from trainer.data.resizing import SWAPS_SIDES, TRANSPOSE, ImageSize, Pixels, fit, halvings
 from trainer.data.tiff_file import TiffHeader, deep_color, tiff_header
 
@@ -124,7 +124,7 @@ class _Decoding:
         if self.name == TIFF:
             self.tiff = tiff_header(self.data)
             self._check_tiff(self.tiff)
-        image = None if self.tiff and self.tiff.is_deep_color else self._open()
+        image = self._open_or_none()
         mode, (width, height), orientation = self._described(image)
         if width * height > MAX_PIXELS:
             found = f"{width * height / 1e6:.1f} megapixels ({width}x{height})"
@@ -145,11 +145,12 @@ class _Decoding:
         return Picture(pixels, tuple(kinds), self.name, mode, width, height, self.extent)
 
     def _described(self, image: ImageFile | None) -> tuple[str, tuple[int, int], int]:
-        """Mode, size and the orientation that is still to be applied (Pillow applies a TIFF file's own)."""
+        """Mode, size and the orientation that is still to be applied (a TIFF file's own is applied by the decoder)."""
         if image is None:
             assert self.tiff is not None
-            mode = f"{'RGB' if self.tiff.samples == 3 else 'RGBA'};{self.tiff.bits}"
-            return mode, (self.tiff.width, self.tiff.height), self.tiff.orientation
+            mode = f"{ {1: 'L', 2: 'LA', 3: 'RGB', 4: 'RGBA'}.get(self.tiff.samples, '?') };{self.tiff.bits}"
+            width, height = self.tiff.width, self.tiff.height
+            return mode, (width, height) if self.tiff.orientation < SWAPS_SIDES else (height, width), 1
         return image.mode, image.size, 1 if self.tiff else _orientation(image)
 
     def _pixels(
@@ -181,7 +182,7 @@ class _Decoding:
             try:
                 return flatten(image, self.tiff.bits if self.tiff else self.bit_depth)
             except ValueError as error:
-                allowed = "gray, RGB, CMYK, a palette, with alpha or without"
+                allowed = "gray, RGB, CMYK or a palette, with alpha or without"
                 raise BadImageError(f"{self.name} with pixels of the kind {image.mode}", allowed) from error
         inverted = self.tiff is not None and self.tiff.inverted
         try:
@@ -193,13 +194,18 @@ class _Decoding:
     def _deep(self, image: ImageFile | None) -> tuple[Values | None, object]:
         """All bits of an image of more than 8 a channel, and what is transparent in it; None for others."""
         if image is None:
-            return deep_color(self.data), None
+            values = deep_color(self.data)
+            if values is None:
+                raise self._unknown_kind()
+            return values, None
         clear = image.info.get("transparency")
         if image.mode in _DEEP_MODES or image.mode.startswith("I;16"):
             return np.asarray(image), clear
         if self.bit_depth == 16:
             has_alpha, is_gray = image.mode in ("RGBA", "LA"), self.data[25] == 4  # IHDR: gray with alpha
             values = deep_color(pixels_alone(self.data, transparency=False).getvalue())
+            if values is None:
+                raise self._bad("damaged", "its pixels cannot be read")
             if is_gray and has_alpha and values.ndim == 3:
                 values = values[..., [0, -1]]
             return values, clear
@@ -207,14 +213,30 @@ class _Decoding:
 
     def _open(self) -> ImageFile:
         """Read the header. `Image.open` would add a limit of its own, which is a process-wide setting."""
-        file = pixels_alone(self.data) if self.name == PNG else io.BytesIO(self.data)
+        if self.name != PNG:
+            return _PLUGINS[self.name](io.BytesIO(self.data))
         try:
-            return _PLUGINS[self.name](file)
+            return PngImagePlugin.PngImageFile(pixels_alone(self.data))
+        except ValueError:  # a text that is too long
+            return PngImagePlugin.PngImageFile(pixels_alone(self.data, orientation=False))
+
+    def _open_or_none(self) -> ImageFile | None:
+        """`_open`; None where Pillow cannot give the pixels, or not all bits of them, but OpenCV can."""
+        if self.tiff is None:
+            return self._open()
+        if self.tiff.is_deep_color:
+            return None
+        try:
+            return self._open()
         except SyntaxError as error:
-            if self.tiff and "unknown pixel mode" in str(error):
-                what = f"TIFF with {self.tiff.samples} channels of {self.tiff.bits} bits of an unknown kind"
-                raise BadImageError(what, "gray, RGB, CMYK or a palette, of whole numbers or floats") from error
-            raise
+            if self.tiff.bits > 8:
+                return None
+            raise self._unknown_kind() from error
+
+    def _unknown_kind(self) -> BadImageError:
+        assert self.tiff is not None
+        found = f"TIFF with {self.tiff.samples} channel{'s' if self.tiff.samples != 1 else ''} of {self.tiff.bits} bits"
+        return BadImageError(f"{found} that cannot be read", "gray, RGB, CMYK or a palette, with alpha or without")
 
     def _check(self, image: ImageFile) -> None:
         """What the decoder would pass over.
@@ -222,14 +244,16 @@ class _Decoding:
         Raises:
             BadImageError: pixels are missing.
         """
-        if self.name == JPEG and (mistake := mistake_in(self.data)):
-            raise self._bad("truncated" if mistake == NO_END else "damaged", mistake)
-        if self.name == PNG:
+        mistake = ""
+        if self.name == JPEG:
+            mistake = jpeg_file.mistake_in(self.data)
+        elif self.name == PNG:
             image.load()
-            if not has_end(self.data):
-                raise self._bad("truncated", NO_END)
-        if self.name == WEBP and int.from_bytes(self.data[4:8], "little") + 8 > len(self.data):  # RIFF: its length
-            raise self._bad("truncated", NO_END)
+            mistake = png_file.mistake_in(self.data)
+        elif self.name == WEBP and int.from_bytes(self.data[4:8], "little") + 8 > len(self.data):  # RIFF: its length
+            mistake = NO_END
+        if mistake:
+            raise self._bad("truncated" if mistake == NO_END else "damaged", mistake)
 
     def _check_tiff(self, header: TiffHeader) -> None:
         if header.is_raw:

@@ -35,6 +35,7 @@ TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 SWAPS_SIDES = 5  # orientations from 5 on lie on their side
+_SAME = 0.01  # aspect ratios that differ by less are written the same way, and nobody sees them differ
 _NAMED = 3  # aspect ratios in one sentence; the rest is counted
 
 Pixels = npt.NDArray[np.uint8]
@@ -111,7 +112,7 @@ def aspect(width: int, height: int) -> str:
     ratio = Fraction(width, height)
     for largest in (5, 10, 16):
         near = ratio.limit_denominator(largest)
-        if near.numerator <= 21 and near > 0 and abs(near / ratio - 1) < Fraction(1, 100):
+        if near.numerator <= 21 and near > 0 and abs(near / ratio - 1) < _SAME:
             return f"{near.numerator}:{near.denominator}"
     return f"{width / height:.2f}:1" if width >= height else f"1:{height / width:.2f}"
 
@@ -125,8 +126,7 @@ def reshaped(shapes: Mapping[Shape, int], size: ImageSize) -> str:
     """
     counts: dict[str, int] = {}
     for (width, height), count in shapes.items():
-        # Resized with one factor, the image would miss the target by half a pixel or more.
-        if abs(width * size.height - height * size.width) * 2 >= max(width, height):
+        if abs(width * size.height / (height * size.width) - 1) >= _SAME:
             name = aspect(width, height)
             counts[name] = counts.get(name, 0) + count
     if not counts:

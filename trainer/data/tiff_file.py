@@ -84,13 +84,10 @@ def tiff_header(data: bytes) -> TiffHeader:
     )
 
 
-def deep_color(data: bytes) -> Values:
+def deep_color(data: bytes) -> Values | None:
     """All bits of the pixels of a PNG or TIFF file: (height, width, 3 or 4) in the order red, green, blue, alpha.
 
-    As stored: no orientation is applied. Pillow cuts them to 8 bits, so OpenCV reads them.
-
-    Raises:
-        OSError: OpenCV cannot.
+    A TIFF file is turned upright. Pillow cuts them to 8 bits, so OpenCV reads them; None where it cannot.
     """
     import cv2  # a tenth of a second and 40 MiB, which no other image needs
     import numpy as np
@@ -98,7 +95,7 @@ def deep_color(data: bytes) -> Values:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it prints what is told here
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None:
-        raise OSError("its pixels cannot be read")
+        return None
     if values.ndim == 3 and values.shape[2] == 4:
         return values[..., [2, 1, 0, 3]]
     return values[..., ::-1] if values.ndim == 3 else values
