@@ -29,6 +29,7 @@ from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.study import Study
 from trainer.data import DataOptions
+from trainer.data.index import example_image
 from trainer.errors import DataError
 from trainer.folder import resolve_data
 
@@ -224,7 +225,7 @@ def _finish(
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
         file = folder / "models" / str(model.finished.model_file)
-        example = next((Path(study.data.root) / "TEST").glob("*/*"), None)
+        example = example_image(Path(study.data.root))
         known = tracker.look_up(best.name)
         model_id = tracker.log_model(study, model, file, study.data.class_names, example)
         if known is not None:

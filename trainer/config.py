@@ -17,6 +17,7 @@ Pooling = Literal["max", "average", "strided", "blur"]
 Normalization = Literal["lrn", "batch", "none"]
 Head = Literal["flatten", "global_average"]
 Augmentation = Literal["none", "flip", "geometric", "photometric", "all", "mixup"]
+Resize = Literal["stretch", "crop", "pad"]
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 
 
@@ -47,6 +48,7 @@ class TrainConfig(BaseModel):
         image_height: pixels.
         image_width: pixels.
         color: three channels in place of one.
+        resize: what is done to images of another aspect ratio: stretched, cropped around the center, padded with black.
         seed: of the weights, the order of the images, dropout and augmentation.
         mixed_precision: 16-bit activations with 32-bit weights.
         early_stopping_patience: epochs without a better validation accuracy before the training stops; None is off.
@@ -76,6 +78,7 @@ class TrainConfig(BaseModel):
     image_height: Annotated[int, Field(ge=8, le=4096)] = 120
     image_width: Annotated[int, Field(ge=8, le=4096)] = 160
     color: bool = False
+    resize: Resize = "stretch"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     mixed_precision: bool = False
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = None

@@ -103,7 +103,7 @@ class Session:
 
     def dataset(self, config: TrainConfig) -> Dataset:
         """The images of a config, mapped once for each size and fold."""
-        size = ImageSize(config.image_height, config.image_width, config.color)
+        size = ImageSize(config.image_height, config.image_width, config.color, config.resize)
         key = (size, config.folds, config.fold, config.split_seed, config.photographs)
         if key not in self._datasets:
             self._datasets[key] = open_dataset(
@@ -235,7 +235,7 @@ class _Training:
         name = f"{self.config.trial or 'model'}.keras"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            save_model(self.model, folder / name)
+            save_model(self.model, folder / name, {"fit": self.config.resize, "ranges": self.dataset.ranges})
         except OSError as error:
             raise DiskError(f"the model cannot be saved in {folder}: {error.strerror or error}") from error
         return name

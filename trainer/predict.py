@@ -22,7 +22,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.reader import BadImageError, ImageSize, read_image
+from trainer.data.depth import FULL, Range, Ranges
+from trainer.data.formats import FORMATS, content_format
+from trainer.data.reader import BadImageError, read_image
+from trainer.data.resizing import ImageSize
 from trainer.errors import DataError, TrainerError
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ class Classifier:
 
     Attributes:
         class_names: in the order of the probabilities.
-        size: of the images that the model takes.
+        size: of the images that the model takes, and what is done to other aspect ratios, as in its training.
+        ranges: by which images of more than 8 bits are scaled, as in its training.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +60,9 @@ class Classifier:
         except Exception as error:  # Keras raises anything on a file that is none of its own
             raise TrainerError(f"{file}: no model of this trainer ({str(error).strip().splitlines()[0]})") from error
         _, height, width, channels = self._model.input_shape
-        self.size = ImageSize(height, width, channels == 3)
+        reading = self._model.layers[-1].reading
+        self.size = ImageSize(height, width, channels == 3, reading.get("fit", "stretch"))
+        self.ranges = Ranges(*(Range(*span) for span in reading.get("ranges", FULL)))
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """One row an image, one column a class.
@@ -82,7 +88,7 @@ class Classifier:
         for name, open_image in images:
             try:
                 with open_image() as file:
-                    pixels.append(read_image(file, [self.size]).pixels[0])
+                    pixels.append(read_image(file, [self.size], ranges=self.ranges).pixels[0])
             except (OSError, binascii.Error) as error:
                 problems.append(f"{name}: {getattr(error, 'strerror', None) or error}")
             except BadImageError as error:
@@ -114,8 +120,8 @@ class _Served:
         """The class of each image and the probability of each class.
 
         Args:
-            model_input: a table with a column `image`, or a sequence, of whole JPEG or PNG files as bytes or as base64
-                text; or their pixels, uint8 of shape (n, height, width, channels).
+            model_input: a table with a column `image`, or a sequence, of whole image files as bytes or as base64 text;
+                or their pixels, uint8 of shape (n, height, width, channels).
             params: none are known.
 
         Returns:
@@ -141,7 +147,7 @@ def _open(image: Path | str | bytes) -> BinaryIO:
     """A file; or its bytes; or those as base64 text, which MLflow hands over undecoded in some of its formats."""
     if isinstance(image, Path):
         return image.open("rb")
-    if isinstance(image, str) or image.isascii():  # no JPEG or PNG is: their first bytes are 0xff and 0x89
+    if isinstance(image, str) or (image.isascii() and content_format(image[:64]) not in FORMATS):
         text = image.encode() if isinstance(image, str) else image
         image = base64.b64decode(b"".join(text.split()), validate=True)
     return io.BytesIO(image)
@@ -157,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainer.predict", description="Classify images of cells.")
     parser.add_argument("--model", type=Path, required=True, metavar="PATH", help="a .keras file, or a folder with one")
     parser.add_argument("--json", action="store_true", help="one JSON list in place of a table")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files of any size")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, TIFF, BMP or WebP files of any size")
     options = parser.parse_args(arguments)
     try:
         classifier = Classifier(options.model)

@@ -26,7 +26,7 @@ def image_sizes(study: Study) -> list[ImageSize]:
         return [getattr(base, name)]
 
     sides = itertools.product(values("image_height"), values("image_width"), values("color"))
-    return [ImageSize(int(height), int(width), bool(color)) for height, width, color in sides]
+    return [ImageSize(int(height), int(width), bool(color), base.resize) for height, width, color in sides]
 
 
 def prepare_images(

@@ -31,6 +31,7 @@ from search.stores.stores import Stores
 from search.study import Study
 from search.urls import dashboard_study
 from trainer.data import DataOptions, scan
+from trainer.data.index import example_image
 from trainer.errors import ConfigError
 from trainer.events import Ready
 
@@ -357,7 +358,7 @@ class _Run:
             return
         file = self.folder / "models" / best.finished.model_file
         if file.exists():
-            example = next((self.options.data / "TEST").glob("*/*"), None)
+            example = example_image(self.options.data)
             self.tracker.log_model(record, best, file, record.data.class_names, example)
 
 

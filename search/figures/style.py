@@ -16,6 +16,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from trainer.fonts import make_readable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -60,6 +62,7 @@ def figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
 
 def picture(key: str, title: str, caption: str, drawn: Figure, *, wide: bool = False) -> Picture:
     """The figure in both forms."""
+    make_readable(drawn)
     drawn.draw_without_rendering()  # lays it out, once for both
     drawn.set_layout_engine("none")
     drawn.set_facecolor("none")

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from search.folder.record import TrialRecord
+from trainer.fonts import make_readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,6 +148,7 @@ def _plain(text: Text) -> Text:
 
 def png(figure: Figure) -> bytes:
     """The bytes of a PNG file."""
+    make_readable(figure)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]  # `savefig` would draw twice
     return buffer.getvalue()

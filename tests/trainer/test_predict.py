@@ -114,7 +114,7 @@ def test_all_bad_images_are_listed(
     assert err.splitlines()[0] == "4 of 5 images cannot be read:"
     assert f"{tmp_path}/missing.png: No such file or directory" in err
     assert f"{tmp_path}: Is a directory" in err
-    assert f'{text}: text (it begins "hello"); allowed: JPEG or PNG' in err
+    assert f'{text}: text (it begins "hello"); allowed: JPEG, PNG, TIFF, BMP or WebP' in err
     assert f"{cut}: " in err
 
 

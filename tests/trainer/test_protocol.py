@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.trainer.conftest import BASE, SMALL, Slot, numbers
+from trainer.data.layouts import ALLOWED
 from trainer.events import PROTOCOL, Epoch, Event, Failed, Finished, Ready, Started, Stopped, parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,7 +178,7 @@ def test_a_slot_whose_reader_is_gone_ends(started: Any, folders: list[str]) -> N
     [
         (
             ["--data", "nowhere"],
-            "nowhere: no such folder (as given); it should hold TRAIN/<CLASS>/ and TEST/<CLASS>/\n",
+            f"nowhere: no such folder (as given); it should hold {ALLOWED}\n",
         ),
         (["--threads", "0"], "--threads 0: at least 1\n"),
     ],

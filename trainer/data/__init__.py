@@ -8,7 +8,7 @@ from trainer.data.demo import DEMO_VERSION, ensure_demo, write_demo
 from trainer.data.index import Index, scan
 from trainer.data.options import DataOptions
 from trainer.data.prepare import CacheReport, prepare
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize
 
 __all__ = [
     "DEMO_VERSION",

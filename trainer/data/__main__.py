@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer.data",
-        description="Folders of images: TRAIN/<CLASS>/ and TEST/<CLASS>/ with JPEG and PNG files.",
+        description="Folders of images (JPEG, PNG, TIFF, BMP, WebP): TRAIN/<CLASS>/ and TEST/<CLASS>/, or a folder "
+        "for each class, or a labels.csv with the columns file and label.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -90,18 +91,20 @@ def _audit(options: argparse.Namespace) -> int:
     print_audit(found, console, everything=options.all)
     out = options.out or Path("runs", "audit", found.index.name or "folder")
 
+    from trainer.data.depth import common_ranges
     from trainer.data.pictures import draw_frequencies, draw_samples
     from trainer.data.sheets import draw_leaks, draw_photographs
 
     grouping, good = found.grouping, found.good
+    ranges = common_ranges(result.extent for result in found.results)
     pictures: dict[str, Callable[[Path], None]] = {
         "Class frequencies": lambda path: draw_frequencies(found, path),
         "Sample images": lambda path: draw_samples(found, path),
     }
     if grouping is not None:
-        pictures["Photographs"] = lambda path: draw_photographs(good, grouping, path)
+        pictures["Photographs"] = lambda path: draw_photographs(good, grouping, path, ranges)
     if grouping is not None and grouping.leaks:
-        pictures["Leaks"] = lambda path: draw_leaks(good, grouping, path)
+        pictures["Leaks"] = lambda path: draw_leaks(good, grouping, path, ranges)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for what, draw in pictures.items():

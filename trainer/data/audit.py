@@ -13,20 +13,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trainer.data.conversions import KINDS
+from trainer.data.checks import photograph_problems
+from trainer.data.conversions import ordered
 from trainer.data.decoding import FileResult, Output
 from trainer.data.duplicates import repeats
 from trainer.data.finding import group, known_grouping
 from trainer.data.folds import fold_note
 from trainer.data.grouping import Grouping, grouped
-from trainer.data.index import SIDES, Index, Side, list_folder, photographs, shown
+from trainer.data.index import ALL_SIDES, Index, Side, list_folder, photographs, shown, sides_of
 from trainer.data.leaks import leak_lines
 from trainer.data.options import DataOptions
-from trainer.data.prepare import bad_file_lines, photograph_problems
-from trainer.data.reader import ImageSize
+from trainer.data.prepare import bad_file_lines
+from trainer.data.resizing import ImageSize, reshaped
 from trainer.data.workers import decode_files
 
 LISTED = 50  # lines of one kind that are printed without being asked for all
+REFERENCE = ImageSize(120, 160, True)  # the reference model's, in color
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def audit(
     """
     options = options or DataOptions()
     index, layout = list_folder(root)
-    results = decode_files(index, [Output(ImageSize(120, 160, True))], workers=workers, progress=progress)
+    results = decode_files(index, [Output(REFERENCE)], workers=workers, progress=progress)
     rows = [row for row, result in enumerate(results) if not result.found]
     good, contents = index.subset(rows), [results[row].content for row in rows]
     bad = [] if options.skip_bad_files else bad_file_lines(index, results)
@@ -117,6 +119,8 @@ def print_audit(found: Audit, console: Console, *, everything: bool = False) -> 
     index = found.index
     title = f"{index.root}" + (" (the demo set: drawn by code)" if index.is_demo else "")
     console.print(escape(title), style="bold", soft_wrap=True)
+    for note in index.notes:
+        console.print(escape(note), soft_wrap=True)
     console.print(_class_table(found))
     console.print(_format_table(found))
     _print_conversions(found, console)
@@ -180,9 +184,9 @@ def _class_table(found: Audit) -> Table:
     photos = photographs(good)
     table = Table(title="Images and photographs by class", title_justify="left")
     table.add_column("class", overflow="fold")
-    sides = [side for side in SIDES if side in good.sides] or list(SIDES)
+    sides = sides_of(good)
     for side in sides:
-        table.add_column(f"{side} images", justify="right")
+        table.add_column(f"{side} images".strip(), justify="right")
         table.add_column("photographs", justify="right")
     table.add_column("images a photograph", justify="right")
     for label, name in enumerate(good.class_names):
@@ -223,8 +227,12 @@ def _format_table(found: Audit) -> Table:
     for side, label, result in zip(index.sides, index.labels, found.results, strict=True):
         if not result.found:
             groups.setdefault((side, label, result.format, result.mode), []).append((result.width, result.height))
-    for (side, label, form, mode), sizes in sorted(groups.items(), key=lambda item: (item[0][0] != "TRAIN", item[0])):
-        table.add_row(side, escape(shown(index.class_names[label])), form, mode, _range(sizes), f"{len(sizes):,}")
+    for (side, label, form, mode), sizes in sorted(
+        groups.items(), key=lambda item: (ALL_SIDES.index(item[0][0]), item[0])
+    ):
+        table.add_row(
+            side or "none", escape(shown(index.class_names[label])), form, mode, _range(sizes), f"{len(sizes):,}"
+        )
     return table
 
 
@@ -239,12 +247,18 @@ def _range(sizes: Sequence[tuple[int, int]]) -> str:
 def _print_conversions(found: Audit, console: Console) -> None:
     counts = Counter(kind for result in found.results for kind in result.conversions)
     if counts:
-        kinds = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in ordered(counts).items())
         converted = sum(bool(result.conversions) for result in found.results)
         images = "image" if converted == 1 else "images"
         console.print(f"{converted:,} {images} will be converted to 8-bit gray or RGB: {kinds}.", soft_wrap=True)
     else:
         console.print("No image needs a conversion.")
+    shapes = Counter((result.width, result.height) for result in found.results if not result.found)
+    if sentence := reshaped(shapes, REFERENCE):
+        size = f"{REFERENCE.height}x{REFERENCE.width}"
+        console.print(
+            f"Trained on at {size}: {sentence} --set resize=crop or resize=pad does it otherwise.", soft_wrap=True
+        )
 
 
 def _print_lines(console: Console, title: str, lines: Sequence[str], everything: bool) -> None:

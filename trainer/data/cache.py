@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 
 from trainer.data.decoding import Output, write_at
+from trainer.data.depth import FULL, Range, Ranges
 from trainer.data.index import Index
-from trainer.data.reader import READER_VERSION, ImageSize
+from trainer.data.reader import READER_VERSION
+from trainer.data.resizing import ImageSize
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Sidecar:
         bad: (file, found, allowed) for each file that was left out.
         conversions: how many images needed each kind of conversion.
         converted: how many images needed any.
+        shapes: (width, height, images) for each shape of an image, as displayed.
+        ranges: by which images of more than 8 bits were scaled.
     """
 
     key: str
@@ -42,6 +46,8 @@ class Sidecar:
     bad: tuple[tuple[str, str, str], ...]
     conversions: dict[str, int]
     converted: int
+    shapes: tuple[tuple[int, int, int], ...] = ()
+    ranges: Ranges = FULL
 
     @property
     def fingerprint(self) -> str:
@@ -66,7 +72,8 @@ class CacheEntry:
         self.size = size
         self.key = cache_key(index, size, skip_bad_files)
         color = "color" if size.color else "gray"
-        self.array_path = folder / f"images-{size.height}x{size.width}-{color}-{self.key[:16]}.npy"
+        fit = "" if size.fit == "stretch" else f"-{size.fit}"
+        self.array_path = folder / f"images-{size.height}x{size.width}-{color}{fit}-{self.key[:16]}.npy"
         self.sidecar_path = self.array_path.with_suffix(".json")
         self._shape_of_one = (size.height, size.width, size.channels)
         self._temporary = self.array_path.with_suffix(".npy.part")
@@ -83,6 +90,8 @@ class CacheEntry:
                 bad=tuple((file, found, allowed) for file, found, allowed in values["bad"]),
                 conversions={str(kind): int(count) for kind, count in values["conversions"].items()},
                 converted=int(values["converted"]),
+                shapes=tuple((int(width), int(height), int(count)) for width, height, count in values["shapes"]),
+                ranges=Ranges(*(Range(*span) for span in values["ranges"])),
             )
             if sidecar.key != self.key or sidecar.fingerprint != fingerprint:
                 return None

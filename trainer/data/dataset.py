@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.data.cache import CacheEntry
+from trainer.data.checks import check_photographs
+from trainer.data.depth import FULL, Ranges
 from trainer.data.folds import assign_folds, fold_count
 from trainer.data.grouping import Grouping, grouped, read_record, record_path
 from trainer.data.index import Index, list_folder
 from trainer.data.options import DataOptions
-from trainer.data.prepare import check_photographs, decode_index, find_grouping, good_files
-from trainer.data.reader import ImageSize
+from trainer.data.prepare import decode_index, find_grouping, good_files
+from trainer.data.resizing import ImageSize
 from trainer.errors import DataError
 
 SplitName = Literal["train", "val", "test"]
@@ -42,6 +44,7 @@ class Dataset:
         name: of the folder; "demo" for the demo set.
         bad_files: how many files were left out.
         conversions: how many images needed each kind of conversion.
+        ranges: by which images of more than 8 bits were scaled.
     """
 
     images: np.memmap[Any, np.dtype[np.uint8]]
@@ -58,6 +61,7 @@ class Dataset:
     name: str
     bad_files: int
     conversions: Mapping[str, int]
+    ranges: Ranges = FULL
 
 
 def open_dataset(
@@ -115,6 +119,7 @@ def open_dataset(
         name=index.name,
         bad_files=len(sidecar.bad),
         conversions=sidecar.conversions,
+        ranges=sidecar.ranges,
     )
 
 

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.data.reader import FORMATS_ALLOWED, BadImageError, ImageSize, TooLargeNowError, read_image
+from trainer.data.depth import FULL, Extent, Ranges
+from trainer.data.formats import FORMATS_ALLOWED
+from trainer.data.reader import BadImageError, TooLargeNowError, read_image
+from trainer.data.resizing import ImageSize
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class FileResult:
         found: what is wrong with it; empty for a good image.
         allowed: what would have been right; empty for a good image.
         content: SHA-256 of the file's bytes, 32 hexadecimal digits of it; empty where they cannot be read.
-        format, mode, width, height, conversions: as in `trainer.data.reader.Picture`.
+        format, mode, width, height, conversions, extent: as in `trainer.data.reader.Picture`.
     """
 
     found: str = ""
@@ -41,6 +44,7 @@ class FileResult:
     width: int = 0
     height: int = 0
     conversions: tuple[str, ...] = ()
+    extent: Extent | None = None
 
 
 class ChunkDecoder:
@@ -52,13 +56,17 @@ class ChunkDecoder:
         self._sizes = [output.size for output in outputs]
         self._files = [os.open(output.path, os.O_WRONLY) if output.path else None for output in outputs]
 
-    def decode(self, rows: Sequence[tuple[int, str]], memory_limit: int | None) -> list[FileResult | None]:
+    def decode(
+        self, rows: Sequence[tuple[int, str]], memory_limit: int | None, ranges: Ranges = FULL
+    ) -> list[FileResult | None]:
         """Results in the order of `rows` ((row, relative path)); None for a file that would take more memory.
+
+        Images of more than 8 bits are scaled by `ranges`.
 
         Raises:
             OSError: an output cannot be written: the disk is full, a limit is reached.
         """
-        return [self._decode_one(row, name, memory_limit) for row, name in rows]
+        return [self._decode_one(row, name, memory_limit, ranges) for row, name in rows]
 
     def close(self) -> None:
         """Close the outputs."""
@@ -66,7 +74,7 @@ class ChunkDecoder:
             if file is not None:
                 os.close(file)
 
-    def _decode_one(self, row: int, name: str, memory_limit: int | None) -> FileResult | None:
+    def _decode_one(self, row: int, name: str, memory_limit: int | None, ranges: Ranges) -> FileResult | None:
         path = self._root / name
         content = ""
         try:
@@ -75,7 +83,7 @@ class ChunkDecoder:
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()[:32]
                 file.seek(0)
-                picture = read_image(file, self._sizes, memory_limit)
+                picture = read_image(file, self._sizes, memory_limit, ranges)
         except BadImageError as error:
             return FileResult(error.found, error.allowed, content)
         except TooLargeNowError:
@@ -93,6 +101,7 @@ class ChunkDecoder:
             width=picture.width,
             height=picture.height,
             conversions=picture.conversions,
+            extent=picture.extent,
         )
 
 

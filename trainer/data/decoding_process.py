@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.data.decoding import ChunkDecoder, Output
-from trainer.data.reader import ImageSize
+from trainer.data.depth import Range, Ranges
+from trainer.data.resizing import ImageSize
 
 
 def main() -> None:
@@ -27,7 +28,8 @@ def main() -> None:
     for line in sys.stdin:
         chunk = json.loads(line)
         try:
-            results = decoder.decode(chunk["rows"], chunk["memory_limit"])
+            ranges = Ranges(*(Range(*span) for span in chunk["ranges"]))
+            results = decoder.decode(chunk["rows"], chunk["memory_limit"], ranges)
             answer: dict[str, Any] = {"results": [None if item is None else asdict(item) for item in results]}
         except OSError as error:
             answer = {"errno": error.errno, "message": error.strerror}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-JPEG, PNG = "JPEG", "PNG"
+JPEG, PNG, TIFF, BMP, WEBP = "JPEG", "PNG", "TIFF", "BMP", "WebP"
+FORMATS = (JPEG, PNG, TIFF, BMP, WEBP)  # those that are read
+FORMATS_ALLOWED = "JPEG, PNG, TIFF, BMP or WebP"
+NO_END = "it has no end"  # what is said of a file that was cut
 
 # First bytes, from https://www.garykessler.net/library/file_sigs.html
 _SIGNATURES = (
@@ -10,9 +13,11 @@ _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
+    (b"BM", BMP),
+    (b"II*\0", TIFF),
+    (b"MM\0*", TIFF),
+    (b"II+\0", TIFF),  # BigTIFF
+    (b"MM\0+", TIFF),
     (b"%PDF", "PDF"),
     (b"PK\x03\x04", "ZIP archive"),
     (b"8BPS", "Photoshop"),
@@ -30,11 +35,13 @@ def content_format(head: bytes) -> str:
     """
     if not head:
         return "0 bytes"
+    if head[:2] == b"BM" and (text := _text(head)):
+        return f'text (it begins "{text}")'
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WebP"
+        return WEBP
     if head[4:8] == b"ftyp":
         brand = head[8:12].decode("latin-1")
         return {"heic": "HEIC", "mif1": "HEIC", "avif": "AVIF"}.get(brand, "video or HEIC container")

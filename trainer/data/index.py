@@ -1,34 +1,33 @@
-"""What lies in a folder of images: files, classes, splits and photographs, by listing alone (no file is opened)."""
+"""What lies in a folder of images: files, classes, splits and what is told of photographs, by listing alone.
+
+No image is opened. How folders are laid out is the matter of `trainer.data.layouts`.
+"""
 
 from __future__ import annotations
 
-import os
-import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
+from trainer.data.layouts import ALL_SIDES, SIDES, Listing, Side, reader, recognise, shown
+from trainer.data.layouts.labels_csv import LabelsCsv
 from trainer.errors import DataError
 
-Side = Literal["TRAIN", "VAL", "TEST", ""]
-SIDES: tuple[Side, Side] = ("TRAIN", "TEST")
 DEMO_MARKER = "demo.json"
-# Photographs that each side must have in every class: TRAIN is split again, into training and validation.
+# Photographs that each side must have in every class: where nobody named a split, it is made of what there is.
 NEEDED: dict[Side, tuple[int, str]] = {
     "TRAIN": (2, "at least 2 are needed, one to train and one to validate"),
+    "VAL": (1, "at least 1 is needed"),
     "TEST": (1, "at least 1 is needed"),
+    "": (3, "at least 3 are needed, one each to train, to validate and to test"),
 }
-
-_PHOTO_NAME = re.compile(r"(_\d+)_\d+\.(?:jpe?g|png)", re.IGNORECASE)  # _<photo>_<n>.jpeg, as in the Kaggle set
-_SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}  # left by Windows and macOS
-_IMAGE_ENDINGS = {".jpg", ".jpeg", ".png"}
 
 
 @dataclass(frozen=True)
 class Index:
-    """The files of a folder, sorted by relative path. The tuples from `files` on have one item a file.
+    """The files of a folder, sorted by relative path. The tuples from `files` to `told` have one item a file.
 
     Attributes:
         root: the folder, absolute.
@@ -36,12 +35,16 @@ class Index:
         is_demo: the folder was drawn by `trainer.data.write_demo`.
         class_names: sorted; a label is a place in this tuple.
         files: paths relative to `root`, with forward slashes.
-        sides: "TRAIN" or "TEST".
+        sides: "TRAIN", "VAL" or "TEST"; all "" where the folder names no splits.
         labels: places in `class_names`.
-        photos: the photograph's key, (split, class, number) written "TEST/MONOCYTE/_2". Numbers restart in every split
-            and class. A file without the naming pattern is its own photograph: "TEST/MONOCYTE/cell.png".
+        photos: the photograph's key. Listing cannot know it: each file's own path. Names are never believed.
         sizes: bytes; -1 where the file cannot be looked at.
         mtimes_ns: nanoseconds since 1970; 0 where the file cannot be looked at.
+        told: the unit (patient or photograph) that the folder tells for a file; "" where it tells none. One name is one
+            unit, under whatever classes and splits it stands.
+        told_by: where `told` comes from: "folders", "labels.csv", or "" where nothing is told.
+        layout: the name of the reader in `trainer.data.layouts.READERS`.
+        notes: sentences for people, on how the folder was understood.
     """
 
     root: Path
@@ -54,9 +57,9 @@ class Index:
     photos: tuple[str, ...]
     sizes: tuple[int, ...]
     mtimes_ns: tuple[int, ...]
-    told: tuple[str, ...] = ()
+    told: tuple[str, ...]
     told_by: str = ""
-    layout: str = ""
+    layout: str = "splits"
     notes: tuple[str, ...] = ()
 
     def subset(self, rows: Iterable[int]) -> Index:
@@ -70,72 +73,98 @@ class Index:
             photos=tuple(self.photos[row] for row in kept),
             sizes=tuple(self.sizes[row] for row in kept),
             mtimes_ns=tuple(self.mtimes_ns[row] for row in kept),
+            told=tuple(self.told[row] for row in kept),
         )
 
 
-def scan(root: Path) -> Index:
-    """List `root`, which holds TRAIN/<CLASS>/ and TEST/<CLASS>/ with the images.
+def scan(root: Path, layout: str | None = None) -> Index:
+    """List `root`, laid out in any way that `trainer.data.layouts` knows.
 
     Hidden files and folders are ignored, and so are the files that Windows and macOS leave behind.
 
+    Args:
+        root: the folder.
+        layout: the name of a reader; None recognises it.
+
     Raises:
-        DataError: naming every problem of the layout: a missing folder, classes that differ between TRAIN and TEST, a
-            class without images or with too few photographs, fewer than two classes, images outside a class folder.
+        DataError: naming every problem of the layout: a missing folder, classes that differ between splits, a class
+            without images, fewer than two classes, images outside a class folder, mistakes in labels.csv.
     """
-    index, problems = list_folder(root)
+    listing, index, problems = _listed(root, layout)
     if problems:
-        raise refusal(index, problems)
+        raise refusal(index, problems, listing.hint)
     return index
 
 
-def list_folder(root: Path) -> tuple[Index, list[str]]:
+def list_folder(root: Path, layout: str | None = None) -> tuple[Index, list[str]]:
     """The index and the problems of the layout, so that a caller can go on to look for problems inside the files.
 
     Raises:
-        DataError: there is no such folder, or it lacks TRAIN or TEST.
+        DataError: there is no such folder, or its layout is none that is known.
     """
+    listing, index, problems = _listed(root, layout)
+    if problems and listing.hint:
+        problems[-1] += f".{listing.hint}"
+    return index, problems
+
+
+def _listed(root: Path, layout: str | None) -> tuple[Listing, Index, list[str]]:
     root = Path(root).resolve()
-    _check_sides(root)
-    problems: list[str] = []
-    found: dict[Side, dict[str, list[tuple[str, int, int]]]] = {side: {} for side in SIDES}
-    for side in SIDES:
-        for entry in _visible(root / side, side, problems):
-            place = f"{side}/{entry.name}"
-            if entry.is_dir():
-                found[side][entry.name] = _class_files(root / place, place, problems)
-            elif Path(entry.name).suffix.lower() in _IMAGE_ENDINGS:
-                problems.append(f"{shown(place)}: an image outside a class folder; allowed: {side}/<CLASS>/<image>")
-    names = sorted({*found["TRAIN"], *found["TEST"]})
-    rows = [
-        (f"{side}/{name}/{file}", side, label, _photo(side, name, file), size, mtime_ns)
-        for side in SIDES
-        for label, name in enumerate(names)
-        for file, size, mtime_ns in found[side].get(name, [])
-    ]
-    rows.sort()
+    known = recognise(root) if layout is None else reader(layout)
+    listing = known.list(root)
+    entries = sorted(listing.entries)
+    names = sorted(set().union(*listing.classes.values()))
+    labels = {name: label for label, name in enumerate(names)}
     is_demo = (root / DEMO_MARKER).is_file()
     index = Index(
         root=root,
         name="demo" if is_demo else root.name,
         is_demo=is_demo,
         class_names=tuple(names),
-        files=tuple(row[0] for row in rows),
-        sides=tuple(row[1] for row in rows),
-        labels=tuple(row[2] for row in rows),
-        photos=tuple(row[3] for row in rows),
-        sizes=tuple(row[4] for row in rows),
-        mtimes_ns=tuple(row[5] for row in rows),
+        files=tuple(entry.file for entry in entries),
+        sides=tuple(entry.side for entry in entries),
+        labels=tuple(labels[entry.label] for entry in entries),
+        photos=tuple(entry.file for entry in entries),
+        sizes=tuple(entry.size for entry in entries),
+        mtimes_ns=tuple(entry.mtime_ns for entry in entries),
+        told=tuple(entry.told for entry in entries),
+        told_by=listing.told_by,
+        layout=known.name,
+        notes=tuple(listing.notes),
     )
-    for side, other in (SIDES, SIDES[::-1]):
-        lacking = [shown(name) for name in names if name not in found[side]]
-        if lacking:
-            problems.append(
-                f"{side}: no folder for {_listing(lacking)}, which {other} has; both must have the same classes"
-            )
+    problems = list(listing.problems)
+    if listing.classes and (known.name != LabelsCsv.name or not problems):  # a row with a mistake has no class
+        problems += _class_mistakes(listing, names, by_folders=known.name == "splits")
+    return listing, index, problems
+
+
+def _class_mistakes(listing: Listing, names: list[str], by_folders: bool) -> list[str]:
+    """What is wrong with the classes, as far as listing can know."""
+    problems = []
+    sides = [side for side in ALL_SIDES if side in listing.classes]
+    for side in sides:
+        place, classes = listing.places[side], listing.classes[side]
+        for name in names:
+            if name in classes:
+                continue
+            other = next(side for side in sides if name in listing.classes[side])
+            similar = next((own for own in sorted(classes) if own.lower() == name.lower()), None)
+            what = "folder" if by_folders else "row"
+            line = f"{shown(place)}: no {what} for {shown(name)}, which {shown(listing.places[other])} has"
+            line += f"; {'both' if len(sides) == 2 else 'all'} must have the same classes"
+            if similar and by_folders:
+                line += f": mv {shlex.quote(f'{place}/{similar}')} {shlex.quote(f'{place}/{name}')}"
+            problems.append(line)
+    with_images = {(entry.side, entry.label) for entry in listing.entries}
+    for side in sides:
+        for name in sorted(listing.classes[side]):
+            if (side, name) not in with_images:
+                place = f"{listing.places[side]}/{name}" if side else name
+                problems.append(f"{shown(place)}: no images; at least 1 is needed")
     if len(names) < 2:
-        problems.append(f"{len(names)} class ({_listing(names) or 'none'}); at least 2 are needed")
-    present = {(side, name) for side in SIDES for name in found[side]}
-    return index, problems + class_problems(index, present)
+        found = ", ".join(map(shown, names)) or "none"
+        problems.append(f"{len(names)} class{'es' if not names else ''} ({found}); at least 2 are needed")
+    return problems
 
 
 def refusal(index: Index, problems: list[str], hint: str = "") -> DataError:
@@ -150,19 +179,36 @@ def class_problems(index: Index, present: set[tuple[Side, str]] | None = None) -
     for side, label, photo in zip(index.sides, index.labels, index.photos, strict=True):
         photos[side, index.class_names[label]].add(photo)
     problems = []
-    for side in SIDES:
+    sides = set(index.sides) or set(SIDES)
+    for side in ALL_SIDES:
+        if side not in sides:
+            continue
         needed, why = NEEDED[side]
+        if side == "TRAIN" and "VAL" in sides:
+            needed, why = NEEDED["VAL"]
         for name in index.class_names:
             count = len(photos[side, name])
             if count < needed and (present is None or (side, name) in present):
-                found = f"{count} photograph" if count else "no images"
-                problems.append(f"{shown(f'{side}/{name}')}: {found}; {why}")
+                found = f"{count} photograph{'s' if count != 1 else ''}" if count else "no images"
+                place = f"{side}/{name}" if side else name
+                problems.append(f"{shown(place)}: {found}; {why}")
     return problems
 
 
-def shown(name: str) -> str:
-    """A file's name as it can be printed: quoted and escaped where it has line breaks or other control characters."""
-    return name if name.isprintable() else ascii(name)
+def sides_of(index: Index) -> tuple[Side, ...]:
+    """The sides that the folder has, in their usual order; TRAIN and TEST where it has no images."""
+    present = set(index.sides) or set(SIDES)
+    return tuple(side for side in ALL_SIDES if side in present)
+
+
+def example_image(root: Path) -> Path | None:
+    """A test image of `root`, or another where no split is named; None where there is none."""
+    try:
+        index, _ = list_folder(root)
+    except DataError:
+        return None
+    rows = sorted(range(len(index.files)), key=lambda row: index.sides[row] != "TEST")
+    return index.root / index.files[rows[0]] if rows else None
 
 
 def photographs(index: Index) -> Counter[tuple[Side, int]]:
@@ -170,67 +216,19 @@ def photographs(index: Index) -> Counter[tuple[Side, int]]:
     return Counter((side, label) for side, label, _ in {*zip(index.sides, index.labels, index.photos, strict=True)})
 
 
-def _check_sides(root: Path) -> None:
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise DataError(f"{root} {what}; a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/ is needed.")
-    missing = [side for side in SIDES if not (root / side).is_dir()]
-    if not missing:
-        return
-    hint = ""
-    for pattern in ("*/TRAIN", "*/*/TRAIN", "*/*/*/TRAIN"):  # as deep as the Kaggle archive: dataset2-master twice
-        for inner in sorted(root.glob(pattern)):
-            if (inner.parent / "TEST").is_dir():
-                hint = f" Did you mean {inner.parent}?"
-                break
-    raise DataError(
-        f"{root} has no folder {' and no folder '.join(missing)}; TRAIN/<CLASS>/ and TEST/<CLASS>/ are needed.{hint}"
-    )
-
-
-def _visible(folder: Path, place: str, problems: list[str]) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            listed = list(entries)
-    except OSError as error:
-        problems.append(f"{shown(place)}: cannot be listed ({error.strerror})")
-        return []
-    visible = [e for e in listed if not e.name.startswith(".") and e.name.lower() not in _SYSTEM_FILES]
-    for entry in visible:
-        if not _is_utf8(entry.name):
-            problems.append(f"{f'{place}/{entry.name}'!a}: the name is not UTF-8; rename it")
-    return [entry for entry in visible if _is_utf8(entry.name)]
-
-
-def _class_files(folder: Path, place: str, problems: list[str]) -> list[tuple[str, int, int]]:
-    files = []
-    for entry in _visible(folder, place, problems):
-        if entry.is_dir():
-            problems.append(
-                f"{shown(f'{place}/{entry.name}')}: a folder inside a class folder; "
-                f"allowed: images directly in {shown(place)}"
-            )
-            continue
-        try:
-            status = entry.stat()
-            files.append((entry.name, status.st_size, status.st_mtime_ns))
-        except OSError:  # a broken link: the reader lists it with the bad files
-            files.append((entry.name, -1, 0))
-    return files
-
-
-def _photo(side: Side, name: str, file: str) -> str:
-    match = _PHOTO_NAME.fullmatch(file)
-    return f"{side}/{name}/{match[1] if match else file}"
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # the system gives bytes that are no UTF-8 as lone surrogates
-        return False
-    return True
-
-
-def _listing(names: list[str]) -> str:
-    return ", ".join(names)
+__all__ = [
+    "ALL_SIDES",
+    "DEMO_MARKER",
+    "NEEDED",
+    "SIDES",
+    "Index",
+    "Side",
+    "class_problems",
+    "example_image",
+    "list_folder",
+    "photographs",
+    "refusal",
+    "scan",
+    "shown",
+    "sides_of",
+]

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import random
 import textwrap
-import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from trainer.data.audit import Audit
-from trainer.data.index import SIDES, Index, photographs, shown
-from trainer.data.reader import BadImageError, ImageSize, read_image
+from trainer.data.depth import common_ranges
+from trainer.data.index import Index, photographs, shown, sides_of
+from trainer.data.panels import shortened, show_image, style, titled
+from trainer.fonts import make_readable
 
-# Two of the colors of Okabe and Ito, https://jfly.uni-koeln.de/color/, told apart with any kind of color vision.
-COLORS = {"TRAIN": "#0072B2", "TEST": "#E69F00"}
-SAMPLES = {"TRAIN": 4, "TEST": 2}  # columns of the sheet
+# Three of the colors of Okabe and Ito, https://jfly.uni-koeln.de/color/, told apart with any kind of color vision.
+COLORS = {"TRAIN": "#0072B2", "VAL": "#009E73", "TEST": "#E69F00", "": "#0072B2"}
+SAMPLES = {"TRAIN": 4, "VAL": 2, "TEST": 2, "": 6}  # columns of the sheet
 MOST_CLASSES = 40  # rows of a picture; beyond them it would be meters high
-_SAMPLE = ImageSize(180, 240, True)
 _NAME_WIDTH = 24  # letters of a class name in one line
 
 
@@ -38,13 +36,15 @@ def draw_frequencies(found: Audit, path: Path) -> None:
         "images": Counter(zip(good.sides, good.labels, strict=True)),
         "photographs": photographs(good),
     }
+    sides = sides_of(good)
     with style():
         figure = Figure(figsize=(11, 1.9 + 0.62 * max(2, len(labels))), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for panel, (what, count) in zip(panels, counts.items(), strict=True):
-            for offset, side in zip((-0.2, 0.2), SIDES, strict=True):
+            for place, side in enumerate(sides):
                 widths = [count[side, label] for label in labels]
-                bars = panel.barh([label + offset for label in labels], widths, 0.38, color=COLORS[side], label=side)
+                at = [label + 0.8 * (place + 0.5) / len(sides) - 0.4 for label in labels]
+                bars = panel.barh(at, widths, 0.76 / len(sides), color=COLORS[side], label=side or "not split yet")
                 panel.bar_label(bars, [f"{width:,}" for width in widths], padding=3, fontsize=9)
             panel.set_title(f"{what} ({sum(count.values()):,})", loc="left")
             panel.margins(x=0.14)
@@ -52,10 +52,11 @@ def draw_frequencies(found: Audit, path: Path) -> None:
             panel.xaxis.set_major_locator(_whole_numbers())
         panels[0].set_yticks(labels, [_wrapped(good.class_names[label]) for label in labels])
         panels[0].invert_yaxis()
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=2, frameon=False)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False)
         figure.suptitle(
             _title(found.index, "images and photographs by class", len(labels)), x=0.01, ha="left", fontsize=12
         )
+        make_readable(figure)
         figure.savefig(path, dpi=120)
 
 
@@ -68,7 +69,8 @@ def draw_samples(found: Audit, path: Path) -> None:
     index = found.index
     labels = list(range(len(index.class_names)))[:MOST_CLASSES]
     chosen = _choose(found)
-    columns = [(side, place) for side in SIDES for place in range(SAMPLES[side])]
+    columns = [(side, place) for side in sides_of(found.good) for place in range(SAMPLES[side])]
+    ranges = common_ranges(result.extent for result in found.results)
     with style():
         figure = Figure(figsize=(2.05 * len(columns) + 1.9, 0.75 + 1.75 * max(1, len(labels))), layout="constrained")
         panels = figure.subplots(max(1, len(labels)), len(columns), squeeze=False)
@@ -81,14 +83,15 @@ def draw_samples(found: Audit, path: Path) -> None:
                 continue
             files = chosen[side, labels[row]]
             if place < len(files):
-                show_image(panel, index.root / files[place])
+                show_image(panel, index.root / files[place], ranges)
                 panel.set_xlabel(shortened(files[place].rsplit("/", 1)[-1]), fontsize=7, labelpad=2)
             if row == 0:
-                panel.set_title(side, fontsize=10, color="#333333")
+                panel.set_title(side or "not split yet", fontsize=10, color="#333333")
             if column == 0:
                 name = _wrapped(index.class_names[labels[row]])
                 panel.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8, fontsize=10)
         figure.suptitle(_title(index, "sample images by class", len(labels)), x=0.01, ha="left", fontsize=12)
+        make_readable(figure)
         figure.savefig(path, dpi=110)
 
 
@@ -107,32 +110,10 @@ def _choose(found: Audit) -> dict[tuple[str, int], list[str]]:
     return chosen
 
 
-def show_image(panel: Any, path: Path) -> None:
-    """Draws an image file into a panel of a figure."""
-    try:
-        with path.open("rb") as file:
-            panel.imshow(read_image(file, [_SAMPLE]).pixels[0])
-    except (BadImageError, OSError):  # it went bad since it was audited
-        panel.text(0.5, 0.5, "unreadable", ha="center", va="center", transform=panel.transAxes)
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """Names as they are: no formulas between dollar signs, no warning for a letter that the font lacks."""
-    with rc_context({"text.parse_math": False}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        yield
-
-
 def _whole_numbers() -> Any:
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(nbins=5, integer=True)
-
-
-def titled(index: Index, what: str) -> str:
-    """A picture's title: the folder, and what is shown of it."""
-    return f"{shortened(index.name, 60)}{' set (drawn by code)' if index.is_demo else ''}: {what}"
 
 
 def _title(index: Index, what: str, drawn: int) -> str:
@@ -144,9 +125,3 @@ def _title(index: Index, what: str, drawn: int) -> str:
 def _wrapped(name: str) -> str:
     lines: Sequence[str] = textwrap.wrap(shown(name), _NAME_WIDTH, max_lines=3, placeholder=" ...") or [name]
     return "\n".join(lines)
-
-
-def shortened(name: str, width: int = 30) -> str:
-    """A name of at most `width` letters, its middle left out."""
-    name = shown(name)
-    return name if len(name) <= width else f"{name[: width - 12]}...{name[-9:]}"

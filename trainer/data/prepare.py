@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import logging
 import os
@@ -14,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.data.cache import CacheEntry, Sidecar, cache_key
-from trainer.data.conversions import KINDS
+from trainer.data.checks import check_photographs
+from trainer.data.conversions import ordered
 from trainer.data.decoding import FileResult, Output
+from trainer.data.depth import common_ranges
 from trainer.data.finding import group, known_grouping
-from trainer.data.folds import assign_folds, check_folds, fold_count
-from trainer.data.grouping import Grouping, grouped
-from trainer.data.index import SIDES, Index, class_problems, list_folder, refusal, shown
-from trainer.data.leaks import leak_lines
+from trainer.data.grouping import Grouping
+from trainer.data.index import Index, class_problems, list_folder, refusal, shown
 from trainer.data.options import DataOptions
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize, reshaped
 from trainer.data.workers import decode_files
 from trainer.errors import DataError
 
@@ -43,6 +42,7 @@ class CacheReport:
         decoded: False where the caches were all there.
         grouping: which images are of one photograph, and on which side they stand.
         notes: what the folder's layout made of it, sentences.
+        reshaped: a sentence for each size on the images of another aspect ratio; none where there are none.
     """
 
     images: int
@@ -54,6 +54,7 @@ class CacheReport:
     decoded: bool
     grouping: Grouping
     notes: tuple[str, ...] = ()
+    reshaped: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """One line that says what was converted and left out; empty where nothing was."""
@@ -61,6 +62,7 @@ class CacheReport:
         if self.converted:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.conversions.items())
             parts.append(f"{self.converted:,} of {self.images:,} images were converted to 8-bit gray or RGB: {kinds}.")
+        parts += self.reshaped
         if self.bad_files:
             count = len(self.bad_files)
             parts.append(f"{count:,} bad {'file was' if count == 1 else 'files were'} left out.")
@@ -101,7 +103,7 @@ def prepare(
     sidecar, decoded = decode_index(index, problems, cache_dir, sizes, options, workers=workers, progress=progress)
     good = good_files(index, sidecar)
     grouping = find_grouping(good, sidecar, options, cache_dir, workers=workers, progress=finding)
-    check_photographs(good, grouping, cache_dir)
+    check_photographs(good, grouping, cache_dir, sidecar.ranges)
     return CacheReport(
         images=len(sidecar.files),
         bad_files=tuple(_bad_line(*bad) for bad in sidecar.bad),
@@ -112,6 +114,7 @@ def prepare(
         decoded=decoded,
         grouping=grouping,
         notes=index.notes,
+        reshaped=_reshaped(sidecar, sizes),
     )
 
 
@@ -137,61 +140,6 @@ def good_files(index: Index, sidecar: Sidecar) -> Index:
     """The files of the cached array, in its order."""
     kept = set(sidecar.files)
     return index.subset(row for row, file in enumerate(index.files) if file in kept)
-
-
-def check_photographs(index: Index, grouping: Grouping, pictures: Path | None = None) -> None:
-    """Refuses photographs on two sides, where the user did not say otherwise, and too few of a class.
-
-    Args:
-        index: of the good files.
-        grouping: theirs.
-        pictures: a folder for a picture of leaking pairs.
-
-    Raises:
-        DataError: listing every problem, with the ways on.
-    """
-    if grouping.leaks and grouping.policy == "stop":
-        raise DataError(*_leak_refusal(index, grouping, pictures))
-    problems = photograph_problems(grouped(index, grouping))
-    if problems:
-        hint = "" if grouping.method == "none" else f" Photographs are {grouping.how}."
-        raise refusal(index, problems, hint)
-
-
-def photograph_problems(index: Index) -> list[str]:
-    """A line for each class with too few photographs, or of which none can be kept apart to validate."""
-    problems = class_problems(index)
-    if problems or "VAL" in index.sides:
-        return problems
-    rows = [row for row, side in enumerate(index.sides) if side == "TRAIN"]
-    photos, labels = [index.photos[row] for row in rows], [index.labels[row] for row in rows]
-    try:
-        check_folds(assign_folds(photos, labels, fold_count(photos, labels, 5), 0), photos, labels, index.class_names)
-    except DataError as error:
-        return error.problems
-    return []
-
-
-def _leak_refusal(index: Index, grouping: Grouping, pictures: Path | None) -> tuple[str, list[str]]:
-    count = len(grouping.leaks)
-    verb = "photograph stands" if count == 1 else "photographs stand"
-    sides = " and ".join(side for side in SIDES if any(side in leak.images for leak in grouping.leaks))
-    shown_in = ""
-    if pictures is not None:
-        from trainer.data.sheets import draw_leaks  # matplotlib, where there is something to draw
-
-        path = pictures / f"leaks-{grouping.id}.png"
-        with contextlib.suppress(OSError):
-            draw_leaks(index, grouping, path, most=3)
-            shown_in = f"Pairs of them:  {path}\n"
-    text = (
-        f"{index.root}: {count:,} {verb} in {sides}; a model would be measured on what it was trained on. "
-        f"Photographs are {grouping.how}.\n{shown_in}"
-        f"All of them:  python -m trainer.data audit '{index.root}'\n"
-        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything "
-        "that is shown will say so)."
-    )
-    return text, leak_lines(grouping.leaks)
 
 
 def decode_index(
@@ -236,6 +184,11 @@ def decode_index(
     return first, decoded
 
 
+def _reshaped(sidecar: Sidecar, sizes: Sequence[ImageSize]) -> tuple[str, ...]:
+    shapes = {(width, height): count for width, height, count in sidecar.shapes}
+    return tuple(dict.fromkeys(sentence for size in sizes if (sentence := reshaped(shapes, size))))
+
+
 def _write(
     index: Index,
     entries: Sequence[CacheEntry],
@@ -266,6 +219,7 @@ def _write(
 
 def _sidecar(index: Index, results: Sequence[FileResult], kept: Sequence[int], key: str) -> Sidecar:
     counts = Counter(kind for row in kept for kind in results[row].conversions)
+    shapes = Counter((results[row].width, results[row].height) for row in kept)
     return Sidecar(
         key=key,
         files=tuple(index.files[row] for row in kept),
@@ -275,8 +229,10 @@ def _sidecar(index: Index, results: Sequence[FileResult], kept: Sequence[int], k
             for file, result in zip(index.files, results, strict=True)
             if result.found
         ),
-        conversions={kind: counts[kind] for kind in KINDS if counts[kind]},
+        conversions=ordered(counts),
         converted=sum(bool(results[row].conversions) for row in kept),
+        shapes=tuple(sorted((width, height, count) for (width, height), count in shapes.items())),
+        ranges=common_ranges(results[row].extent for row in kept),
     )
 
 

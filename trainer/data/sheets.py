@@ -7,15 +7,17 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from trainer.data.depth import FULL, Ranges
 from trainer.data.grouping import Grouping
 from trainer.data.index import Index, shown
-from trainer.data.pictures import shortened, show_image, style, titled
+from trainer.data.panels import shortened, show_image, style, titled
+from trainer.fonts import make_readable
 
 ROWS, COLUMNS = 16, 10  # of the sheet of photographs
 PAIRS = 24  # most pairs of one sheet
 
 
-def draw_photographs(index: Index, grouping: Grouping, path: Path) -> None:
+def draw_photographs(index: Index, grouping: Grouping, path: Path, ranges: Ranges = FULL) -> None:
     """A row a photograph, its copies side by side, as PNG: of each class the largest, the smallest of several images,
     and the one with the most doubtful link.
 
@@ -23,6 +25,7 @@ def draw_photographs(index: Index, grouping: Grouping, path: Path) -> None:
         index: of the good files, with their photographs.
         grouping: theirs.
         path: where the picture goes.
+        ranges: of values, for images of more than 8 bits.
 
     Raises:
         OSError: the picture cannot be written.
@@ -42,7 +45,7 @@ def draw_photographs(index: Index, grouping: Grouping, path: Path) -> None:
                 panel.set_yticks([])
                 panel.spines[:].set_visible(False)
                 if place < len(files):
-                    show_image(panel, index.root / files[place])
+                    show_image(panel, index.root / files[place], ranges)
                     panel.set_xlabel(shortened(files[place].rsplit("/", 1)[-1], 18), fontsize=5.5, labelpad=1)
             more = f"\n{width} of {len(files)}" if len(files) > width else f"\n{len(files)}"
             where = sorted({file.rsplit("/", 1)[0] for file in files})
@@ -52,10 +55,11 @@ def draw_photographs(index: Index, grouping: Grouping, path: Path) -> None:
             )  # fmt: skip
         what = f"{len(rows)} of {len(members):,} photographs, a row each, {grouping.how}"
         figure.suptitle(titled(index, what), x=0.01, ha="left", fontsize=11)
+        make_readable(figure)
         figure.savefig(path, dpi=110)
 
 
-def draw_leaks(index: Index, grouping: Grouping, path: Path, *, most: int = PAIRS) -> None:
+def draw_leaks(index: Index, grouping: Grouping, path: Path, ranges: Ranges = FULL, *, most: int = PAIRS) -> None:
     """A row a photograph that stands on two sides: one of its images from each, as PNG.
 
     Raises:
@@ -72,10 +76,11 @@ def draw_leaks(index: Index, grouping: Grouping, path: Path, *, most: int = PAIR
                 panel.set_yticks([])
                 panel.spines[:].set_visible(False)
                 if place < len(leak.examples):
-                    show_image(panel, index.root / leak.examples[place])
+                    show_image(panel, index.root / leak.examples[place], ranges)
                     panel.set_title(shortened(shown(leak.examples[place]), 44), fontsize=7, loc="left")
         rest = f"; {len(leaks)} of {len(grouping.leaks):,}" if len(leaks) < len(grouping.leaks) else ""
         figure.suptitle(titled(index, f"photographs on two sides{rest}"), x=0.01, ha="left", fontsize=10)
+        make_readable(figure)
         figure.savefig(path, dpi=110)
 
 

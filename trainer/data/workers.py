@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import trainer
 from trainer.data.decoding import ChunkDecoder, FileResult, Output
+from trainer.data.depth import FULL, Extent, Ranges, common_ranges
 from trainer.data.index import Index, shown
 from trainer.errors import DataError
 
@@ -34,7 +35,7 @@ Row = tuple[int, str]
 
 
 class _Decoder(Protocol):
-    def decode(self, rows: Sequence[Row], memory_limit: int | None) -> list[FileResult | None]: ...
+    def decode(self, rows: Sequence[Row], memory_limit: int | None, ranges: Ranges) -> list[FileResult | None]: ...
 
     def close(self) -> None: ...
 
@@ -48,7 +49,8 @@ def decode_files(
 ) -> list[FileResult]:
     """Decode every file of `index`, file i into row i of each output.
 
-    A file that would take more than its process's share of the memory waits until the others are done.
+    A file that would take more than its process's share of the memory waits until the others are done. Images of more
+    than 8 bits are decoded again at the end, where the range of all of them is not that of their files.
 
     Args:
         index: the files.
@@ -65,26 +67,41 @@ def decode_files(
     count = max(1, min(count, -(-len(rows) // CHUNK)))
     limit = (MEMORY - count * WORKER_BASE) // count if count > 1 else None
     results: list[FileResult | None] = [None] * len(rows)
-    done = 0
+    done, total = 0, len(rows)
     with ExitStack() as stack:
         decoders: list[_Decoder] = []
         for _ in range(count):
             decoder = _Process(index.root, outputs) if count > 1 else ChunkDecoder(index.root, outputs)
             stack.callback(decoder.close)
             decoders.append(decoder)
-        chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
-        for chunk, answers in stack.enter_context(closing(_in_parallel(decoders, chunks, limit))):
-            for (row, _), answer in zip(chunk, answers, strict=True):
-                results[row] = answer
-            done += sum(answer is not None for answer in answers)
-            if progress is not None:
-                progress(done, len(rows))
-        for row, name in [row for row in rows if results[row[0]] is None]:
-            results[row] = decoders[0].decode([(row, name)], None)[0]
-            done += 1
-            if progress is not None:
-                progress(done, len(rows))
+        ranges, left = FULL, rows
+        while left:
+            waiting = []
+            for chunk, answers in stack.enter_context(closing(_in_parallel(decoders, left, limit, ranges))):
+                for (row, name), answer in zip(chunk, answers, strict=True):
+                    results[row] = answer
+                    if answer is None:
+                        waiting.append((row, name))
+                done += sum(answer is not None for answer in answers)
+                if progress is not None:
+                    progress(done, total)
+            for row, name in waiting:
+                results[row] = decoders[0].decode([(row, name)], None, ranges)[0]
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+            # Once more, where the folder's range turned out to be another than that of its files.
+            common = common_ranges(result.extent for result in results if result is not None)
+            again, ranges = common != ranges and ranges == FULL, common
+            left = [row for row in rows if again and _differs(results[row[0]], ranges)]
+            total += len(left)
     return [result for result in results if result is not None]
+
+
+def _differs(result: FileResult | None, ranges: Ranges) -> bool:
+    """Whether a file that was decoded with the range of its kind of file has another one now."""
+    extent = result.extent if result is not None else None
+    return extent is not None and ranges.of(extent.kind) != FULL.of(extent.kind)
 
 
 def _worker_count(total_bytes: int) -> int:
@@ -92,11 +109,12 @@ def _worker_count(total_bytes: int) -> int:
 
 
 def _in_parallel(
-    decoders: Sequence[_Decoder], chunks: Sequence[Sequence[Row]], limit: int | None
+    decoders: Sequence[_Decoder], rows: Sequence[Row], limit: int | None, ranges: Ranges
 ) -> Generator[tuple[Sequence[Row], list[FileResult | None]], None, None]:
+    chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
     if len(decoders) == 1:
         for chunk in chunks:
-            yield chunk, decoders[0].decode(chunk, limit)
+            yield chunk, decoders[0].decode(chunk, limit, ranges)
         return
     free: queue.SimpleQueue[_Decoder] = queue.SimpleQueue()
     for decoder in decoders:
@@ -105,7 +123,7 @@ def _in_parallel(
     def decode(chunk: Sequence[Row]) -> tuple[Sequence[Row], list[FileResult | None]]:
         decoder = free.get()
         try:
-            return chunk, decoder.decode(chunk, limit)
+            return chunk, decoder.decode(chunk, limit, ranges)
         finally:
             free.put(decoder)
 
@@ -134,8 +152,8 @@ class _Process:
         )
         self._plan: dict[str, Any] | None = {"root": str(root), "outputs": [asdict(output) for output in outputs]}
 
-    def decode(self, rows: Sequence[Row], memory_limit: int | None) -> list[FileResult | None]:
-        answer = self._ask({"rows": rows, "memory_limit": memory_limit})
+    def decode(self, rows: Sequence[Row], memory_limit: int | None, ranges: Ranges) -> list[FileResult | None]:
+        answer = self._ask({"rows": rows, "memory_limit": memory_limit, "ranges": ranges})
         if answer is None:
             first, last = shown(rows[0][1]), shown(rows[-1][1])
             raise DataError(
@@ -144,10 +162,7 @@ class _Process:
             )
         if "errno" in answer:
             raise OSError(answer["errno"], answer["message"])
-        return [
-            None if item is None else FileResult(**{**item, "conversions": tuple(item["conversions"])})
-            for item in answer["results"]
-        ]
+        return [None if item is None else _result(item) for item in answer["results"]]
 
     def close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
@@ -170,3 +185,9 @@ class _Process:
         except BrokenPipeError:
             return None
         return json.loads(line) if line.endswith("\n") else None
+
+
+def _result(item: dict[str, Any]) -> FileResult:
+    """What was written as JSON."""
+    extent = None if item["extent"] is None else Extent(*item["extent"])
+    return FileResult(**{**item, "conversions": tuple(item["conversions"]), "extent": extent})

@@ -178,8 +178,15 @@ def layer_flops(layer: Any) -> int:
     return 2 * positions * int(np.prod(kernel.shape))
 
 
-def save_model(model: Any, path: Path) -> None:
-    """Writes the model for inference, in Keras's own format, without the optimizer. It appears by atomic rename."""
+def save_model(model: Any, path: Path, reading: dict[str, Any] | None = None) -> None:
+    """Writes the model for inference, in Keras's own format, without the optimizer. It appears by atomic rename.
+
+    Args:
+        model: its last layer is `ClassNames`.
+        path: of the file.
+        reading: how image files became the pixels that it was trained on; see `ClassNames`.
+    """
+    model.layers[-1].reading = dict(reading or {})
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
     partial = path.with_name(f".{path.stem}.partial.keras")
     try:
@@ -190,5 +197,5 @@ def save_model(model: Any, path: Path) -> None:
 
 
 def load_model(path: Path) -> Any:
-    """A saved model. Its last layer, `class_names`, has the names in `.names`."""
+    """A saved model. Its last layer, `class_names`, has the names in `.names` and how files are read in `.reading`."""
     return keras.saving.load_model(path, compile=False)

@@ -111,14 +111,21 @@ class BlurPooling2D(keras.layers.Layer):
 
 @register
 class ClassNames(keras.layers.Layer):
-    """The identity on the logits. It carries the names of the classes, so that a saved model knows them.
+    """The identity on the logits. It carries what a saved model has to know beside its weights.
+
+    Args:
+        names: of the classes, in the order of the logits.
+        reading: how image files became pixels: `fit` and `ranges`, as in `trainer.predict`; empty where nobody said.
 
     Input shape: (batch, classes). Output shape: the same, float32.
     """
 
-    def __init__(self, names: list[str] | tuple[str, ...], **kwargs: Any) -> None:
+    def __init__(
+        self, names: list[str] | tuple[str, ...], reading: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.names = tuple(names)
+        self.reading = dict(reading or {})
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -127,4 +134,4 @@ class ClassNames(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "names": list(self.names)}
+        return {**super().get_config(), "names": list(self.names), "reading": dict(self.reading)}

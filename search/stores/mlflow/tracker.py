@@ -240,7 +240,7 @@ class Tracker:
     ) -> str:
         r"""The model of a finished trial, as an MLflow model that stands with its run and with the study's.
 
-        It takes a column `image`, the bytes of a JPEG or PNG file (in JSON: base64), and gives `class` and one column
+        It takes a column `image`, the bytes of an image file (in JSON: base64), and gives `class` and one column
         of probabilities a class. After `mlflow models serve --env-manager local -p 5001 -m models:/ID`:
 
             curl -s http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' \

@@ -6,9 +6,13 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
+
+# Copies of one photograph are known only once photographs are found: the listing takes each file for its own.
 
 CLASSES = ("EOSINOPHIL", 'it\'s "round" ü')  # spaces, quotes and letters beyond ASCII
 
@@ -56,3 +60,39 @@ def png(
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
     body = [chunk(b"IHDR", header), *(chunk(*item) for item in chunks), chunk(b"IDAT", pixels), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def tiff(pixels: npt.NDArray[Any], tags: Mapping[int, int] | None = None, *, big: bool = False) -> bytes:
+    """An uncompressed TIFF file of one strip (TIFF 6.0, sections 2 and 8), of any kind of number; BigTIFF if `big`.
+
+    Args:
+        pixels: of shape (height, width) or (height, width, channels).
+        tags: more tags, or others in place of the usual ones: 274 orientation, 262 photometric interpretation, ...
+        big: offsets of 8 bytes.
+    """
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    kind = {"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]
+    data = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    start = 16 if big else 8
+    after = start + len(data)
+    lists = struct.pack(f"<{2 * channels}H", *[8 * pixels.dtype.itemsize] * channels, *[kind] * channels)
+    in_place = channels * 2 <= (8 if big else 4)
+    usual = {256: width, 257: height, 259: 1, 262: 2 if channels >= 3 else 1, 273: start, 277: channels, 278: height}
+    usual |= {279: len(data), 284: 1, **(tags or {})}
+    entries = {tag: (4, 1, value) for tag, value in usual.items()}
+    for place, tag in enumerate((258, 339)):
+        if tag in usual:
+            continue
+        at = place * 2 * channels
+        packed = lists[at : at + 2 * channels]
+        entries[tag] = (3, channels, int.from_bytes(packed, "little") if in_place else after + at)
+    if channels in (2, 4):
+        entries[338] = (3, 1, 2)  # unassociated alpha
+    directory = b"".join(
+        struct.pack("<HHQQ" if big else "<HHII", tag, *entry) for tag, entry in sorted(entries.items())
+    )
+    counted = struct.pack("<Q" if big else "<H", len(entries)) + directory + bytes(8 if big else 4)
+    place = after + len(lists)
+    head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, place) if big else struct.pack("<2sHI", b"II", 42, place)
+    return head + data + lists + counted

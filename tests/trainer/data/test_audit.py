@@ -13,8 +13,9 @@ from rich.console import Console
 from tests.trainer.data.sets import CLASSES, picture, write_set
 from trainer.data import prepare
 from trainer.data.audit import Audit, audit, print_audit
+from trainer.data.formats import FORMATS_ALLOWED
 from trainer.data.pictures import COLORS, draw_frequencies, draw_samples
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize
 from trainer.errors import DataError
 
 
@@ -71,7 +72,7 @@ def test_everything_that_is_wrong(root: Path) -> None:
         "TRAIN: no folder for [red]only here, which TEST has; both must have the same classes",
         "TEST/[red]only here: no images; at least 1 is needed",
     ]
-    assert lines[lines.index("Bad files: 1") + 1] == "TRAIN/EOSINOPHIL/empty.jpeg: 0 bytes; allowed: JPEG or PNG"
+    assert lines[lines.index("Bad files: 1") + 1] == f"TRAIN/EOSINOPHIL/empty.jpeg: 0 bytes; allowed: {FORMATS_ALLOWED}"
     assert lines[lines.index("Leaks: images in TRAIN and TEST: 1") + 1] == (
         "TRAIN/EOSINOPHIL/_0_1.jpeg = TEST/EOSINOPHIL/leak.jpeg: the same image in TRAIN and TEST; "
         "keep it in one of them"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from trainer.data import DEMO_VERSION, demo, ensure_demo, prepare, scan, write_demo
 from trainer.data.index import photographs
-from trainer.data.reader import ImageSize
+from trainer.data.resizing import ImageSize
 from trainer.data.smear import draw_photograph
 from trainer.data.white_cells import DRAWN
 from trainer.errors import DataError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trainer.data.sets import picture, write_set
+from tests.trainer.data.sets import picture, png, tiff, write_set
 from trainer.data import ImageSize, prepare
 from trainer.data.decoding import ChunkDecoder, Output
 
@@ -33,12 +33,20 @@ def seeds() -> list[bytes]:
         (image.convert("P"), "PNG", {"transparency": 3}),
         (image.convert("RGBA"), "PNG", {"exif": exif}),
         (wide, "PNG", {}),
+        (image, "TIFF", {"compression": "tiff_lzw"}),
+        (wide, "TIFF", {}),
+        (image, "BMP", {}),
+        (image, "WEBP", {"quality": 90}),
+        (image.convert("RGBA"), "WEBP", {"lossless": True}),
     ]
     files = []
     for picture_, form, named in options:
         file = io.BytesIO()
         picture_.save(file, form, **named)
         files.append(file.getvalue())
+    deep = np.asarray(image).astype(np.uint16) * 16
+    files += [tiff(deep), tiff(deep.astype(np.float32)), tiff(deep, {274: 6})]
+    files.append(png(16, 2, [row.astype(">u2").tobytes() for row in deep], 48))
     return files
 
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 from pathlib import Path
 
 import pytest
 
+from tests.trainer.data.layouts.files import touch
 from tests.trainer.data.sets import CLASSES, write_set
-from trainer.data import index as index_module
 from trainer.data import scan
+from trainer.data.index import Side, class_problems
+from trainer.data.layouts import ALLOWED
 from trainer.errors import DataError
 
 
@@ -18,7 +21,7 @@ def refused(root: Path) -> str:
     return str(caught.value)
 
 
-def test_lists_files_classes_splits_and_photographs(tmp_path: Path) -> None:
+def test_lists_files_classes_and_splits(tmp_path: Path) -> None:
     root = write_set(tmp_path / "my cells")
     index = scan(root)
     assert index.name == "my cells"
@@ -27,26 +30,47 @@ def test_lists_files_classes_splits_and_photographs(tmp_path: Path) -> None:
     assert index.class_names == CLASSES
     assert list(index.files) == sorted(index.files)
     assert index.files[0] == "TEST/EOSINOPHIL/_0_0.jpeg"
-    assert index.photos[0] == "TEST/EOSINOPHIL/_0"
     assert index.sides[0] == "TEST"
     assert index.labels[0] == 0
     assert index.labels[-1] == 1
     first = (root / index.files[0]).stat()
     assert (index.sizes[0], index.mtimes_ns[0]) == (first.st_size, first.st_mtime_ns)
     assert len(index.files) == 2 * (3 + 1) * 2
-    assert len(set(index.photos)) == 2 * (3 + 1)
+    assert index.photos == index.files  # names are not believed
+    assert (index.told, index.told_by, index.layout, index.notes) == (("",) * 16, "", "splits", ())
 
 
-def test_a_photograph_is_known_by_split_class_and_number(tmp_path: Path) -> None:
-    root = write_set(tmp_path / "set")
-    for name in ("cell.png", "_7_1.JPG", "_7_2.jpg", "_7.jpeg", "x_7_1.jpeg", "_7_1_2.jpeg", "_a_1.jpeg"):
-        (root / "TRAIN" / "EOSINOPHIL" / name).write_bytes(b"x")
-    index = scan(root)
-    photos = dict(zip(index.files, index.photos, strict=True))
-    folder = "TRAIN/EOSINOPHIL"
-    assert photos[f"{folder}/_7_1.JPG"] == photos[f"{folder}/_7_2.jpg"] == f"{folder}/_7"
-    for alone in ("cell.png", "_7.jpeg", "x_7_1.jpeg", "_7_1_2.jpeg", "_a_1.jpeg"):
-        assert photos[f"{folder}/{alone}"] == f"{folder}/{alone}"
+def test_a_subset_keeps_what_belongs_together(tmp_path: Path) -> None:
+    root = touch(tmp_path, "A/P1/1.png", "A/P2/1.png", "B/P3/1.png")
+    part = scan(root).subset([0, 2])
+    assert (part.files, part.labels, part.told) == (("A/P1/1.png", "B/P3/1.png"), (0, 1), ("P1", "P3"))
+    assert part.notes == scan(root).notes
+
+
+@pytest.mark.parametrize(
+    ("sides", "problems"),
+    [
+        (
+            {"TRAIN": 1, "TEST": 0},
+            [
+                "TRAIN/A: 1 photograph; at least 2 are needed, one to train and one to validate",
+                "TEST/A: no images; at least 1 is needed",
+            ],
+        ),
+        ({"TRAIN": 1, "VAL": 0, "TEST": 1}, ["VAL/A: no images; at least 1 is needed"]),
+        ({"": 2}, ["A: 2 photographs; at least 3 are needed, one each to train, to validate and to test"]),
+    ],
+)
+def test_classes_with_too_few_photographs(tmp_path: Path, sides: dict[Side, int], problems: list[str]) -> None:
+    rows = [(side, 0, f"{side} A {n}") for side, count in sides.items() for n in range(count)]
+    rows += [(side, 1, f"{side} B {n}") for side in sides for n in range(3)]
+    index = dataclasses.replace(
+        scan(touch(tmp_path, "A/1.png", "B/1.png")),
+        sides=tuple(row[0] for row in rows),
+        labels=tuple(row[1] for row in rows),
+        photos=tuple(row[2] for row in rows),
+    )
+    assert class_problems(index) == problems
 
 
 def test_the_order_of_listing_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +90,7 @@ def test_the_order_of_listing_changes_nothing(tmp_path: Path, monkeypatch: pytes
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(index_module.os, "scandir", Shuffled)
+    monkeypatch.setattr(os, "scandir", Shuffled)
     assert scan(root) == usual
 
 
@@ -83,21 +107,9 @@ def test_hidden_and_system_files_are_ignored(tmp_path: Path) -> None:
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
-    assert refused(tmp_path / "none") == (
-        f"{tmp_path}/none does not exist; a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/ is needed."
-    )
+    assert refused(tmp_path / "none") == (f"{tmp_path}/none does not exist; it should hold {ALLOWED}.")
     (tmp_path / "file").write_text("x")
     assert "is a file" in refused(tmp_path / "file")
-
-
-def test_without_train_or_test_the_right_folder_is_proposed(tmp_path: Path) -> None:
-    inner = write_set(tmp_path / "dataset2-master" / "dataset2-master" / "images")
-    assert refused(tmp_path) == (
-        f"{tmp_path} has no folder TRAIN and no folder TEST; TRAIN/<CLASS>/ and TEST/<CLASS>/ are needed. "
-        f"Did you mean {inner}?"
-    )
-    (tmp_path / "half" / "TRAIN").mkdir(parents=True)
-    assert refused(tmp_path / "half").endswith("has no folder TEST; TRAIN/<CLASS>/ and TEST/<CLASS>/ are needed.")
 
 
 def test_all_problems_of_the_layout_are_told_at_once(tmp_path: Path) -> None:
@@ -109,19 +121,17 @@ def test_all_problems_of_the_layout_are_told_at_once(tmp_path: Path) -> None:
     (root / "TRAIN" / "C" / "more").mkdir()
     (root / "TRAIN" / "lost.PNG").write_bytes(b"x")
     message = refused(root)
-    assert message.splitlines()[0] == f"{root} cannot be used as a set of images: 7 problems."
+    assert message.splitlines()[0] == f"{root} cannot be used as a set of images: 5 problems."
     assert {line.strip() for line in message.splitlines()[1:]} == {
         "TRAIN: no folder for only here, which TEST has; both must have the same classes",
         "TEST: no folder for few photos, which TRAIN has; both must have the same classes",
         "TEST/B: no images; at least 1 is needed",
         "TEST/only here: no images; at least 1 is needed",
-        "TRAIN/few photos: 1 photograph; at least 2 are needed, one to train and one to validate",
-        "TRAIN/C/more: a folder inside a class folder; allowed: images directly in TRAIN/C",
         "TRAIN/lost.PNG: an image outside a class folder; allowed: TRAIN/<CLASS>/<image>",
     }
 
 
-@pytest.mark.parametrize(("classes", "found"), [((), "0 class (none)"), (("A",), "1 class (A)")])
+@pytest.mark.parametrize(("classes", "found"), [((), "0 classes (none)"), (("A",), "1 class (A)")])
 def test_fewer_than_two_classes(tmp_path: Path, classes: tuple[str, ...], found: str) -> None:
     for side in ("TRAIN", "TEST"):
         (tmp_path / side).mkdir()

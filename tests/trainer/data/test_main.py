@@ -46,8 +46,9 @@ def test_audit_of_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["audit", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr()
     assert said.err == (
-        f"python -m trainer.data audit: {tmp_path}/none does not exist; "
-        "a folder with TRAIN/<CLASS>/ and TEST/<CLASS>/ is needed.\n"
+        f"python -m trainer.data audit: {tmp_path}/none does not exist; it should hold "
+        "TRAIN/<CLASS>/ and TEST/<CLASS>/ with images, or a folder of images for each class, or a labels.csv with the "
+        "columns file and label.\n"
     )
     assert said.out == ""
     assert not (tmp_path / "out").exists()

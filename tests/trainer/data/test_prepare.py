@@ -296,14 +296,14 @@ def test_bad_files_are_listed_at_once(root: Path, cache: Path) -> None:
         "(--skip-bad-files leaves out files that are no usable images.)"
     )
     assert error.problems[0] == (
-        "TEST/EOSINOPHIL/README: no known image format (first bytes 00 01 02 03); allowed: JPEG or PNG"
+        "TEST/EOSINOPHIL/README: no known image format (first bytes 00 01 02 03); allowed: JPEG, PNG, TIFF, BMP or WebP"
     )
     assert error.problems[1:3] == [
-        "TRAIN/EOSINOPHIL/a.jpeg: 0 bytes; allowed: JPEG or PNG",
-        'TRAIN/EOSINOPHIL/b c.png: text (it begins "hello"); allowed: JPEG or PNG',
+        "TRAIN/EOSINOPHIL/a.jpeg: 0 bytes; allowed: JPEG, PNG, TIFF, BMP or WebP",
+        'TRAIN/EOSINOPHIL/b c.png: text (it begins "hello"); allowed: JPEG, PNG, TIFF, BMP or WebP',
     ]
     assert error.problems[3].startswith("TRAIN/EOSINOPHIL/d.jpeg: truncated JPEG (")
-    assert error.problems[4] == "TRAIN/EOSINOPHIL/e.jpeg: GIF; allowed: JPEG or PNG"
+    assert error.problems[4] == "TRAIN/EOSINOPHIL/e.jpeg: GIF; allowed: JPEG, PNG, TIFF, BMP or WebP"
 
 
 def test_bad_files_can_be_left_out(root: Path, cache: Path) -> None:
@@ -312,8 +312,8 @@ def test_bad_files_can_be_left_out(root: Path, cache: Path) -> None:
     report = prepare(root, cache, [GRAY], skip_bad_files=True)
     assert report.images == 15
     assert report.bad_files == (
-        "TEST/EOSINOPHIL/a.jpeg: 0 bytes; allowed: JPEG or PNG",
-        'TRAIN/EOSINOPHIL/_1_2.jpeg: text (it begins "text"); allowed: JPEG or PNG',
+        "TEST/EOSINOPHIL/a.jpeg: 0 bytes; allowed: JPEG, PNG, TIFF, BMP or WebP",
+        'TRAIN/EOSINOPHIL/_1_2.jpeg: text (it begins "text"); allowed: JPEG, PNG, TIFF, BMP or WebP',
     )
     assert report.sentence() == "2 bad files were left out."
     assert prepare(root, cache, [GRAY], skip_bad_files=True).bad_files == report.bad_files
@@ -346,7 +346,7 @@ def test_problems_of_the_layout_and_of_the_files_come_together(root: Path, cache
     assert refused(root, cache).problems == [
         "TRAIN: no folder for extra, which TEST has; both must have the same classes",
         "TEST/extra: no images; at least 1 is needed",
-        "TRAIN/EOSINOPHIL/a.jpeg: 0 bytes; allowed: JPEG or PNG",
+        "TRAIN/EOSINOPHIL/a.jpeg: 0 bytes; allowed: JPEG, PNG, TIFF, BMP or WebP",
         "TRAIN/EOSINOPHIL/_1_3.jpeg = TEST/EOSINOPHIL/leak.jpeg: the same image in TRAIN and TEST; "
         "keep it in one of them",
     ]
@@ -399,10 +399,11 @@ def test_conversions_are_counted_and_said_in_one_line(root: Path, cache: Path) -
     Image.fromarray(np.arange(768, dtype=np.uint16).reshape(24, 32)).save(folder / "deep.png")
     picture(73).save(folder / "rotated.jpeg", exif=exif)
     report = prepare(root, cache, [GRAY])
-    assert report.conversions == {"CMYK": 1, "16-bit": 1, "palette": 1, "alpha": 1, "EXIF-rotated": 2}
+    assert report.conversions == {"CMYK": 1, "10-bit (0 to 1,023)": 1, "palette": 1, "alpha": 1, "EXIF-rotated": 2}
     assert report.converted == 5
     assert report.sentence() == (
-        "5 of 21 images were converted to 8-bit gray or RGB: 1 CMYK, 1 16-bit, 1 palette, 1 alpha, 2 EXIF-rotated."
+        "5 of 21 images were converted to 8-bit gray or RGB: 1 CMYK, 1 10-bit (0 to 1,023), "
+        "1 palette, 1 alpha, 2 EXIF-rotated."
     )
     assert prepare(root, cache, [GRAY]).sentence() == report.sentence()
     assert open_dataset(root, cache, GRAY).conversions == report.conversions

@@ -75,9 +75,9 @@ def test_large_images_wait_until_the_others_are_done(many: Path, monkeypatch: py
     limits: list[tuple[int, int | None]] = []
     decode = workers._Process.decode
 
-    def watched(process: Any, rows: Any, memory_limit: int | None) -> Any:
+    def watched(process: Any, rows: Any, memory_limit: int | None, ranges: Any) -> Any:
         limits.append((len(rows), memory_limit))
-        return decode(process, rows, memory_limit)
+        return decode(process, rows, memory_limit, ranges)
 
     monkeypatch.setattr(workers._Process, "decode", watched)
     results = decode_files(index, [Output(SIZE)], workers=2)

@@ -15,7 +15,8 @@ from PIL import Image
 
 from trainer.data.photographs.features import Features, extract, working_size
 from trainer.data.photographs.store import Store
-from trainer.data.reader import BadImageError, ImageSize, TooLargeNowError, read_image
+from trainer.data.reader import BadImageError, TooLargeNowError, read_image
+from trainer.data.resizing import ImageSize
 from trainer.errors import DataError
 
 CHUNK = 512  # images kept as one file: 12 MB, some seconds of work

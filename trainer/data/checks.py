@@ -1,0 +1,69 @@
+"""What is refused of a folder's photographs: too few of a class, and photographs on two sides of a split."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from trainer.data.depth import FULL, Ranges
+from trainer.data.folds import assign_folds, check_folds, fold_count
+from trainer.data.grouping import Grouping, grouped
+from trainer.data.index import ALL_SIDES, Index, class_problems, refusal
+from trainer.data.leaks import leak_lines
+from trainer.errors import DataError
+
+
+def check_photographs(index: Index, grouping: Grouping, pictures: Path | None = None, ranges: Ranges = FULL) -> None:
+    """Refuses photographs on two sides, where the user did not say otherwise, and too few of a class.
+
+    Args:
+        index: of the good files.
+        grouping: theirs.
+        pictures: a folder for a picture of leaking pairs.
+        ranges: of values, for images of more than 8 bits.
+
+    Raises:
+        DataError: listing every problem, with the ways on.
+    """
+    if grouping.leaks and grouping.policy == "stop":
+        raise DataError(*_leak_refusal(index, grouping, pictures, ranges))
+    problems = photograph_problems(grouped(index, grouping))
+    if problems:
+        hint = "" if grouping.method == "none" else f" Photographs are {grouping.how}."
+        raise refusal(index, problems, hint)
+
+
+def photograph_problems(index: Index) -> list[str]:
+    """A line for each class with too few photographs, or of which none can be kept apart to validate."""
+    problems = class_problems(index)
+    if problems or "VAL" in index.sides:
+        return problems
+    rows = [row for row, side in enumerate(index.sides) if side == "TRAIN"]
+    photos, labels = [index.photos[row] for row in rows], [index.labels[row] for row in rows]
+    try:
+        check_folds(assign_folds(photos, labels, fold_count(photos, labels, 5), 0), photos, labels, index.class_names)
+    except DataError as error:
+        return error.problems
+    return []
+
+
+def _leak_refusal(index: Index, grouping: Grouping, pictures: Path | None, ranges: Ranges) -> tuple[str, list[str]]:
+    count = len(grouping.leaks)
+    verb = "photograph stands" if count == 1 else "photographs stand"
+    sides = " and ".join(side for side in ALL_SIDES if any(side in leak.images for leak in grouping.leaks))
+    shown_in = ""
+    if pictures is not None:
+        from trainer.data.sheets import draw_leaks  # matplotlib, where there is something to draw
+
+        path = pictures / f"leaks-{grouping.id}.png"
+        with contextlib.suppress(OSError):
+            draw_leaks(index, grouping, path, ranges, most=3)
+            shown_in = f"Pairs of them:  {path}\n"
+    text = (
+        f"{index.root}: {count:,} {verb} in {sides}; a model would be measured on what it was trained on. "
+        f"Photographs are {grouping.how}.\n{shown_in}"
+        f"All of them:  python -m trainer.data audit '{index.root}'\n"
+        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything "
+        "that is shown will say so)."
+    )
+    return text, leak_lines(grouping.leaks)
