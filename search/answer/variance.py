@@ -11,8 +11,8 @@ variance of a mean over it has three parts:
 This is the design of studies with several readers and several cases, a trained model being the reader, and
 V = V_photographs + V_seeds - V_interaction, since either of the first two counts the interaction in full, so once too
 often (Gallas, Bandos, Samuelson, Wagner 2009, "A Framework for Random-Effects ROC Analysis: Biases with the Bootstrap
-and Other Variance Estimators", Communications in Statistics - Theory and Methods 38, 2586-2603). Photographs vary within their
-stratum (Cochran 1977, "Sampling Techniques", ch. 5 and 6.2: ratio of image counts).
+and Other Variance Estimators", Communications in Statistics - Theory and Methods 38, 2586-2603). Photographs vary
+within their stratum (Cochran 1977, "Sampling Techniques", ch. 5 and 6.2: ratio of image counts).
 
 Not every cell has to exist. Test photographs are seen by every model, those of validation by the models of their fold
 alone, those of training by the models of all other folds. What two models differ by on account of photographs is a sum

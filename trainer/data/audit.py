@@ -101,7 +101,7 @@ def audit(
             good, contents, options, cache_dir, workers=workers, progress=finding
         )
         good = grouped(good, grouping)
-        layout = layout or photograph_problems(good)
+        layout = layout or photograph_problems(good.subset(row for row, side in enumerate(good.sides) if side))
     return Audit(
         index=index,
         results=tuple(results),

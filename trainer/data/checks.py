@@ -27,7 +27,8 @@ def check_photographs(index: Index, grouping: Grouping, pictures: Path | None = 
     """
     if grouping.leaks and grouping.policy == "stop":
         raise DataError(*_leak_refusal(index, grouping, pictures, ranges))
-    problems = photograph_problems(grouped(index, grouping))
+    there = grouped(index, grouping)
+    problems = photograph_problems(there.subset(row for row, side in enumerate(there.sides) if side))
     if problems:
         hint = "" if grouping.method == "none" else f" Photographs are {grouping.how}."
         raise refusal(index, problems, hint)

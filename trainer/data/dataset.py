@@ -98,7 +98,7 @@ def open_dataset(
     if record and grouping is None:
         raise DataError(f"{record_path(cache_dir, record)}: this record of the images' photographs is not there.")
     if grouping is None:
-        grouping = find_grouping(good, sidecar, options, cache_dir)
+        grouping = find_grouping(listed, good, sidecar, options, cache_dir)
         check_photographs(good, grouping)
     index = grouped(good, grouping)
     photo_names = tuple(sorted(set(index.photos)))

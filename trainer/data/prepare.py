@@ -102,7 +102,7 @@ def prepare(
     index, problems = list_folder(root)
     sidecar, decoded = decode_index(index, problems, cache_dir, sizes, options, workers=workers, progress=progress)
     good = good_files(index, sidecar)
-    grouping = find_grouping(good, sidecar, options, cache_dir, workers=workers, progress=finding)
+    grouping = find_grouping(index, good, sidecar, options, cache_dir, workers=workers, progress=finding)
     check_photographs(good, grouping, cache_dir, sidecar.ranges)
     return CacheReport(
         images=len(sidecar.files),
@@ -119,6 +119,7 @@ def prepare(
 
 
 def find_grouping(
+    index: Index,
     good: Index,
     sidecar: Sidecar,
     options: DataOptions,
@@ -131,7 +132,7 @@ def find_grouping(
     known = known_grouping(good, sidecar.contents, options, cache_dir)
     if known is not None:
         return known
-    with _lock(cache_dir, sidecar.key):
+    with _lock(cache_dir, cache_key(index, None, options.skip_bad_files)):
         known = known_grouping(good, sidecar.contents, options, cache_dir)
         return known or group(good, sidecar.contents, options, cache_dir, workers=workers, progress=progress)
 

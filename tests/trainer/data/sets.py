@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -31,7 +33,6 @@ def write_set(
     `photographs.csv` in it tells the photographs, for no two images look alike: "TRAIN/EOSINOPHIL/_0" and so on.
     """
     seed = 0
-    lines = ["file,photograph"]
     for side, count in (photos or {"TRAIN": 3, "TEST": 1}).items():
         for name in classes:
             folder = root / side / name
@@ -39,12 +40,18 @@ def write_set(
             for photo in range(count):
                 for copy in range(copies):
                     seed += 1
-                    file = f"_{photo}_{photo * copies + copy}.jpeg"
-                    picture(seed).save(folder / file, quality=95)
-                    key = f"{side}/{name}/_{photo}".replace('"', '""')
-                    path = f"{side}/{name}/{file}".replace('"', '""')
-                    lines.append(f'"{path}","{key}"')
-    (root / "photographs.csv").write_text("\n".join(lines), "utf-8")
+                    picture(seed).save(folder / f"_{photo}_{photo * copies + copy}.jpeg", quality=95)
+    return tell(root)
+
+
+def tell(root: Path) -> Path:
+    """Writes `photographs.csv` for what is there now: `_0_3.jpeg` is of photograph `_0`, others of their own."""
+    with (root / "photographs.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "photograph"])
+        for path in sorted(root.glob("*/*/*")):
+            name = str(path.relative_to(root))
+            table.writerow([name, re.sub(r"(/_\d+)_\d+\.jpeg$", r"\1", name)])
     return root
 
 

@@ -10,6 +10,7 @@ def test_the_public_names() -> None:
     assert sorted(trainer.data.__all__) == [
         "CacheReport",
         "DEMO_VERSION",
+        "DataOptions",
         "Dataset",
         "ImageSize",
         "Index",

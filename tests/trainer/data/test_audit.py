@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from tests.trainer.data.sets import CLASSES, picture, write_set
+from tests.trainer.data.sets import CLASSES, picture, tell, write_set
 from trainer.data import prepare
 from trainer.data.audit import Audit, audit, print_audit
 from trainer.data.formats import FORMATS_ALLOWED
@@ -22,6 +22,11 @@ from trainer.errors import DataError
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_set(tmp_path / "a set")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "image cache"
 
 
 def said(found: Audit, *, everything: bool = False) -> str:
@@ -41,26 +46,28 @@ def spoil(root: Path) -> None:
     shutil.copy(train / "_0_0.jpeg", root / "TRAIN" / CLASSES[1] / "again.jpeg")
     shutil.copy(train / "_0_1.jpeg", test / "leak.jpeg")
     (root / "TEST" / "[red]only here").mkdir()
+    tell(root)
 
 
-def test_a_good_folder(root: Path) -> None:
-    found = audit(root)
+def test_a_good_folder(root: Path, cache: Path) -> None:
+    found = audit(root, cache)
     text = said(found)
     assert found.usable
     assert text.splitlines()[0] == str(root)
     lines = [" ".join(line.replace("│", " ").split()) for line in text.splitlines()]
-    assert "EOSINOPHIL 6 3 2 1" in lines
-    assert f"{CLASSES[1]} 6 3 2 1" in lines
-    assert "all 12 6 4 2" in lines
+    assert "EOSINOPHIL 6 3 2 1 2" in lines
+    assert f"{CLASSES[1]} 6 3 2 1 2" in lines
+    assert "all 12 6 4 2 2" in lines
     assert "TRAIN EOSINOPHIL JPEG RGB 32x24 6" in lines
     assert "No image needs a conversion." in lines
-    assert "16 images are copies of 8 photographs. A random validation split would put copies of one photograph" in text
+    assert "  16 images show 8 photographs, told by photographs.csv.\n" in text
+    assert "  Validation rotates over 3 folds in place of 5: no class has more photographs.\n" in text
     assert lines[-1] == "Usable."
 
 
-def test_everything_that_is_wrong(root: Path) -> None:
+def test_everything_that_is_wrong(root: Path, cache: Path) -> None:
     spoil(root)
-    found = audit(root)
+    found = audit(root, cache)
     text = said(found)
     assert not found.usable
     lines = [" ".join(line.replace("│", " ").split()) for line in text.splitlines()]
@@ -73,34 +80,40 @@ def test_everything_that_is_wrong(root: Path) -> None:
         "TEST/[red]only here: no images; at least 1 is needed",
     ]
     assert lines[lines.index("Bad files: 1") + 1] == f"TRAIN/EOSINOPHIL/empty.jpeg: 0 bytes; allowed: {FORMATS_ALLOWED}"
-    assert lines[lines.index("Leaks: images in TRAIN and TEST: 1") + 1] == (
-        "TRAIN/EOSINOPHIL/_0_1.jpeg = TEST/EOSINOPHIL/leak.jpeg: the same image in TRAIN and TEST; "
-        "keep it in one of them"
+    assert lines[lines.index("Leaks: photographs in TRAIN and TEST: 1") + 1] == (
+        "TRAIN/EOSINOPHIL/_0_0.jpeg = TEST/EOSINOPHIL/leak.jpeg: one photograph (4 in TRAIN, 1 in TEST)"
     )
     assert "the same image under 2 classes" in text
-    assert lines[-1] == "Not usable as it is: 4 problems."
+    first = lines.index("Photographs with images in several classes: 1")
+    assert lines[first + 1] == f"TRAIN/EOSINOPHIL/_0: EOSINOPHIL, {CLASSES[1]}"
+    assert lines[-2:] == [
+        "Not usable as it is: 4 problems.",
+        "Ways on: --leaks drop takes these photographs out of TRAIN; --leaks keep goes on, and says so.",
+    ]
 
 
 @pytest.mark.parametrize("spoiled", [True, False])
-def test_the_verdict_is_that_of_prepare(root: Path, tmp_path: Path, spoiled: bool) -> None:
+def test_the_verdict_is_that_of_prepare(root: Path, tmp_path: Path, spoiled: bool, cache: Path) -> None:
     if spoiled:
         folder = root / "TRAIN" / CLASSES[0]
         for file in folder.iterdir():
             file.unlink()
         for name in ("a.png", "b.png"):
             picture(5).save(folder / name)
-    found = audit(root)
+        tell(root)
+    found = audit(root, cache)
     assert found.usable != spoiled
     with pytest.raises(DataError) if spoiled else nullcontext() as caught:
         prepare(root, tmp_path / "cache", [ImageSize(12, 16, False)])
     if caught is not None:
+        assert list(found.layout)
         assert caught.value.problems == list(found.layout)
 
 
-def test_long_lists_are_cut_unless_all_is_asked_for(root: Path) -> None:
+def test_long_lists_are_cut_unless_all_is_asked_for(root: Path, cache: Path) -> None:
     for number in range(60):
         (root / "TRAIN" / "EOSINOPHIL" / f"empty {number:02}.jpeg").write_bytes(b"")
-    found = audit(root)
+    found = audit(root, cache)
     assert "Bad files: 60" in said(found)
     assert "empty 49.jpeg" in said(found)
     assert "empty 50.jpeg" not in said(found)
@@ -108,27 +121,27 @@ def test_long_lists_are_cut_unless_all_is_asked_for(root: Path) -> None:
     assert "empty 59.jpeg" in said(found, everything=True)
 
 
-def test_an_audit_writes_nothing(root: Path) -> None:
+def test_an_audit_writes_to_the_cache_alone(root: Path, cache: Path) -> None:
     before = sorted(root.parent.rglob("*"))
-    audit(root)
-    assert sorted(root.parent.rglob("*")) == before
+    audit(root, cache)
+    assert sorted(path for path in root.parent.rglob("*") if cache not in (path, *path.parents)) == before
 
 
 @pytest.mark.parametrize("draw", [draw_frequencies, draw_samples])
-def test_pictures_of_odd_names(tmp_path: Path, draw: object) -> None:
+def test_pictures_of_odd_names(tmp_path: Path, draw: object, cache: Path) -> None:
     """Formulas, markup, line breaks, long names, letters that the font lacks: drawn as they are, without a warning."""
     names = ("$a^", "x_1 $\\frac$", "very " * 20, "[bold]", "血液", "two\nlines")
     root = write_set(tmp_path / "$set$", classes=names)
     path = tmp_path / "picture.png"
-    draw(audit(root), path)  # type: ignore[operator]
+    draw(audit(root, cache), path)  # type: ignore[operator]
     with Image.open(path) as image:
         assert image.format == "PNG"
         assert image.width > 800
 
 
-def test_the_frequencies_are_drawn_in_proportion(tmp_path: Path) -> None:
+def test_the_frequencies_are_drawn_in_proportion(tmp_path: Path, cache: Path) -> None:
     root = write_set(tmp_path / "set", {"TRAIN": 4, "TEST": 1}, classes=("A", "B"))
-    draw_frequencies(audit(root), tmp_path / "picture.png")
+    draw_frequencies(audit(root, cache), tmp_path / "picture.png")
     with Image.open(tmp_path / "picture.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     left = pixels[: -pixels.shape[0] // 6, : pixels.shape[1] // 2]  # images alone, without the legend
@@ -140,20 +153,20 @@ def test_the_frequencies_are_drawn_in_proportion(tmp_path: Path) -> None:
     assert widest(COLORS["TRAIN"]) == pytest.approx(4 * widest(COLORS["TEST"]), rel=0.03)
 
 
-def test_a_folder_without_a_single_image_is_drawn_too(tmp_path: Path) -> None:
+def test_a_folder_without_a_single_image_is_drawn_too(tmp_path: Path, cache: Path) -> None:
     for side in ("TRAIN", "TEST"):
         (tmp_path / "set" / side).mkdir(parents=True)
-    found = audit(tmp_path / "set")
+    found = audit(tmp_path / "set", cache)
     draw_frequencies(found, tmp_path / "1.png")
     draw_samples(found, tmp_path / "2.png")
     assert not found.usable
 
 
-def test_samples_are_of_different_photographs(tmp_path: Path) -> None:
+def test_samples_are_of_different_photographs(tmp_path: Path, cache: Path) -> None:
     from trainer.data.pictures import _choose
 
     root = write_set(tmp_path / "set", {"TRAIN": 4, "TEST": 1}, copies=6)
-    chosen = _choose(audit(root))
+    chosen = _choose(audit(root, cache))
     assert {file.rsplit("_", 1)[0] for file in chosen["TRAIN", 0]} == {f"TRAIN/{CLASSES[0]}/_{n}" for n in range(4)}
     assert len(set(chosen["TEST", 0])) == 2  # one photograph: two of its copies
-    assert _choose(audit(root)) == chosen
+    assert _choose(audit(root, cache)) == chosen

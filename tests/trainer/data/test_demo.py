@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,9 @@ import pytest
 from PIL import Image
 
 from trainer.data import DEMO_VERSION, demo, ensure_demo, prepare, scan, write_demo
+from trainer.data.demo import demo_truth
 from trainer.data.index import photographs
+from trainer.data.photographs import names_agreement
 from trainer.data.resizing import ImageSize
 from trainer.data.smear import draw_photograph
 from trainer.data.white_cells import DRAWN
@@ -27,12 +31,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_layout_is_that_of_the_real_set(tmp_path: Path) -> None:
-    index = scan(small(tmp_path / "the demo"))
+    root = small(tmp_path / "the demo")
+    index = scan(root)
     assert index.is_demo
     assert index.name == "demo"
     assert index.class_names == ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
-    assert photographs(index) == {(side, label): n for side, n in (("TRAIN", 2), ("TEST", 1)) for label in range(4)}
-    assert "TRAIN/MONOCYTE/_1_2.jpeg" in index.files
+    truth = demo_truth(root)
+    assert sorted(truth) == list(index.files)
+    drawn = replace(index, photos=tuple(truth[file] for file in index.files))
+    assert photographs(drawn) == {(side, label): n for side, n in (("TRAIN", 2), ("TEST", 1)) for label in range(4)}
+    assert all(re.fullmatch(r"(TRAIN|TEST)/[A-Z]+/_[01]_\d{1,4}\.jpeg", file) for file in index.files)
     with Image.open(index.root / index.files[0]) as image:
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (320, 240))
     assert json.loads((index.root / "demo.json").read_text())["version"] == DEMO_VERSION
@@ -152,3 +160,12 @@ def test_monocytes_are_large_and_lymphocytes_small() -> None:
         return float(np.median(shares))
 
     assert stained("MONOCYTE") > 1.5 * stained("LYMPHOCYTE")
+
+
+def test_the_names_do_not_tell_the_photographs(tmp_path: Path) -> None:
+    """As Keras's generator writes them: a position in a shuffled epoch, and a random number."""
+    write_demo(tmp_path / "demo", train_photos=6, test_photos=1, copies=5)
+    truth = demo_truth(tmp_path / "demo")
+    found = names_agreement(list(truth), list(truth.values()))
+    assert found is not None
+    assert abs(found.index) < 0.15

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from tests.trainer.data.sets import png, tiff
-from trainer.data import ImageSize, open_dataset, prepare
+from trainer.data import DataOptions, ImageSize, open_dataset, prepare
 from trainer.data.depth import FULL, Extent, Range, Ranges, common_ranges, kind_name, to_8_bit
 from trainer.data.reader import BadImageError, Picture, read_image
 
+EACH = DataOptions(photographs="none")  # ramps resemble each other
 GRAY = ImageSize(2, 4, False)
 RAMP = np.array([[0, 1, 2, 3], [4, 5, 6, 7]])
 
@@ -156,9 +157,9 @@ def test_a_clear_color_is_compared_with_all_its_bits() -> None:
 
 def test_the_range_is_that_of_the_folder(tmp_path: Path) -> None:
     root = deep_set(tmp_path / "set", {"TRAIN/A/1": 1000})  # a dark image, which must stay dark
-    report = prepare(root, tmp_path / "cache", [GRAY])
+    report = prepare(root, tmp_path / "cache", [GRAY], EACH)
     assert report.sentence() == "8 of 8 images were converted to 8-bit gray or RGB: 8 12-bit (0 to 4,095)."
-    dataset = open_dataset(root, tmp_path / "cache", GRAY)
+    dataset = open_dataset(root, tmp_path / "cache", GRAY, EACH)
     brightest = {file: int(dataset.images[row].max()) for row, file in enumerate(dataset.files)}
     assert brightest.pop("TRAIN/A/1.tif") == round(1000 * 255 / 4095)
     assert set(brightest.values()) <= {254, 255}
@@ -167,15 +168,15 @@ def test_the_range_is_that_of_the_folder(tmp_path: Path) -> None:
 
 def test_one_file_of_16_bits_makes_the_range_that_of_all(tmp_path: Path) -> None:
     root = deep_set(tmp_path / "set", {"TEST/B/2": 65535})
-    assert prepare(root, tmp_path / "cache", [GRAY]).conversions == {"16-bit": 8}
+    assert prepare(root, tmp_path / "cache", [GRAY], EACH).conversions == {"16-bit": 8}
     (root / "TEST" / "B" / "2.tif").unlink()
-    assert prepare(root, tmp_path / "cache", [GRAY]).conversions == {"12-bit (0 to 4,095)": 7}
+    assert prepare(root, tmp_path / "cache", [GRAY], EACH).conversions == {"12-bit (0 to 4,095)": 7}
 
 
 def test_8_bit_images_beside_deep_ones_are_kept(tmp_path: Path) -> None:
     root = deep_set(tmp_path / "set", {})
     Image.fromarray((RAMP * 30).astype(np.uint8)).save(root / "TRAIN" / "A" / "plain.png")
-    dataset = open_dataset(root, tmp_path / "cache", GRAY)
+    dataset = open_dataset(root, tmp_path / "cache", GRAY, EACH)
     assert np.array_equal(dataset.images[dataset.files.index("TRAIN/A/plain.png")][..., 0], RAMP * 30)
     assert dataset.conversions == {"12-bit (0 to 4,095)": 8}
 
@@ -187,8 +188,8 @@ def test_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest.Monk
     seen: list[tuple[int, int]] = []
     monkeypatch.setattr(workers, "CHUNK", 2)
     for name, count in (("one", 1), ("two", 2)):
-        prepare(root, tmp_path / name, [GRAY], workers=count, progress=lambda *step: seen.append(step))
-    first, second = (open_dataset(root, tmp_path / name, GRAY) for name in ("one", "two"))
+        prepare(root, tmp_path / name, [GRAY], EACH, workers=count, progress=lambda *step: seen.append(step))
+    first, second = (open_dataset(root, tmp_path / name, GRAY, EACH) for name in ("one", "two"))
     assert np.array_equal(first.images, second.images)
     assert first.ranges == second.ranges != FULL
     assert seen[-1] == (16, 16)  # each file twice, since its range was known only behind the last
@@ -198,12 +199,12 @@ def test_a_bad_file_has_no_part_in_the_range(tmp_path: Path) -> None:
     root = deep_set(tmp_path / "set", {})
     bad = tiff(np.full((2, 4), 65535, np.uint16))
     (root / "TRAIN" / "A" / "bad.tif").write_bytes(bad[:12] + bad[14:])
-    report = prepare(root, tmp_path / "cache", [GRAY], skip_bad_files=True)
+    report = prepare(root, tmp_path / "cache", [GRAY], DataOptions(photographs="none", skip_bad_files=True))
     assert (len(report.bad_files), report.conversions) == (1, {"12-bit (0 to 4,095)": 8})
 
 
 def test_the_range_is_kept_in_the_cache(tmp_path: Path) -> None:
     root = deep_set(tmp_path / "set", {})
-    prepare(root, tmp_path / "cache", [GRAY])
+    prepare(root, tmp_path / "cache", [GRAY], EACH)
     shutil.copytree(tmp_path / "cache", tmp_path / "copy")
-    assert open_dataset(root, tmp_path / "copy", GRAY).ranges == Ranges(Range(0, 4095))
+    assert open_dataset(root, tmp_path / "copy", GRAY, EACH).ranges == Ranges(Range(0, 4095))

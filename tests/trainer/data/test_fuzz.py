@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.trainer.data.sets import picture, png, tiff, write_set
-from trainer.data import ImageSize, prepare
+from trainer.data import DataOptions, ImageSize, prepare
 from trainer.data.decoding import ChunkDecoder, Output
 
 FILES = [400, pytest.param(2000, marks=pytest.mark.faults)]
@@ -135,6 +135,8 @@ def test_a_folder_with_mutated_files_is_prepared_without_them(tmp_path: Path) ->
     for number in range(60):
         file = root / "TRAIN" / "EOSINOPHIL" / f"{number}.png"
         file.write_bytes(mutated(originals[number % len(originals)], choice))
-    report = prepare(root, tmp_path / "cache", [ImageSize(18, 24, False)], skip_bad_files=True)
+    report = prepare(
+        root, tmp_path / "cache", [ImageSize(18, 24, False)], DataOptions(skip_bad_files=True, photographs="none")
+    )
     assert report.images + len(report.bad_files) == 16 + 60
     assert report.bad_files

@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
 def leaking(root: Path) -> Path:
     """A photograph of TRAIN has two images in TEST too."""
     table = root / "photographs.csv"
-    table.write_text(table.read_text().replace('TEST/EOSINOPHIL/_0"', 'TRAIN/EOSINOPHIL/_3"'))
+    table.write_text(table.read_text().replace(",TEST/EOSINOPHIL/_0\n", ",TRAIN/EOSINOPHIL/_3\n"))
     return root
 
 

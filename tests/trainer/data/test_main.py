@@ -20,12 +20,13 @@ def root(tmp_path: Path) -> Path:
 
 def test_audit(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "out folder"
-    assert main(["audit", str(root), "--out", str(out)]) == 0
+    assert main(["audit", str(root), "--cache", str(root.parent / "cache"), "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert said.endswith(
         f"Usable.\nClass frequencies: {out}/class_frequencies.png\nSample images: {out}/sample_images.png\n"
+        f"Photographs: {out}/photographs.png\n"
     )
-    for name in ("class_frequencies", "sample_images"):
+    for name in ("class_frequencies", "sample_images", "photographs"):
         with Image.open(out / f"{name}.png") as image:
             image.load()
 
@@ -33,12 +34,12 @@ def test_audit(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_audit_writes_to_runs_unless_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["audit", str(root)]) == 0
-    assert len(list((tmp_path / "runs" / "audit" / root.name).glob("*.png"))) == 2
+    assert len(list((tmp_path / "runs" / "audit" / root.name).glob("*.png"))) == 3
 
 
 def test_audit_of_a_spoiled_folder(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "TRAIN" / "EOSINOPHIL" / "empty.png").write_bytes(b"")
-    assert main(["audit", str(root), "--out", str(tmp_path / "out")]) == 1
+    assert main(["audit", str(root), "--cache", str(root.parent / "cache"), "--out", str(tmp_path / "out")]) == 1
     assert "Not usable as it is: 1 problem.\n" in capsys.readouterr().out
 
 
@@ -56,7 +57,7 @@ def test_audit_of_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_audit_into_a_file(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out").write_text("x")
-    assert main(["audit", str(root), "--out", str(tmp_path / "out")]) == 2
+    assert main(["audit", str(root), "--cache", str(root.parent / "cache"), "--out", str(tmp_path / "out")]) == 2
     assert "The pictures cannot be written to" in capsys.readouterr().err
 
 

@@ -27,7 +27,7 @@ def from_csv(path: Path, files: Sequence[str]) -> list[str]:
         DataError: the table cannot be read, lacks a column, contradicts itself, or has no entry for a file.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")  # line breaks inside quotes stay as they are
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
@@ -41,7 +41,7 @@ def from_csv(path: Path, files: Sequence[str]) -> list[str]:
     known: dict[str, str] = {}
     problems = []
     for line, row in enumerate(rows, 2):
-        name = (row[columns["file"]] or "").strip().replace("\\", "/").removeprefix("./")
+        name = (row[columns["file"]] or "").strip()
         value = (row[columns[unit]] or "").strip()
         if not name or not value:
             problems.append(f"line {line}: no {unit if name else 'file'}; every line needs both")
@@ -50,6 +50,8 @@ def from_csv(path: Path, files: Sequence[str]) -> list[str]:
     if problems:
         raise DataError(f"{path} cannot be used:", problems[:NAMED] + _more(problems))
     bare = _bare_names(files)
+    for name, value in list(known.items()):  # as Windows and `find .` write paths
+        known.setdefault(name.replace("\\", "/").removeprefix("./"), value)
     entries = [known.get(file) or known.get(bare.get(file, "")) for file in files]
     lacking = [shown(file) for file, value in zip(files, entries, strict=True) if value is None]
     if lacking:

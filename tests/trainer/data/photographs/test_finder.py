@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from tests.trainer.data.photographs.scenes import contents, darkened, find, scene, sheared, turned, write
 from trainer.data import write_demo
+from trainer.data.demo import demo_truth
 from trainer.data.photographs import Found, Link, find_photographs, foreseen_seconds
 from trainer.errors import DataError
 
@@ -112,7 +113,8 @@ def test_the_demo_set_comes_out_right_to_the_image(tmp_path: Path) -> None:
     write_demo(tmp_path / "demo", train_photos=3, test_photos=2, copies=6)
     files = sorted(str(path.relative_to(tmp_path / "demo")) for path in (tmp_path / "demo").rglob("*.jpeg"))
     found = find(tmp_path / "demo", files, workers=2)
-    truth = [(name.rpartition("/")[0], name.split("_")[1]) for name in files]
+    drawn = demo_truth(tmp_path / "demo")
+    truth = [drawn[name] for name in files]
     assert len(set(zip(truth, found.groups, strict=True))) == len(set(truth)) == found.photographs == 20
     assert min(link.inliers for link in found.links) >= 15
 
