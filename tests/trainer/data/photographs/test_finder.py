@@ -67,7 +67,7 @@ def test_scenes_on_one_background_are_not_merged(tmp_path: Path) -> None:
         image = scene(seed, spots=30)
         draw = ImageDraw.Draw(image)
         random = np.random.default_rng(3)
-        for _ in range(40):
+        for _ in range(25):
             x, y, r = random.uniform(0, 240), random.uniform(0, 180), random.uniform(3, 5)
             draw.ellipse((x - r, y - r, x + r, y + r), fill="black")
             draw.ellipse((x - r, y - 1, x, y + 1), fill="white")
@@ -76,8 +76,9 @@ def test_scenes_on_one_background_are_not_merged(tmp_path: Path) -> None:
 
     found = find(write(tmp_path, {f"{n:02}.jpeg": labelled(n) for n in range(12)}))
     assert found.groups == tuple(range(12)), found.links
-    assert any(link.inliers >= 10 for link in found.doubtful)  # the background was seen
-    assert max(link.agreement for link in found.doubtful) < 0.4  # and is not enough
+    background = [link for link in found.doubtful if link.inliers >= 8]
+    assert background  # it was seen
+    assert max(link.agreement for link in background) < 0.5  # and is not enough
 
 
 def test_black_corners_join_nothing(tmp_path: Path) -> None:
