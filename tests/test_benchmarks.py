@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import memory, overhead, peer, training
 from benchmarks.__main__ import main
+from benchmarks.photographs import quality
 from benchmarks.processes import PYTHON, ROOT, BenchmarkError, run
 from benchmarks.results import Figure, Measured, number, ratios
 
@@ -130,3 +131,15 @@ def test_figures_are_medians_with_goals() -> None:
     assert Figure("x", (3.0,)).met is None
     assert ratios([8, 9], [2, 3]) == [4, 3]
     assert [number(value) for value in (1234.5, 99.94, 0.01234)] == ["1,234", "99.9", "0.0123"]
+
+
+def test_the_quality_of_a_grouping() -> None:
+    """Six images of three photographs; the first two photographs are of one field."""
+    photographs, fields = "aabbcc", "xxxxcc"
+    assert quality("112233", photographs, fields).precision == 1
+    assert quality("112233", photographs, fields).rand_photographs == 1
+    merged = quality("111122", photographs, fields)  # no mistake: one field
+    assert (merged.precision, merged.recall, merged.rand_fields, merged.groups) == (1, 1, 1, 2)
+    wrong = quality("112323", photographs, fields)  # one of three pairs is right
+    assert (wrong.precision, wrong.recall) == (1 / 3, 1 / 3)
+    assert wrong.rand_photographs == pytest.approx((1 - 0.6) / (3 - 0.6))  # 3 * 3 / 15 pairs by chance

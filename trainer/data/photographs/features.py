@@ -17,11 +17,16 @@ WORKING_SIDE = (
     160  # pixels of the longer side; 192 and 256 find the same on the blood-cell set, for half more and twice the time
 )
 MOST_FEATURES = 100  # the strongest
-FEWEST_FEATURES = 12  # below this an image is plain
+ENOUGH_FEATURES = 30  # below this an image is plain, and
+FEWEST_FEATURES = 12  # below this its features are not used: a link needs 8 inliers
+SMALLEST_SIDE = 48  # pixels of the longer side, below which it is plain: of the blood-cell set at 28, half is missed
 TEXTURE_SIDE = 80  # pixels of the texture's canvas
 THUMBNAIL_SIDE = 32
 MASKED = -128  # in a texture: nothing of the photograph is here
 DESCRIPTOR_NORM = 512  # Euclidean length of a descriptor, as OpenCV scales SIFT's
+
+SMALL_SIDE = 128  # pixels; smaller images are enlarged to it: at 64, recall rises from 0.94 to 0.99
+_MOST_ENLARGED = 4.0
 
 _CONTRAST = 0.02  # half of OpenCV's default: faint cells count, the strongest are kept anyway
 _EDGE = 10.0  # Lowe, section 4.1; OpenCV's default
@@ -47,7 +52,7 @@ class Features:
         descriptors: uint8 of shape (n, 128), of Euclidean length `DESCRIPTOR_NORM`.
         texture: int8 of shape (80, 80): local contrast, `MASKED` outside the photograph. The image is at the top left.
         thumbnail: uint8 of shape (32, 32): the image, stretched.
-        shape: int16 of shape (2,): height and width of the texture within its canvas.
+        shape: int16 of shape (2,): height and width in the working size.
     """
 
     points: Array
@@ -55,6 +60,11 @@ class Features:
     texture: Array
     thumbnail: Array
     shape: Array
+
+
+def is_plain(features: Features) -> bool:
+    """Whether an image is too small or has too few features for copies of it to be found surely."""
+    return len(features.points) < ENOUGH_FEATURES or int(features.shape.max()) < SMALLEST_SIDE
 
 
 def working_size(width: int, height: int) -> tuple[int, int]:
@@ -65,6 +75,9 @@ def working_size(width: int, height: int) -> tuple[int, int]:
 
 def extract(gray: Array) -> Features:
     """The features of an image: uint8 of shape (height, width), in its working size."""
+    shape = np.array(gray.shape, np.int16)
+    thumbnail = cv2.resize(gray, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
+    gray = _enlarged(gray)
     inside = _photograph(gray)
     levels = _stretched(gray, inside)
     detector: Any = cv2.SIFT.create(MOST_FEATURES, 3, _CONTRAST, _EDGE, _SIGMA, cv2.CV_8U, True)
@@ -78,9 +91,19 @@ def extract(gray: Array) -> Features:
         points=points[kept] * np.float32(scale),
         descriptors=_root(raw),
         texture=_texture(gray, inside),
-        thumbnail=cv2.resize(gray, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA),
-        shape=np.array(_texture_size(gray), np.int16),
+        thumbnail=thumbnail,
+        shape=shape,
     )
+
+
+def _enlarged(gray: Array) -> Array:
+    """Small images have more features when they are enlarged, for SIFT's smallest scales go to waste in them."""
+    factor = min(_MOST_ENLARGED, SMALL_SIDE / max(gray.shape))
+    if factor <= 1:
+        return gray
+    size = (max(1, round(gray.shape[1] * factor)), max(1, round(gray.shape[0] * factor)))
+    enlarged: Array = cv2.resize(gray, size, interpolation=cv2.INTER_CUBIC)
+    return enlarged
 
 
 def _photograph(gray: Array) -> Array:

@@ -45,8 +45,8 @@ class Found:
             appearance.
         links: the accepted links, strongest first. Files of equal bytes are one image and need no link.
         doubtful: the weakest accepted links and the strongest rejected ones, weakest first: for a person to look at.
-        plain: rows of images with too few features. They were compared pixel by pixel, over the 8 symmetries of a
-            square; a blank one is a photograph of its own.
+        plain: rows of images that are too small or have too few features for copies to be found surely. They were also
+            compared pixel by pixel, over the 8 symmetries of a square; a blank one is a photograph of its own.
         pairs_checked: how many pairs of images were laid upon each other.
     """
 
@@ -68,11 +68,8 @@ class Found:
             f"(SIFT) and a geometric check of {self.pairs_checked:,} pairs."
         )
         if self.plain:
-            one = len(self.plain) == 1
-            text += (
-                f" {len(self.plain):,} {'image has' if one else 'images have'} too few features for that and "
-                f"{'was' if one else 'were'} compared pixel by pixel."
-            )
+            many = "image is" if len(self.plain) == 1 else "images are"
+            text += f" {len(self.plain):,} {many} too small or too plain to be sure: copies may have been missed."
         return text
 
 

@@ -21,7 +21,7 @@ STRONG_INLIERS = 15  # whatever the overlap
 COPY_INLIERS = 8  # of a copy, which small images have no more of
 COPY_OVERLAP = 0.5
 WEAK_INLIERS = 10
-FEWEST_AGREEMENT = 0.5
+LEAST_AGREEMENT = 0.6
 ROUNDS = 12
 _SHARE = 4  # a group of n images checks n / 4 pairs a round
 
@@ -32,12 +32,12 @@ Check = Callable[[Sequence[Pair]], Sequence[Overlay]]
 def is_strong(found: Overlay) -> bool:
     """Whether a link joins by itself: many inliers, or fewer over most of the image."""
     enough = COPY_INLIERS if found.overlap >= COPY_OVERLAP else STRONG_INLIERS
-    return found.inliers >= enough and found.agreement >= FEWEST_AGREEMENT
+    return found.inliers >= enough and found.agreement >= LEAST_AGREEMENT
 
 
 def is_weak(found: Overlay) -> bool:
     """Whether a link joins together with a second one; strong links are weak ones too."""
-    return is_strong(found) or (found.inliers >= WEAK_INLIERS and found.agreement >= FEWEST_AGREEMENT)
+    return is_strong(found) or (found.inliers >= WEAK_INLIERS and found.agreement >= LEAST_AGREEMENT)
 
 
 class Groups:

@@ -65,7 +65,7 @@ def test_scenes_on_one_background_are_not_merged(tmp_path: Path) -> None:
     """Dust on the lens and a frame stand in every image at the same place."""
 
     def labelled(seed: int) -> Image.Image:
-        image = scene(seed)
+        image = scene(seed, spots=30)
         draw = ImageDraw.Draw(image)
         random = np.random.default_rng(3)
         for _ in range(25):
@@ -73,12 +73,13 @@ def test_scenes_on_one_background_are_not_merged(tmp_path: Path) -> None:
             draw.ellipse((x - r, y - r, x + r, y + r), fill="black")
             draw.ellipse((x - r, y - 1, x, y + 1), fill="white")
         draw.rectangle((1, 1, 238, 178), outline="black")
-        return image
+        return image.filter(ImageFilter.GaussianBlur(0.7))
 
     found = find(write(tmp_path, {f"{n:02}.jpeg": labelled(n) for n in range(12)}))
     assert found.groups == tuple(range(12)), found.links
-    assert any(link.inliers >= 10 for link in found.doubtful)  # the background was seen
-    assert max(link.agreement for link in found.doubtful) < 0.4  # and is not enough
+    background = [link for link in found.doubtful if link.inliers >= 8]
+    assert background  # it was seen: only the agreement tells
+    assert not any(link.accepted for link in background)
 
 
 def test_black_corners_join_nothing(tmp_path: Path) -> None:
@@ -177,14 +178,14 @@ def test_the_sentence_says_how() -> None:
     how = "found in the pixels: local features (SIFT) and a geometric check of 3 pairs."
     assert found.sentence() == f"3 images show 2 photographs, {how}"
     assert Found((0, 0, 1), (link,), (link,), (2,), 3).sentence() == (
-        f"3 images show 2 photographs, {how} 1 image has too few features for that and was compared pixel by pixel."
+        f"3 images show 2 photographs, {how} 1 image is too small or too plain to be sure: copies may have been missed."
     )
 
 
 def test_the_time_foreseen_grows_with_images_and_shrinks_with_workers() -> None:
-    full = foreseen_seconds(12_444, pixels=320 * 240, workers=2)
+    full = foreseen_seconds(12_444, workers=2)
     assert 30 < full < 180
-    assert foreseen_seconds(50_000, pixels=64 * 64, workers=2) < 1800
+    assert foreseen_seconds(50_000, workers=2) < 1800
     assert foreseen_seconds(12_444, workers=1) > 1.9 * foreseen_seconds(12_444, workers=2)
 
 
