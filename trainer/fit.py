@@ -235,7 +235,8 @@ class _Training:
         name = f"{self.config.trial or 'model'}.keras"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            save_model(self.model, folder / name, {"fit": self.config.resize, "ranges": self.dataset.ranges})
+            reading = {"fit": self.config.resize, "ranges": [list(span) for span in self.dataset.ranges]}
+            save_model(self.model, folder / name, reading)
         except OSError as error:
             raise DiskError(f"the model cannot be saved in {folder}: {error.strerror or error}") from error
         return name

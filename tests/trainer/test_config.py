@@ -85,3 +85,10 @@ def test_the_depth_that_just_fits_is_taken() -> None:
 def test_no_text_does_more_than_refuse(text: str | bytes) -> None:
     with pytest.raises(ConfigError):
         TrainConfig.parse(text)
+
+
+def test_the_ways_to_resize() -> None:
+    assert TrainConfig().resize == "stretch"
+    assert [TrainConfig.of({"resize": way}).resize for way in ("stretch", "crop", "pad")] == ["stretch", "crop", "pad"]
+    with pytest.raises(ConfigError, match=r"resize: Input should be 'stretch', 'crop' or 'pad' \(found 'squeeze'\)"):
+        TrainConfig.of({"resize": "squeeze"})

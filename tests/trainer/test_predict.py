@@ -23,7 +23,9 @@ import pandas as pd
 import pytest
 
 from tests.search.fabricate import data_info, study_record, trial_record
+from tests.trainer.data.sets import tiff
 from trainer.config import TrainConfig
+from trainer.data import ImageSize
 from trainer.errors import DataError, TrainerError
 from trainer.predict import Classifier, _load_pyfunc, main
 
@@ -116,6 +118,24 @@ def test_all_bad_images_are_listed(
     assert f"{tmp_path}: Is a directory" in err
     assert f'{text}: text (it begins "hello"); allowed: JPEG, PNG, TIFF, BMP or WebP' in err
     assert f"{cut}: " in err
+
+
+def test_files_are_read_as_in_the_training(tmp_path: Path) -> None:
+    """Another aspect ratio, and 12 bits in 16."""
+    from trainer.model import build, save_model
+
+    config = TrainConfig(image_height=24, image_width=32, resize="pad")
+    reading = {"fit": "pad", "ranges": [[0, 4095], [0, 1]]}
+    save_model(build(config, CLASSES), tmp_path / "deep.keras", reading)
+    classifier = Classifier(tmp_path / "deep.keras")
+    assert classifier.size == ImageSize(24, 32, False, "pad")
+    data = tiff(np.full((48, 48), 4095, np.uint16))
+    (pixels,) = classifier.read([("image", lambda: io.BytesIO(data))])
+    assert pixels[:, :4].max() == 0
+    assert pixels[:, 4:28].min() == 255
+    ascii_data = tiff(np.full((64, 32), 100, np.uint8))  # no base64, though it is ASCII
+    assert ascii_data.isascii()
+    assert _load_pyfunc(str(tmp_path)).predict([ascii_data])["class"][0] in CLASSES
 
 
 @pytest.mark.parametrize(

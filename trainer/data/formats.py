@@ -49,6 +49,19 @@ def content_format(head: bytes) -> str:
     return f'text (it begins "{text}")' if text else f"no known image format (first bytes {head[:4].hex(' ')})"
 
 
+def webp_size(head: bytes) -> tuple[int, int]:
+    """Width and height of a WebP file by its first 30 bytes (RFC 9649, 2.5 to 2.7); 0 where it has no such header."""
+    kind = head[12:16]
+    if kind == b"VP8X":
+        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+    return 0, 0
+
+
 def _text(head: bytes) -> str:
     """The first words, where the bytes are text; else nothing."""
     for cut in range(4):  # a letter of up to 4 bytes can be cut off at the end

@@ -23,7 +23,7 @@ from PIL.ImageFile import ImageFile
 from trainer.data import jpeg_file, png_file
 from trainer.data.conversions import FIRST_PAGE, ROTATED, flatten, flatten_deep
 from trainer.data.depth import FULL, Extent, Ranges, Values
-from trainer.data.formats import BMP, FORMATS, FORMATS_ALLOWED, JPEG, NO_END, PNG, TIFF, WEBP, content_format
+from trainer.data.formats import BMP, FORMATS, FORMATS_ALLOWED, JPEG, NO_END, PNG, TIFF, WEBP, content_format, webp_size
 from trainer.data.png_file import pixels_alone
 from trainer.data.resizing import SWAPS_SIDES, TRANSPOSE, ImageSize, Pixels, fit, halvings
 from trainer.data.tiff_file import TiffHeader, deep_color, tiff_header
@@ -124,11 +124,14 @@ class _Decoding:
         if self.name == TIFF:
             self.tiff = tiff_header(self.data)
             self._check_tiff(self.tiff)
+        if self.name == WEBP:
+            _check_size(*webp_size(self.data))  # opening it takes 8 bytes a pixel
         image = self._open_or_none()
-        mode, (width, height), orientation = self._described(image)
-        if width * height > MAX_PIXELS:
-            found = f"{width * height / 1e6:.1f} megapixels ({width}x{height})"
-            raise BadImageError(found, f"at most {MAX_PIXELS // 1_000_000} megapixels")
+        mode, (width, height) = self._described(image)
+        _check_size(width, height)
+        orientation = 1  # that is still to be applied; Pillow and OpenCV apply a TIFF file's own
+        if image is not None and self.name not in (TIFF, PNG):
+            orientation = _orientation(image)
         if memory_limit is not None and self._memory(image, (width, height), orientation) > memory_limit:
             raise TooLargeNowError
         conversions: list[str] = []
@@ -136,7 +139,7 @@ class _Decoding:
             conversions = [FIRST_PAGE] if self.name in (TIFF, WEBP) and getattr(image, "n_frames", 1) > 1 else []
             self._check(image)
             if self.name == PNG:
-                orientation = _orientation(image)  # its EXIF can stand behind the pixels
+                orientation = _orientation(image)  # it can stand behind the pixels: asked for earlier, all is decoded
         pixels, kinds = self._pixels(image, (width, height), orientation)
         if orientation >= SWAPS_SIDES:
             width, height = height, width
@@ -144,14 +147,14 @@ class _Decoding:
         kinds = [*kinds, *conversions, *([ROTATED] if turned else [])]
         return Picture(pixels, tuple(kinds), self.name, mode, width, height, self.extent)
 
-    def _described(self, image: ImageFile | None) -> tuple[str, tuple[int, int], int]:
-        """Mode, size and the orientation that is still to be applied (a TIFF file's own is applied by the decoder)."""
+    def _described(self, image: ImageFile | None) -> tuple[str, tuple[int, int]]:
+        """Mode and size, of a TIFF file as it is displayed."""
         if image is None:
             assert self.tiff is not None
             mode = f"{ {1: 'L', 2: 'LA', 3: 'RGB', 4: 'RGBA'}.get(self.tiff.samples, '?') };{self.tiff.bits}"
             width, height = self.tiff.width, self.tiff.height
-            return mode, (width, height) if self.tiff.orientation < SWAPS_SIDES else (height, width), 1
-        return image.mode, image.size, 1 if self.tiff else _orientation(image)
+            return mode, (width, height) if self.tiff.orientation < SWAPS_SIDES else (height, width)
+        return image.mode, image.size
 
     def _pixels(
         self, image: ImageFile | None, source: tuple[int, int], orientation: int
@@ -229,7 +232,7 @@ class _Decoding:
         try:
             return self._open()
         except SyntaxError as error:
-            if self.tiff.bits > 8:
+            if self.tiff.bits > 8 and self.tiff.samples <= 4:
                 return None
             raise self._unknown_kind() from error
 
@@ -275,6 +278,12 @@ class _Decoding:
         coefficients = pixels * 6 if image.info.get("progressive") else 0  # libjpeg keeps 3 of 16 bits a pixel
         factor = min(halvings(source, size, orientation) for size in self.sizes)
         return coefficients + pixels * 12 // min(factor, _LARGEST_DRAFT) ** 2
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        found = f"{width * height / 1e6:.1f} megapixels ({width}x{height})"
+        raise BadImageError(found, f"at most {MAX_PIXELS // 1_000_000} megapixels")
 
 
 def _orientation(image: ImageFile) -> int:

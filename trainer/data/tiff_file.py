@@ -47,7 +47,7 @@ class TiffHeader:
     @property
     def is_deep_color(self) -> bool:
         """Whether Pillow cannot give all bits of its color."""
-        return self.bits > 8 and self.samples > 1 and not self.is_cmyk
+        return self.bits > 8 and 1 < self.samples <= 4 and not self.is_cmyk
 
 
 def tiff_header(data: bytes) -> TiffHeader:

@@ -182,11 +182,12 @@ def save_model(model: Any, path: Path, reading: dict[str, Any] | None = None) ->
     """Writes the model for inference, in Keras's own format, without the optimizer. It appears by atomic rename.
 
     Args:
-        model: its last layer is `ClassNames`.
+        model: its last layer is `ClassNames`, where there is something to say of the reading.
         path: of the file.
         reading: how image files became the pixels that it was trained on; see `ClassNames`.
     """
-    model.layers[-1].reading = dict(reading or {})
+    if reading is not None:
+        model.layers[-1].reading = reading
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
     partial = path.with_name(f".{path.stem}.partial.keras")
     try:

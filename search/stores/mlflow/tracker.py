@@ -370,7 +370,10 @@ def _status(record: TrialRecord) -> Status:
 
 def _requirements(record: TrialRecord) -> list[str]:
     """What serving the model needs, in the versions that made it."""
-    versions = {name: metadata.version(name) for name in ("mlflow", "numpy", "pandas", "pillow", "pydantic")}
+    versions = {
+        name: metadata.version(name)
+        for name in ("mlflow", "numpy", "opencv-python-headless", "pandas", "pillow", "pydantic")
+    }
     trainers = record.ready.versions
     versions |= {name: trainers[name] for name in ("numpy", "keras", record.ready.backend) if name in trainers}
     return [f"{name}=={version.partition('+')[0]}" for name, version in sorted(versions.items())]

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.trainer.data.sets import picture, png, tiff
-from trainer.data import ImageSize
+from trainer.data import ImageSize, reader
+from trainer.data.formats import webp_size
 from trainer.data.reader import BadImageError, Picture, read_image
 
 COLOR = ImageSize(24, 32, True)
@@ -155,6 +156,16 @@ def test_too_many_pixels_are_refused_before_decoding() -> None:
         assert found_in(data) == "3600.0 megapixels (60000x60000); allowed: at most 50 megapixels"
 
 
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 80}, {"lossless": True, "exif": b"Exif"}])
+def test_large_webp_is_refused_before_it_is_opened(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening takes memory for all its pixels."""
+    data = encoded(Image.new("RGB", (300, 200)), "WEBP", **options)
+    assert webp_size(data) == (300, 200)
+    monkeypatch.setattr(reader, "MAX_PIXELS", 59_999)
+    monkeypatch.setitem(reader._PLUGINS, "WebP", None)
+    assert found_in(data).startswith("0.1 megapixels (300x200); allowed: at most")
+
+
 # ---------------------------------------------------------------------------------- JPEG: pixels that are not there
 
 
@@ -238,7 +249,14 @@ def test_an_orientation_in_xmp_is_still_followed() -> None:
 
 def test_damaged_pixels_are_still_found() -> None:
     data = bytearray(with_chunks([]))
-    data[60] ^= 255  # Pillow passes over the checksum of pixels
-    assert found_in(bytes(data)) == "damaged PNG (the checksum of IDAT is wrong); allowed: a whole PNG file"
+    data[60] ^= 255
+    assert found_in(bytes(data)).startswith("damaged PNG (")
     length = struct.pack(">I", 2**31 - 1)
     assert found_in(bytes(data[:33]) + length + bytes(data[37:])).startswith(("damaged PNG (", "truncated PNG ("))
+
+
+def test_a_wrong_checksum_of_pixels() -> None:
+    """Pillow passes over it."""
+    data = bytearray(with_chunks([]))
+    data[-13] ^= 255  # behind it the 12 bytes of IEND
+    assert found_in(bytes(data)) == "damaged PNG (the checksum of IDAT is wrong); allowed: a whole PNG file"
