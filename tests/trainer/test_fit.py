@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tests.trainer.conftest import BASE, Slot, numbers
-from tests.trainer.data.sets import photographs_not_found_yet
 from trainer.data import ImageSize, open_dataset
 from trainer.events import Epoch, Event, Failed, Finished, Started, Stopped, parse
 
@@ -28,7 +27,6 @@ def end(events: list[Event], kind: type) -> Any:
 # ----------------------------------------------------------------------------------------------------------- events
 
 
-@photographs_not_found_yet
 def test_events_in_their_order(base: list[Event]) -> None:
     assert [type(event) for event in base] == [Started, Epoch, Epoch, Epoch, Finished]
     started, *epochs, finished = base
@@ -214,7 +212,6 @@ def test_a_training_that_diverges_fails_and_leaves_the_next_one_alone(
     assert (healed[0].traced, type(healed[-1])) == (False, Finished)
 
 
-@photographs_not_found_yet
 @pytest.mark.parametrize(
     ("batch_size", "where"),
     [(1, "one of the batches 1-20 of 27"), (8, "one of the batches 1-4 of 4"), (27, "batch 1 of 1")],
@@ -238,7 +235,6 @@ def test_a_loss_that_is_no_number_is_found_where_it_happened(
     assert events[-1].message == f"the training loss became nan in epoch 1, at {where}"
 
 
-@photographs_not_found_yet
 @pytest.mark.parametrize(
     ("images", "message"),
     [(9, "the validation loss became nan after epoch 1"), (18, "the test loss is nan after epoch 1")],
@@ -317,7 +313,6 @@ def test_any_other_exception_is_an_event(
 # ------------------------------------------------------------------------------------------------------- all of TRAIN
 
 
-@photographs_not_found_yet
 def test_training_on_the_validation_photographs_too(slot: Slot) -> None:
     started, *_, finished = slot.train(**{**BASE, "epochs": 1, "train_on_validation": True})
     assert started.images == {"train": 36, "val": 9, "test": 18}

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.trainer.conftest import SMALL, Slot
-from tests.trainer.data.sets import photographs_not_found_yet
 from trainer.__main__ import main
 
 
@@ -26,7 +25,6 @@ def arguments(slot: Slot, config: Path, output: Path) -> list[str]:
     return ["--config", str(config), *folders]
 
 
-@photographs_not_found_yet
 def test_a_training_by_hand_ends_with_a_table(
     slot: Slot, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,13 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# Copies of one photograph are known only once photographs are found: the listing takes each file for its own.
-<<<<<<< HEAD
-=======
-needs_photographs = pytest.mark.xfail(reason="photographs are not found yet", strict=True)
-photographs_not_found_yet = pytest.mark.xfail(reason="photographs are not found yet", strict=False)  # some cases pass
->>>>>>> readers
-
 CLASSES = ("EOSINOPHIL", 'it\'s "round" ü')  # spaces, quotes and letters beyond ASCII
 
 

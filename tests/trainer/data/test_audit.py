@@ -85,7 +85,7 @@ def test_everything_that_is_wrong(root: Path, cache: Path) -> None:
     )
     assert "the same image under 2 classes" in text
     first = lines.index("Photographs with images in several classes: 1")
-    assert lines[first + 1] == f"TRAIN/EOSINOPHIL/_0: EOSINOPHIL, {CLASSES[1]}"
+    assert lines[first + 1] == f"TEST/EOSINOPHIL/leak.jpeg: EOSINOPHIL, {CLASSES[1]}"
     assert lines[-2:] == [
         "Not usable as it is: 4 problems.",
         "Ways on: --leaks drop takes these photographs out of TRAIN; --leaks keep goes on, and says so.",

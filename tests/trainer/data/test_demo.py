@@ -164,7 +164,7 @@ def test_monocytes_are_large_and_lymphocytes_small() -> None:
 
 def test_the_names_do_not_tell_the_photographs(tmp_path: Path) -> None:
     """As Keras's generator writes them: a position in a shuffled epoch, and a random number."""
-    write_demo(tmp_path / "demo", train_photos=6, test_photos=1, copies=5)
+    write_demo(tmp_path / "demo", train_photos=8, test_photos=2, copies=8)
     truth = demo_truth(tmp_path / "demo")
     found = names_agreement(list(truth), list(truth.values()))
     assert found is not None

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from trainer.data.depth import Range, Ranges
 from trainer.data.photographs.features import Features, extract, working_size
 from trainer.data.photographs.store import Store
 from trainer.data.reader import BadImageError, TooLargeNowError, read_image
@@ -94,6 +95,11 @@ def _features(path: Path, memory_limit: int | None) -> Features:
         width, height = working_size(*_size(file))
         file.seek(0)
         picture = read_image(file, [ImageSize(height, width, False)], memory_limit)
+        if picture.extent is not None:  # more than 8 bits: what it shows, whatever part of its range it uses
+            own = Range(picture.extent.low, max(picture.extent.high, picture.extent.low + 1e-9))
+            file.seek(0)
+            size = [ImageSize(height, width, False)]
+            picture = read_image(file, size, memory_limit, ranges=Ranges(integer=own, float=own))
     return extract(picture.pixels[0][..., 0])
 
 
