@@ -117,7 +117,7 @@ def test_seeds_give_other_numbers(slot: Slot, base: list[Event]) -> None:
 
 
 def test_a_training_learns(slot: Slot) -> None:
-    finished = end(slot.train(epochs=40, learning_rate=0.005), Finished)
+    finished = end(slot.train(epochs=60, learning_rate=0.003, normalization="batch"), Finished)  # as all of 6 seeds do
     assert finished.splits["train"].accuracy >= 0.9
     assert finished.splits["train"].macro_f1 >= 0.9
 

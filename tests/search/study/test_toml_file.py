@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from search.errors import SearchError, StudyFileError
 from search.study.diagnostics import shown
 from search.study.toml_file import STUDIES, Levels, ParamValue, Range, Study, load_study, meaning_diff, study_names
+from search.study.rules import RESERVED
 from search.study.toml_lines import key_lines, line_of
 from trainer.config import TrainConfig
 
@@ -215,7 +216,7 @@ pooling = "max"
 
     @staticmethod
     def parameters() -> str:
-        return ", ".join(name for name in TrainConfig.model_fields if name not in ("trial", "seed", "split_seed"))
+        return ", ".join(name for name in TrainConfig.model_fields if name not in RESERVED)
 
     def test_the_message_opens_with_the_file_and_the_count(self, write: Write) -> None:
         path = write(POOLING.replace("seeds = 5", "seeds = 5.5"))
@@ -306,7 +307,7 @@ pooling = "max"
                 "10: nuisance.learning_rate.high: found 4446241647",
             ),
             (f"[fixed]\nepochs = 0x{'f' * 20_000}", "9: fixed.epochs: found a very long number; allowed: "),
-            ("[fixed]\nsplit_seed = 3", "9: fixed.split_seed: no study may set it: all trials of all studies validate"),
+            ("[fixed]\nsplit_seed = 3", "9: fixed.split_seed: no study may set it: all studies have the same folds"),
             ("[fixed]\ncolor = 1", "9: fixed.color: found 1; allowed: true or false"),
             ('[fixed]\ndepth = "4"', '9: fixed.depth: found "4"; allowed: a whole number'),
             ("[fixed]\ndepth = true", "9: fixed.depth: found true; allowed: a whole number"),

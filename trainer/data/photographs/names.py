@@ -53,28 +53,37 @@ def names_agreement(files: Sequence[str], photos: Sequence[str]) -> NamesAgreeme
         files: paths, with forward slashes.
         photos: the photograph of each.
     """
-    truth = _codes(photos)
+    truth, folders = _codes(photos), _codes([str(PurePosixPath(file).parent) for file in files])
     best = None
     for keys, example in _patterns(files):
         codes = _codes(keys)
         counts = np.bincount(codes)
         if len(counts) < 2 or counts[counts > 1].sum() < 0.1 * len(files):
             continue
-        found = NamesAgreement(example, len(counts), adjusted_rand_index(codes, truth))
+        found = NamesAgreement(example, len(counts), adjusted_rand_index(codes, truth, folders))
         if best is None or found.index > best.index:
             best = found
     return best
 
 
-def adjusted_rand_index(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> float:
+def adjusted_rand_index(
+    one: npt.NDArray[np.int64], other: npt.NDArray[np.int64], strata: npt.NDArray[np.int64] | None = None
+) -> float:
     """The agreement of two groupings (n,) of the same things, corrected for chance: 1 the same, 0 as by chance.
 
-    Hubert and Arabie 1985, "Comparing Partitions", Journal of Classification 2, 193-218, equation 5.
+    Hubert and Arabie 1985, "Comparing Partitions", Journal of Classification 2, 193-218, equation 5. With `strata` (n,)
+    only pairs within a stratum count, and chance is that within each: two groupings that both respect the folders agree
+    by that alone, which says nothing of the names.
     """
-    _, cells = np.unique(one.astype(np.int64) * (int(other.max()) + 1) + other, return_counts=True)
-    together = _pairs(cells)
-    ones, others = _pairs(np.bincount(one)), _pairs(np.bincount(other))
-    expected = ones * others / max(_pairs(np.array([len(one)])), 1.0)
+    together = ones = others = expected = 0.0
+    groups = np.zeros(len(one), np.int64) if strata is None else strata
+    for stratum in np.unique(groups):
+        rows = groups == stratum
+        first, second = one[rows], other[rows]
+        _, cells = np.unique(first.astype(np.int64) * (int(second.max()) + 1) + second, return_counts=True)
+        pairs = [_pairs(np.bincount(codes)) for codes in (first, second)]
+        together, ones, others = together + _pairs(cells), ones + pairs[0], others + pairs[1]
+        expected += pairs[0] * pairs[1] / max(_pairs(np.array([len(first)])), 1.0)
     highest = (ones + others) / 2
     return 1.0 if highest == expected else float((together - expected) / (highest - expected))
 

@@ -19,6 +19,16 @@ def test_the_index_is_that_of_the_paper() -> None:
     assert adjusted_rand_index(one, other) == pytest.approx((2 - 3 * 2 / 15) / ((3 + 2) / 2 - 3 * 2 / 15))
 
 
+def test_only_pairs_of_one_stratum_count() -> None:
+    """Two groupings that respect the folders, and agree in nothing else."""
+    rng = np.random.default_rng(0)
+    folders = np.repeat(np.arange(8), 60)
+    one, other = (folders * 10 + rng.integers(0, 10, 480) for _ in range(2))
+    assert adjusted_rand_index(one, other) > 0.05
+    assert abs(adjusted_rand_index(one, other, folders)) < 0.02
+    assert adjusted_rand_index(one, one, folders) == 1
+
+
 def test_names_that_tell() -> None:
     files = [f"TRAIN/A/patient{p}_cell{c}.png" for p in range(20) for c in range(3)]
     found = names_agreement(files, [f"p{row // 3}" for row in range(60)])
