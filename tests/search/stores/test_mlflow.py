@@ -123,6 +123,7 @@ def test_a_finished_trial_is_told_in_full(
     assert shown == {
         "study": study.name, "trial": "3", "role": "replicate", "state": "COMPLETE", "slot": "0",
         "data": "blood-cells", "data_fingerprint": study.data.fingerprint, "demo": "false",
+        "photographs": "by the files' names", "leaks_policy": "stop",
         "device": "cpu", "device_name": "x86_64", "backend": "tensorflow", "vram": "not measured: no GPU",
         "keras_version": "3.15.1", "tensorflow_version": "2.21.0", "numpy_version": "2.4.6", "python_version": "3.11.7",
         "optuna_version": "5.0.0", "mlflow_version": "3.17.2",

@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from search.errors import SearchError, StudyFileError
 from search.study.diagnostics import shown
-from search.study.toml_file import STUDIES, Levels, ParamValue, Range, Study, load_study, meaning_diff, study_names
 from search.study.rules import RESERVED
+from search.study.toml_file import STUDIES, Levels, ParamValue, Range, Study, load_study, meaning_diff, study_names
 from search.study.toml_lines import key_lines, line_of
 from trainer.config import TrainConfig
 
