@@ -107,8 +107,9 @@ class World:
                 hits = np.where(is_stuck, np.where(self.strata == said, images, 0.0), hits)
             found.append(hits)
         seen = self._seen(rng)
-        of_model = (images * seen).sum(axis=-1, keepdims=True)
-        return Block(np.where(seen, np.asarray(found) / of_model, np.nan), images, self.strata)
+        weights = images * seen
+        weights = weights / weights.sum(axis=-1, keepdims=True)
+        return Block(np.asarray(found) / images * weights, weights, self.strata)
 
     def _images(self, spread: Floats) -> Floats:
         if self.copies == "unequal":
@@ -162,11 +163,11 @@ class Block:
     """Studies of one world.
 
     Attributes:
-        shares: (levels, studies, seeds, photographs) what each adds to a model's accuracy; NaN where it was not seen.
-        images: (photographs,).
+        shares: (levels, studies, seeds, photographs) what each adds to a model's accuracy.
+        weights: (seeds, photographs) its share of the images that the model saw.
         strata: (photographs,).
     """
 
     shares: Floats
-    images: Floats
+    weights: Floats
     strata: npt.NDArray[np.int64]
