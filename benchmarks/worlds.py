@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -71,7 +72,7 @@ class World:
 
     def truth(self, level: int) -> float:
         """The accuracy over all photographs and models there could be, weighted by images."""
-        learnt = self._accuracy(self._mean_logit(level), self.sd_of_seeds(level))
+        learnt = self.accuracy_at(_mean_logit(self, level), self.sd_of_seeds(level))
         return (1 - self.stuck) * learnt + self.stuck / len(self.photographs)
 
     def difference(self, level: int) -> float:
@@ -97,7 +98,7 @@ class World:
             shared = EASIER * self.photograph * spread + np.sqrt(1 - EASIER**2) * shared
         found = []
         for level in range(levels):
-            logits = self._mean_logit(level) + shared + rng.normal(0, self.level, (studies, 1, n))
+            logits = _mean_logit(self, level) + shared + rng.normal(0, self.level, (studies, 1, n))
             logits = logits + rng.normal(0, self.sd_of_seeds(level), (studies, self.seeds, 1))
             logits = logits + rng.normal(0, self.both, (studies, self.seeds, n))
             hits = rng.binomial(images.astype(np.int64), 1 / (1 + np.exp(-logits))).astype(np.float64)
@@ -130,16 +131,8 @@ class World:
         validates = fold[None] == (np.arange(self.seeds) % self.folds)[:, None]
         return validates if self.split == "val" else ~validates
 
-    def _mean_logit(self, level: int) -> float:
-        from scipy import optimize
-
-        if level == 1 and self.noisy is not None:
-            wanted = self._accuracy(self.logit, self.seed)
-            root = optimize.brentq(lambda logit: self._accuracy(logit, self.noisy or 0.0) - wanted, -30, 30)
-            return float(root) + self.effect
-        return self.logit + self.effect * (level > 0)
-
-    def _accuracy(self, logit: float, seed: float) -> float:
+    def accuracy_at(self, logit: float, seed: float) -> float:
+        """That of models which learn, at this mean logit and standard deviation of the seeds' logits."""
         points, weights = np.polynomial.hermite_e.hermegauss(POINTS)
         weights = weights / weights.sum()
         others = seed**2 + self.both**2 + self.level**2
@@ -156,6 +149,17 @@ class World:
 EASIER = 0.8  # correlation of a photograph's logit with the logarithm of its images
 SPREAD_OF_COPIES = 0.9  # standard deviation of that logarithm: the tenth with the most has five times the median's
 FINE: Floats = np.linspace(-6, 6, 4001)  # a grid of standard normal values
+
+
+@functools.cache
+def _mean_logit(world: World, level: int) -> float:
+    from scipy import optimize
+
+    if level == 1 and world.noisy is not None:
+        wanted, noisy = world.accuracy_at(world.logit, world.seed), world.noisy
+        root = optimize.brentq(lambda logit: world.accuracy_at(logit, noisy) - wanted, -30, 30)
+        return float(root) + world.effect
+    return world.logit + world.effect * (level > 0)
 
 
 @dataclass(frozen=True)
