@@ -115,40 +115,25 @@ def comparisons(world: World, studies: int, levels: int = 2, seed: int = 0) -> t
     return float(np.mean(np.concatenate(covers, axis=1))), np.concatenate(p_values, axis=1)
 
 
-def families(
-    world: World, studies: int, levels: int = 4, true_effects: int | None = None, margin: float = MARGIN, seed: int = 0
-) -> Family:
+def families(world: World, studies: int, levels: int = 4, margin: float = MARGIN, seed: int = 0) -> Family:
     """Levels decided together, as an answer does.
 
     Args:
         world: where studies come from.
         studies: how many.
         levels: with the first, which is the reference.
-        true_effects: how many levels have the world's effect, from the second on; None for all.
         margin: of equivalence.
         seed: of the studies.
     """
-    differ = levels - 1 if true_effects is None else true_effects
-    null = World(**{**vars(world), "effect": 0.0})
-    truths = [(world if level <= differ else null).difference(level) for level in range(1, levels)]
+    truths = [world.difference(level) for level in range(1, levels)]
     claimed, covered, equivalent = [], [], []
-    for block, others in zip(
-        world.blocks(np.random.default_rng(seed), studies, levels),
-        null.blocks(np.random.default_rng(seed), studies, levels),
-        strict=True,
-    ):
-        kinds = [(block if level <= differ else others).shares[level] for level in range(1, levels)]
-        differences = np.asarray(kinds) - block.shares[0]
+    for block in world.blocks(np.random.default_rng(seed), studies, levels):
+        differences = block.shares[1:] - block.shares[0]
         variance = variance_of(differences, block.weights, block.strata)
         ends = [_means(differences), *interval_of_difference(_means(differences), variance)]
         for study in range(differences.shape[1]):
-            found = decided(
-                [
-                    _one(variance, (level, study), *(float(end[level, study]) for end in ends))
-                    for level in range(levels - 1)
-                ],
-                margin,
-            )
+            places = [(level, study) for level in range(levels - 1)]
+            found = decided([_one(variance, at, *(float(end[at]) for end in ends)) for at in places], margin)
             claimed.append(any(d.is_clear and t == 0 for d, t in zip(found, truths, strict=True)))
             covered.append(all(d.estimate.low <= t <= d.estimate.high for d, t in zip(found, truths, strict=True)))
             equivalent.append(found[0].is_equivalent)

@@ -132,10 +132,10 @@ def test_of_several_null_effects_none_is_claimed() -> None:
     assert np.mean(claimed) <= 0.05 + 0.01
 
 
-@pytest.mark.parametrize(("effect", "true_effects"), [(0.0, 3), (1.5, 1), (1.5, 2)])
-def test_intervals_contain_all_differences_at_once(effect: float, true_effects: int) -> None:
+@pytest.mark.parametrize(("effect", "differ"), [(0.0, 3), (1.5, 1), (1.5, 2)])
+def test_intervals_contain_all_differences_at_once(effect: float, differ: int) -> None:
     """Also where some levels differ, so that the others are tested with a milder correction."""
-    found = families(World(effect=effect), 300, true_effects=true_effects)
+    found = families(World(effect=effect, differ=differ), 300)
     assert found.all_covered >= 0.92  # 95 %, less two standard errors of this many studies
     assert found.claimed <= 0.075
 
