@@ -7,7 +7,8 @@ for a level that is different, at the margin for one that is equivalent or not i
 to Holm's procedure, Guilbaud 2008, "Simultaneous Confidence Regions Corresponding to Holm's Step-Down Procedure and
 Other Closed-Testing Procedures", Biometrical J. 50, 678-692; they give up all other ends, which here are Bonferroni's.)
 So an interval excludes 0 exactly where a difference is claimed, and what is claimed to be equivalent has one within
-the margin.
+the margin. Intervals and claims have an error of 5 % each; both hold at once in 92.7 to 97 % of studies, the least where
+two levels of three differ by much (benchmarks/coverage.py).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from search.answer.intervals import LEVEL, Estimate, interval_of_difference
 
 SIGNIFICANT = 0.05
 # Few models show too little of their luck to claim anything: with 3, whose logits have a standard deviation of 1, some
-# difference among 4 equal levels was claimed in 6 % of studies, and 9 to 12 % before degrees of freedom were bounded.
+# difference among 4 equal levels was claimed in 6.4 % of studies, and in 9.5 % before degrees of freedom were bounded.
 SEEDS_TO_CLAIM = 5
 
 ABOVE_0 = math.ulp(0.0)  # the end of an interval that ends at 0 without containing it

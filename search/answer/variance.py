@@ -46,7 +46,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 SMALLEST = 1e-20  # a variance of shares below it is rounding: one image of a million has 1e-12
-SEEDS_PREVAIL = 0.45  # of the variance; see the list of what was tried in benchmarks/coverage.py
+SEEDS_PREVAIL = 0.45  # of the variance; what else was tried stands in benchmarks/coverage.py
 
 
 @dataclass(frozen=True)

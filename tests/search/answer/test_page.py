@@ -101,7 +101,7 @@ def test_every_kind_has_a_page_that_needs_nothing_else(made: Recorded) -> None:
     assert [address for address in addresses if not address.startswith("data:")] == []
     assert "<script" not in text
     assert "Satterthwaite" in text
-    assert "Cameron" in text
+    assert "Gallas" in text
 
 
 def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
