@@ -5,10 +5,10 @@ any false one of a kind stays below 5 %. Intervals: Bonferroni's, which contain 
 studies. Holm claims somewhat more than these intervals show. Where it does, the interval ends at what is claimed: at 0
 for a level that is different, at the margin for one that is equivalent or not inferior. (So do the regions that belong
 to Holm's procedure, Guilbaud 2008, "Simultaneous Confidence Regions Corresponding to Holm's Step-Down Procedure and
-Other Closed-Testing Procedures", Biometrical J. 50, 678-692; they give up all other ends, which here are Bonferroni's.)
-So an interval excludes 0 exactly where a difference is claimed, and what is claimed to be equivalent has one within
-the margin. Intervals and claims have an error of 5 % each; both hold at once in 92.7 to 97 % of studies, the least where
-two levels of three differ by much (benchmarks/coverage.py).
+Other Closed-Testing Procedures", Biometrical J. 50, 678-692; they give up all other ends, which here are
+Bonferroni's.) So an interval excludes 0 exactly where a difference is claimed, and what is claimed to be equivalent
+has one within the margin. Intervals and claims have an error of 5 % each; both hold at once in 92.7 to 97 % of
+studies, the least where two levels of three differ by much (benchmarks/coverage.py).
 """
 
 from __future__ import annotations
