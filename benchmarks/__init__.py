@@ -14,5 +14,8 @@ overhead.py              the cost of a trial without training
     noop_trainer.py      that trainer
     bookkeeping.py       Optuna and MLflow as the peer script calls them, without training
 memory.py                peak memory of the controller and of a slot
+coverage.py              how often intervals contain the truth and claims are false, on simulated studies
+    worlds.py            those studies
+    planned.py           whether planned numbers of seeds come true
 stores.py                what Optuna and MLflow know of a run, to check it
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +33,7 @@ class World:
         seeds: of each level.
         logit: of the mean photograph, for the first level.
         effect: of the other levels, on the logit scale.
+        differ: how many levels, from the second on, have the effect; None for all.
         photograph: standard deviation of the photographs' logits.
         seed: of the seeds'.
         both: of photograph and seed together.
@@ -48,6 +50,7 @@ class World:
     seeds: int = 5
     logit: float = 0.5
     effect: float = 0.0
+    differ: int | None = None
     photograph: float = 1.5
     seed: float = 0.3
     both: float = 0.5
@@ -71,7 +74,7 @@ class World:
 
     def truth(self, level: int) -> float:
         """The accuracy over all photographs and models there could be, weighted by images."""
-        learnt = self._accuracy(self._mean_logit(level), self.sd_of_seeds(level))
+        learnt = self.accuracy_at(_mean_logit(self, level), self.sd_of_seeds(level))
         return (1 - self.stuck) * learnt + self.stuck / len(self.photographs)
 
     def difference(self, level: int) -> float:
@@ -97,7 +100,7 @@ class World:
             shared = EASIER * self.photograph * spread + np.sqrt(1 - EASIER**2) * shared
         found = []
         for level in range(levels):
-            logits = self._mean_logit(level) + shared + rng.normal(0, self.level, (studies, 1, n))
+            logits = _mean_logit(self, level) + shared + rng.normal(0, self.level, (studies, 1, n))
             logits = logits + rng.normal(0, self.sd_of_seeds(level), (studies, self.seeds, 1))
             logits = logits + rng.normal(0, self.both, (studies, self.seeds, n))
             hits = rng.binomial(images.astype(np.int64), 1 / (1 + np.exp(-logits))).astype(np.float64)
@@ -107,8 +110,9 @@ class World:
                 hits = np.where(is_stuck, np.where(self.strata == said, images, 0.0), hits)
             found.append(hits)
         seen = self._seen(rng)
-        of_model = (images * seen).sum(axis=-1, keepdims=True)
-        return Block(np.where(seen, np.asarray(found) / of_model, np.nan), images, self.strata)
+        weights = images * seen
+        weights = weights / weights.sum(axis=-1, keepdims=True)
+        return Block(np.asarray(found) / images * weights, weights, self.strata)
 
     def _images(self, spread: Floats) -> Floats:
         if self.copies == "unequal":
@@ -129,16 +133,8 @@ class World:
         validates = fold[None] == (np.arange(self.seeds) % self.folds)[:, None]
         return validates if self.split == "val" else ~validates
 
-    def _mean_logit(self, level: int) -> float:
-        from scipy import optimize
-
-        if level == 1 and self.noisy is not None:
-            wanted = self._accuracy(self.logit, self.seed)
-            root = optimize.brentq(lambda logit: self._accuracy(logit, self.noisy or 0.0) - wanted, -30, 30)
-            return float(root) + self.effect
-        return self.logit + self.effect * (level > 0)
-
-    def _accuracy(self, logit: float, seed: float) -> float:
+    def accuracy_at(self, logit: float, seed: float) -> float:
+        """That of models which learn, at this mean logit and standard deviation of the seeds' logits."""
         points, weights = np.polynomial.hermite_e.hermegauss(POINTS)
         weights = weights / weights.sum()
         others = seed**2 + self.both**2 + self.level**2
@@ -157,16 +153,28 @@ SPREAD_OF_COPIES = 0.9  # standard deviation of that logarithm: the tenth with t
 FINE: Floats = np.linspace(-6, 6, 4001)  # a grid of standard normal values
 
 
+@functools.cache
+def _mean_logit(world: World, level: int) -> float:
+    from scipy import optimize
+
+    effect = world.effect if level > 0 and (world.differ is None or level <= world.differ) else 0.0
+    if level == 1 and world.noisy is not None:
+        wanted, noisy = world.accuracy_at(world.logit, world.seed), world.noisy
+        root = optimize.brentq(lambda logit: world.accuracy_at(logit, noisy) - wanted, -30, 30)
+        return float(root) + effect
+    return world.logit + effect
+
+
 @dataclass(frozen=True)
 class Block:
     """Studies of one world.
 
     Attributes:
-        shares: (levels, studies, seeds, photographs) what each adds to a model's accuracy; NaN where it was not seen.
-        images: (photographs,).
+        shares: (levels, studies, seeds, photographs) what each adds to a model's accuracy.
+        weights: (seeds, photographs) its share of the images that the model saw.
         strata: (photographs,).
     """
 
     shares: Floats
-    images: Floats
+    weights: Floats
     strata: npt.NDArray[np.int64]

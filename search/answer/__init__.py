@@ -5,7 +5,9 @@ variance.py       the variance of a mean over photographs and trained models, wh
 intervals.py      intervals and p-values from it
 measures.py       accuracy, recall and F1 as sums over photographs
 levels.py         levels compared, paired, corrected for their number
-effort.py         what it would take to tell more
+equivalence.py    whether a difference is small: equivalent, not inferior
+simultaneous.py   several levels decided together, with intervals that say the same
+planning.py       what it would take to tell more
 search_result.py  a search: best trial, Pareto front
 evidence.py       whether the best beats the reference model on new seeds
 importance.py     which parameters matter in a search

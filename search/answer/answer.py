@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from search.answer.effort import Effort, effort
 from search.answer.levels import LevelAnswer, compare
+from search.answer.planning import Effort, effort
 from search.answer.recorded import Recorded
 from search.answer.search_result import SearchAnswer, search_answer
 from search.answer.sentence import DEMO, Words, prefix, words

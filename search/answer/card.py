@@ -95,7 +95,7 @@ def _cost(trial: TrialRecord) -> str:
 def _difference(evidence: Evidence) -> str:
     if "test" not in evidence.differences:
         return ""
-    test = evidence.differences["test"]
+    test = evidence.differences["test"].estimate
     return f" Difference in points: {difference(test)}, p {p_text(test.p)}."
 
 

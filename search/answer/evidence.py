@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search.answer.intervals import Estimate
-from search.answer.levels import SEEDS_TO_CLAIM, SIGNIFICANT, Compared, LevelAnswer, compare, paired
+from search.answer.levels import Compared, LevelAnswer, compare, paired
 from search.answer.recorded import Recorded, beside
+from search.answer.simultaneous import Difference, decided
 from search.answer.wording import count, difference_text, p_text, share_text
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -36,7 +36,7 @@ class Evidence:
 
     best: LevelAnswer
     reference: LevelAnswer | None
-    differences: dict[Compared, Estimate]
+    differences: dict[Compared, Difference]
     sentence: str
 
 
@@ -94,7 +94,8 @@ def evidence_of(search: Recorded, config: TrainConfig) -> Evidence | None:
     reference = _retrained(search, base, REFERENCE)
     if reference is None:
         return None
-    differences = paired(best.trials, reference.trials)
+    pair = paired(best.trials, reference.trials)
+    differences = {what: decided([estimate])[0] for what, estimate in pair.items()}
     return Evidence(best, reference, differences, _sentence(best, reference, differences))
 
 
@@ -116,7 +117,7 @@ def _alone(best: LevelAnswer) -> str:
     )
 
 
-def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compared, Estimate]) -> str:
+def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compared, Difference]) -> str:
     text = (
         f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, it classifies "
         f"{share_text(best.accuracy['test'])} of the test images rightly, the reference model "
@@ -125,6 +126,6 @@ def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compa
     test = differences.get("test")
     if test is None:
         return f"{text}."
-    clear = test.p < SIGNIFICANT and test.n_seeds >= SEEDS_TO_CLAIM
-    verdict = "it is better" if clear and test.value > 0 else "it is worse" if clear else "the two cannot be told apart"
-    return f"{text}: {difference_text(test)}, p {p_text(test.p)}: {verdict}."
+    better = "it is better" if test.estimate.value > 0 else "it is worse"
+    verdict = better if test.is_clear else "the two cannot be told apart"
+    return f"{text}: {difference_text(test.estimate)}, p {p_text(test.p)}: {verdict}."

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from search.answer.intervals import Estimate, holm
+from search.answer.intervals import Estimate
 from search.answer.measures import Measure, Predictions, accuracy, macro_f1, recall
+from search.answer.simultaneous import Difference, decided
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue
@@ -19,11 +20,6 @@ from trainer.events import Failed, Finished, SplitName
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 Compared = Literal["train", "val", "test", "gap"]
 COMPARED: tuple[Compared, ...] = ("train", "val", "test", "gap")
-SIGNIFICANT = 0.05
-# One says nothing of the luck of the seed, and two too little where seeds stay at chance, as those of this model do: in
-# a rough simulation (1,500 studies of 4 equal levels, a seed stuck with probability 1/3 to 1/2) two seeds found a
-# difference in about 11 % of studies, three in 4-5 %.
-SEEDS_TO_CLAIM = 3
 
 
 @dataclass(frozen=True)
@@ -40,24 +36,6 @@ class Spread:
         if not values:
             return None
         return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A level's difference to the reference level, paired by seed and photograph.
-
-    Attributes:
-        estimate: with its own 95 % interval and p-value.
-        p: corrected for the number of levels compared (Holm).
-    """
-
-    estimate: Estimate
-    p: float
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the data tell the two levels apart."""
-        return self.p < SIGNIFICANT and self.estimate.n_seeds >= SEEDS_TO_CLAIM
 
 
 @dataclass(frozen=True)
@@ -155,10 +133,9 @@ def _with_differences(levels: list[LevelAnswer]) -> list[LevelAnswer]:
         if level is not reference and (pair := paired(level.trials, reference.trials)):
             raw[place] = pair
     levels = list(levels)
-    corrected = {what: holm([pair[what].p for pair in raw.values()]) for what in COMPARED}
-    for rank, (place, pair) in enumerate(raw.items()):
-        differences = {what: Difference(pair[what], corrected[what][rank]) for what in COMPARED}
-        levels[place] = replace(levels[place], differences=differences)
+    together = {what: decided([pair[what] for pair in raw.values()]) for what in COMPARED}
+    for rank, place in enumerate(raw):
+        levels[place] = replace(levels[place], differences={what: together[what][rank] for what in COMPARED})
     return levels
 
 
@@ -168,7 +145,13 @@ def paired(trials: Sequence[TrialRecord], others: Sequence[TrialRecord]) -> dict
     if not seeds:
         return {}
     mine, theirs = (_measures([t for t in group if t.config.seed in seeds]) for group in (trials, others))
-    return {what: mine[what].minus(theirs[what]).difference() for what in COMPARED}
+    return {what: mine[what].minus(theirs[what]).difference(_room(theirs[what], what)) for what in COMPARED}
+
+
+def _room(reference: Measure, what: Compared) -> tuple[float, float]:
+    """The least and greatest difference to a reference level's figure: accuracies end at 0 and 1, gaps at -1 and 1."""
+    value = float(reference.by_seed.mean())
+    return (-1.0 if what == "gap" else 0.0) - value, 1.0 - value
 
 
 def chance_of(trial: TrialRecord) -> float:

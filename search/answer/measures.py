@@ -99,18 +99,17 @@ class Measure:
         seeds: names of the rows.
         photos: (columns,) names; columns of one name are one photograph in several strata.
         strata: (columns,) names.
-        images: (columns,) how many there are of each.
         by_seed: (seeds,).
-        contributions: (seeds, columns) what each adds to the figure, NaN where the seed's model did not see it; see
-            `search.answer.variance.variance_of`.
+        contributions: (seeds, columns) what each adds to the figure, see `search.answer.variance.variance_of`.
+        weights: (seeds, columns) its share of the images that the seed's model saw, 0 where it did not see it.
     """
 
     seeds: tuple[int, ...]
     photos: tuple[str, ...]
     strata: tuple[str, ...]
-    images: Floats
     by_seed: Floats
     contributions: Floats
+    weights: Floats
 
     def minus(self, other: Measure) -> Measure:
         """The difference, seed by seed and photograph by photograph.
@@ -122,33 +121,25 @@ class Measure:
             raise ValueError(f"differences are paired: found seeds {self.seeds} and {other.seeds}")
         keys = list(dict.fromkeys(key for m in (other, self) for key in zip(m.photos, m.strata, strict=True)))
         place = {key: column for column, key in enumerate(keys)}
-        table, seen = np.zeros((len(self.seeds), len(keys))), np.zeros((len(self.seeds), len(keys)), bool)
-        images = np.zeros(len(keys))
+        table, weights = np.zeros((2, len(self.seeds), len(keys)))
         for measure, sign in ((self, 1), (other, -1)):
             columns = [place[key] for key in zip(measure.photos, measure.strata, strict=True)]
-            table[:, columns] += sign * np.nan_to_num(measure.contributions)
-            seen[:, columns] |= np.isfinite(measure.contributions)
-            images[columns] = measure.images
-        return Measure(
-            self.seeds,
-            tuple(photo for photo, _ in keys),
-            tuple(stratum for _, stratum in keys),
-            images,
-            self.by_seed - other.by_seed,
-            np.where(seen, table, np.nan),
-        )
+            table[:, columns] += sign * measure.contributions
+            weights[:, columns] = np.maximum(weights[:, columns], measure.weights)
+        photos, strata = (tuple(key[part] for key in keys) for part in (0, 1))
+        return Measure(self.seeds, photos, strata, self.by_seed - other.by_seed, table, weights)
 
     def share(self) -> Estimate:
         """As a share between 0 and 1."""
         return estimate_share(self.by_seed, self._variance)
 
-    def difference(self) -> Estimate:
-        """As a difference between two shares."""
-        return estimate_difference(self.by_seed, self._variance)
+    def difference(self, room: tuple[float, float] = (-1.0, 1.0)) -> Estimate:
+        """As a difference between two shares that lies between the ends of `room`."""
+        return estimate_difference(self.by_seed, self._variance, room)
 
     @property
     def _variance(self) -> Variance:
-        return variance_of(self.contributions, self.images, _numbers(self.strata), _numbers(self.photos))
+        return variance_of(self.contributions, self.weights, _numbers(self.strata), _numbers(self.photos))
 
 
 def accuracy(predictions: Predictions) -> Measure:
@@ -200,8 +191,9 @@ def macro_f1(predictions: Predictions) -> Measure:
 
 
 def _measure(of: Predictions, by_seed: Floats, contributions: Floats) -> Measure:
-    contributions = np.where(of.seen, contributions, np.nan)
-    return Measure(of.seeds, of.photos, of.strata, of.images, by_seed, contributions)
+    images = of.counts.sum(axis=-1, dtype=np.float64)  # (seeds, columns)
+    weights = images / images.sum(axis=1, keepdims=True)
+    return Measure(of.seeds, of.photos, of.strata, by_seed, contributions, weights)
 
 
 def _numbers(names: Sequence[str]) -> Ints:

@@ -86,8 +86,8 @@ def differences(answer: Answer) -> Table:
     columns = (_head(answer), "train", "p", "validation", "p", "test", "p", "gap", "p")
     marked = frozenset(i for i, level in enumerate(level_names) if level.differences["test"].is_clear)
     note = (
-        "In points, paired by seed and photograph; 95 % intervals in brackets. p is corrected for the number of levels "
-        "(Holm). Set off: told apart from the reference level by test accuracy."
+        "In points, paired by seed and photograph; in brackets 95 % intervals, simultaneous over the levels. p is "
+        "corrected for their number (Holm). Set off: told apart from the reference level by test accuracy."
     )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
 

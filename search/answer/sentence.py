@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from search.answer.effort import RELEVANT, Effort, effort
-from search.answer.levels import SEEDS_TO_CLAIM, Compared, LevelAnswer, Spread, chance_of
+from search.answer.equivalence import MARGIN
+from search.answer.levels import Compared, LevelAnswer, Spread, chance_of
+from search.answer.planning import Effort, Range, effort
 from search.answer.recorded import Recorded
+from search.answer.simultaneous import SEEDS_TO_CLAIM
 from search.answer.wording import (
     count,
     difference_text,
@@ -95,7 +97,8 @@ def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
     trained = [level for level in levels if level.trials and level is not reference]
     details.append(_costs(study.factor, reference, trained))
     if unclear:
-        details.append(what_it_takes(effort([level.differences["test"].estimate for level in unclear]), n_seeds))
+        found = effort([level.differences["test"].estimate for level in unclear], len(others))
+        details.append(what_it_takes(found, n_seeds))
     return Words(_headline(study.factor, reference, others), tuple(text for text in details if text), ranks=True)
 
 
@@ -238,19 +241,21 @@ def what_it_takes(found: Effort | None, n_seeds: int) -> str:
         return f"{few} of the luck of the seed: no level is ranked. Run at least {SEEDS_TO_CLAIM}."
     if found is None:
         return ""
-    small = f"{100 * RELEVANT:.0f} points"
+    low, high = (100 * ends for ends in found.detectable)
     text = (
-        f"A study like this one finds a difference of {100 * found.detectable:.0f} points or more in four cases of five"
+        f"A study like this one finds a difference of {_span(f'{low:.0f}', f'{high:.0f}')} points or more in four "
+        "cases of five"
     )
-    if found.detectable >= 1:
+    if found.detectable[0] >= 1:
         text = "A study like this one finds no difference reliably"
-    if found.detectable <= RELEVANT:
+    if found.detectable[1] <= MARGIN:
         return f"{text}."
+    small = f"{100 * MARGIN:.0f} points"
     ways = []
     if found.photographs is not None:
-        ways.append(f"about {found.photographs:,} test photographs in place of {found.n_photographs}")
+        ways.append(f"{_numbers(found.photographs)} test photographs in place of {found.n_photographs}")
     if found.seeds is not None:
-        ways.append(f"about {found.seeds:,} seeds in place of {found.n_seeds}")
+        ways.append(f"{_numbers(found.seeds)} seeds in place of {found.n_seeds}")
     if not ways:
         return f"{text}; for {small} it would take more photographs and more seeds together."
     only = ""
@@ -259,3 +264,12 @@ def what_it_takes(found: Effort | None, n_seeds: int) -> str:
     elif found.photographs is None:
         only = " (more photographs alone would not do)"
     return f"{text}; for {small} it would take {' or '.join(ways)}{only}."
+
+
+def _numbers(found: Range) -> str:
+    """`about 12 to 60`; `12 or more` where in the unfavourable case no number suffices."""
+    return f"{found.low:,} or more" if found.high is None else f"about {_span(f'{found.low:,}', f'{found.high:,}')}"
+
+
+def _span(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"

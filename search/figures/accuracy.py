@@ -122,7 +122,7 @@ def differences(answer: Answer) -> Picture | None:
     bare(axes, grid="x", keep=("bottom",))
     axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
     caption = (
-        "Paired by seed and photograph; bars are 95 % intervals, strokes single seeds. Green: told apart from the "
-        "reference level (Holm-corrected p below 0.05); grey: not."
+        "Paired by seed and photograph; bars are simultaneous 95 % intervals, strokes single seeds. Green: told apart "
+        "from the reference level (Holm-corrected p below 0.05); grey: not."
     )
     return picture("differences", "Effect on test accuracy", caption, chart)

@@ -138,8 +138,9 @@ def test_the_audit_s_pictures(tmp_path: Path, draw: object) -> None:
 
 
 def test_the_search_s_pictures() -> None:
-    from search.answer.figures import style
     from search.pictures import confusion_matrix
+
+    from search.figures import style
 
     measures = SimpleNamespace(confusion=[[3, 1], [0, 4]], accuracy=0.9, macro_f1=0.9)
     assert confusion_matrix(measures, ["中性粒细胞", "лимфоцит"], "test of 血液").startswith(b"\x89PNG")  # type: ignore[arg-type]

@@ -101,7 +101,7 @@ def test_every_kind_has_a_page_that_needs_nothing_else(made: Recorded) -> None:
     assert [address for address in addresses if not address.startswith("data:")] == []
     assert "<script" not in text
     assert "Satterthwaite" in text
-    assert "Cameron" in text
+    assert "Gallas" in text
 
 
 def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_the_terminal_has_80_columns() -> None:
-    made = question({"max": 0.6, "average": 0.3, "strided": 0.31, "blur": 0.1})
+    made = question({"max": 0.6, "average": 0.3, "strided": 0.31, "blur": 0.1}, seeds=5)
     for study in (made, search(), reference()):
         console = Console(file=io.StringIO(), width=80)
         print_answer(answer_of(study), console)
@@ -155,9 +155,9 @@ def test_the_terminal_has_80_columns() -> None:
 
 
 def test_tables_name_what_failed() -> None:
-    failed = trial_record(20, {"pooling": "blur", "seed": 3}, end="error")
-    found = {table.key: table for table in tables(answer_of(question(LEVELS, extra=[failed])))}
-    assert found["accuracies"].rows[2][-1] == "3 (1 failed)"
+    failed = trial_record(20, {"pooling": "blur", "seed": 5}, end="error")
+    found = {table.key: table for table in tables(answer_of(question(LEVELS, seeds=5, extra=[failed])))}
+    assert found["accuracies"].rows[2][-1] == "5 (1 failed)"
     assert found["accuracies"].marked == {0}
     assert found["differences"].marked == {0}  # average
     assert len(found["classes"].columns) == 5
@@ -217,7 +217,7 @@ def test_figures_are_files_of_their_own() -> None:
 
 
 def test_markdown_has_question_answer_tables_and_links() -> None:
-    answer = answer_of(question(LEVELS))
+    answer = answer_of(question(LEVELS, seeds=5))
     text = answer_markdown(answer, [("Study in MLflow", "http://host/#/experiments/1")])
     assert text.startswith("**What does the pooling do?**")
     assert "**Against max pooling, test accuracy is lower with average pooling" in text

@@ -13,7 +13,7 @@ from tests.search.fabricate import data_info, trial_record
 
 
 def test_a_clear_effect_is_said_with_its_interval() -> None:
-    answer = answer_of(question({"max": 0.6, "average": 0.3, "blur": 0.61}))
+    answer = answer_of(question({"max": 0.6, "average": 0.3, "blur": 0.61}, seeds=5))
     test = answer.levels[1].differences["test"]
     assert test.is_clear
     expected = (
@@ -26,13 +26,13 @@ def test_a_clear_effect_is_said_with_its_interval() -> None:
 
 
 def test_better_levels_come_first() -> None:
-    answer = answer_of(question({"max": 0.5, "average": 0.2, "blur": 0.8}))
-    assert answer.headline.startswith("Against max pooling, test accuracy is higher with blur pooling (+3")
+    answer = answer_of(question({"max": 0.5, "average": 0.2, "blur": 0.8}, seeds=5))
+    assert answer.headline.startswith("Against max pooling, test accuracy is higher with blur pooling (+29.6 points, ")
     assert "; it is lower with average pooling (−3" in answer.headline
 
 
 def test_noise_is_called_noise_and_what_would_help_is_said() -> None:
-    answer = answer_of(question({"max": 0.6, "average": 0.6}, spread=0.25))
+    answer = answer_of(question({"max": 0.6, "average": 0.6}, seeds=5, spread=0.25))
     assert answer.headline.startswith("This study cannot tell average pooling from max pooling by test accuracy: ")
     assert "finds a difference of " in answer.words.details[-1]
     assert "in four cases of five" in answer.words.details[-1]
@@ -70,20 +70,20 @@ def test_seeds_that_did_not_learn_are_said() -> None:
 def test_one_seed_ranks_nothing() -> None:
     answer = answer_of(question({"max": 0.9, "average": 0.1}, seeds=1))
     assert not answer.levels[1].differences["test"].is_clear
-    assert "One seed tells nothing of the luck of the seed: no level is ranked. Run at least 3." in answer.sentence
+    assert "One seed tells nothing of the luck of the seed: no level is ranked. Run at least 5." in answer.sentence
 
 
 def test_two_seeds_rank_nothing() -> None:
     """Where seeds may stay at chance, two find a difference where there is none twice as often as is claimed."""
     answer = answer_of(question({"max": 0.9, "average": 0.1}, seeds=2))
     assert not answer.levels[1].differences["test"].is_clear
-    assert "2 seeds tell too little of the luck of the seed: no level is ranked. Run at least 3." in answer.sentence
+    assert "2 seeds tell too little of the luck of the seed: no level is ranked. Run at least 5." in answer.sentence
 
 
 def test_what_cannot_be_told_apart_has_its_interval_beside_what_can() -> None:
     """`Cannot be told apart` is read as `the same` where nothing says how much the difference may be."""
-    study = pooling(("max", "average", "blur"), 3)
-    found = answer_of(question({"max": 0.6, "average": 0.2, "blur": 0.58}, study=study, spread=0.25))
+    study = pooling(("max", "average", "blur"), 5)
+    found = answer_of(question({"max": 0.6, "average": 0.2, "blur": 0.58}, seeds=5, study=study, spread=0.25))
     estimate = found.levels[2].differences["test"].estimate
     assert found.levels[1].differences["test"].is_clear
     assert not found.levels[2].differences["test"].is_clear
@@ -104,10 +104,10 @@ def test_no_answer_before_the_reference_has_finished() -> None:
 
 def test_a_study_under_way_says_how_far_it_is() -> None:
     running = trial_record(20, {"pooling": "blur", "seed": 0}, end="running")
-    found = question({"max": 0.6, "average": 0.3}, study=pooling(), extra=[running])
+    found = question({"max": 0.6, "average": 0.3}, seeds=5, study=pooling(seeds=5), extra=[running])
     answer = answer_of(found)
-    assert (found.over, found.total, found.is_over) == (6, 9, False)
-    assert answer.sentence.startswith("So far (6 of 9 trials): Against max pooling")
+    assert (found.over, found.total, found.is_over) == (10, 15, False)
+    assert answer.sentence.startswith("So far (10 of 15 trials): Against max pooling")
     assert "blur" not in answer.sentence
 
 

@@ -1,0 +1,66 @@
+"""Whether a difference is small: equivalence and non-inferiority within a margin, and the simplest level that has it.
+
+"Cannot tell" is no equality: a difference that is not found may be large. That two levels perform alike is a claim of
+its own, which has to be shown against the hypothesis that they differ by the margin or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from search.answer.intervals import one_sided_p
+from search.answer.variance import Floats, Variance
+
+if TYPE_CHECKING:
+    from search.answer.simultaneous import Difference
+
+MARGIN = 0.05  # a difference in accuracy that a user would not care about: a choice, not a measurement
+Level = TypeVar("Level")
+
+
+def p_equivalent(value: Floats | float, variance: Variance, margin: float = MARGIN) -> Floats:
+    """The p-value of the hypothesis that the true difference is `margin` or more, in either direction.
+
+    Two one-sided tests, of which both must reject (Schuirmann 1987, "A Comparison of the Two One-Sided Tests Procedure
+    and the Power Approach for Assessing the Equivalence of Average Bioavailability", J. Pharmacokinetics and
+    Biopharmaceutics 15, 657-680).
+
+    Args:
+        value: the difference, of the batch's shape.
+        variance: of `value`.
+        margin: above 0.
+    """
+    return one_sided_p(margin - np.abs(value), variance)
+
+
+def p_non_inferior(value: Floats | float, variance: Variance, margin: float = MARGIN) -> Floats:
+    """The p-value of the hypothesis that the true difference is -`margin` or less; arguments as above."""
+    return one_sided_p(value + margin, variance)
+
+
+class Simplest(NamedTuple):
+    """The first levels of an order, simplest first, that do as well as the reference level; None where none does.
+
+    Attributes:
+        equivalent: within the margin in both directions.
+        non_inferior: not worse by the margin, perhaps better.
+    """
+
+    equivalent: object | None
+    non_inferior: object | None
+
+
+def simplest(levels: Iterable[tuple[Level, Difference]]) -> Simplest:
+    """Of levels in order of what they cost, with their differences to the reference level.
+
+    The differences are decided together (`search.answer.simultaneous.decided`), so the choice among them claims no more
+    than they do.
+    """
+    known = list(levels)
+    return Simplest(
+        next((level for level, difference in known if difference.is_equivalent), None),
+        next((level for level, difference in known if difference.is_non_inferior), None),
+    )
