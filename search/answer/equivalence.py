@@ -1,4 +1,4 @@
-"""Whether a difference is small: equivalence and non-inferiority within a margin, and the simplest level that has it.
+"""Whether a difference is small: equivalence and non-inferiority within a margin.
 
 "Cannot tell" is no equality: a difference that is not found may be large. That two levels perform alike is a claim of
 its own, which has to be shown against the hypothesis that they differ by the margin or more.
@@ -6,19 +6,12 @@ its own, which has to be shown against the hypothesis that they differ by the ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
 import numpy as np
 
 from search.answer.intervals import one_sided_p
 from search.answer.variance import Floats, Variance
 
-if TYPE_CHECKING:
-    from search.answer.simultaneous import Difference
-
 MARGIN = 0.05  # a difference in accuracy that a user would not care about: a choice, not a measurement
-Level = TypeVar("Level")
 
 
 def p_equivalent(value: Floats | float, variance: Variance, margin: float = MARGIN) -> Floats:
@@ -39,28 +32,3 @@ def p_equivalent(value: Floats | float, variance: Variance, margin: float = MARG
 def p_non_inferior(value: Floats | float, variance: Variance, margin: float = MARGIN) -> Floats:
     """The p-value of the hypothesis that the true difference is -`margin` or less; arguments as above."""
     return one_sided_p(value + margin, variance)
-
-
-class Simplest(NamedTuple):
-    """The first levels of an order, simplest first, that do as well as the reference level; None where none does.
-
-    Attributes:
-        equivalent: within the margin in both directions.
-        non_inferior: not worse by the margin, perhaps better.
-    """
-
-    equivalent: object | None
-    non_inferior: object | None
-
-
-def simplest(levels: Iterable[tuple[Level, Difference]]) -> Simplest:
-    """Of levels in order of what they cost, with their differences to the reference level.
-
-    The differences are decided together (`search.answer.simultaneous.decided`), so the choice among them claims no more
-    than they do.
-    """
-    known = list(levels)
-    return Simplest(
-        next((level for level, difference in known if difference.is_equivalent), None),
-        next((level for level, difference in known if difference.is_non_inferior), None),
-    )

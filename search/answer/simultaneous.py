@@ -14,9 +14,9 @@ studies, the least where two levels of three differ by much (benchmarks/coverage
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from search.answer.equivalence import MARGIN, p_equivalent, p_non_inferior
 from search.answer.intervals import LEVEL, Estimate, interval_of_difference
@@ -124,3 +124,28 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         corrected[place] = highest
     return corrected
+
+
+class Simplest(NamedTuple):
+    """The first levels of an order, simplest first, that do as well as the reference level; None where none does.
+
+    Attributes:
+        equivalent: within the margin in both directions.
+        non_inferior: not worse by the margin, perhaps better.
+    """
+
+    equivalent: object | None
+    non_inferior: object | None
+
+
+def simplest(levels: Iterable[tuple[object, Difference]]) -> Simplest:
+    """Of levels in order of what they cost, with their differences to the reference level.
+
+    The differences are decided together (`decided`), so the choice among them claims no more
+    than they do.
+    """
+    known = list(levels)
+    return Simplest(
+        next((level for level, difference in known if difference.is_equivalent), None),
+        next((level for level, difference in known if difference.is_non_inferior), None),
+    )

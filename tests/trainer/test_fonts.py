@@ -132,15 +132,14 @@ def test_a_font_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("draw", [draw_frequencies, draw_samples])
 def test_the_audit_s_pictures(tmp_path: Path, draw: object) -> None:
     root = write_set(tmp_path / "血液", classes=("中性粒细胞", "лимфоцит", "ลิมโฟไซต์"))
-    draw(audit(root), tmp_path / "picture.png")  # type: ignore[operator]
+    draw(audit(root, tmp_path / "cache"), tmp_path / "picture.png")  # type: ignore[operator]
     with Image.open(tmp_path / "picture.png") as image:
         assert image.width > 800
 
 
 def test_the_search_s_pictures() -> None:
-    from search.pictures import confusion_matrix
-
     from search.figures import style
+    from search.figures.trial import confusion_matrix
 
     measures = SimpleNamespace(confusion=[[3, 1], [0, 4]], accuracy=0.9, macro_f1=0.9)
     assert confusion_matrix(measures, ["中性粒细胞", "лимфоцит"], "test of 血液").startswith(b"\x89PNG")  # type: ignore[arg-type]

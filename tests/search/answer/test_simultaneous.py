@@ -10,9 +10,9 @@ import pytest
 from benchmarks.coverage import comparisons, families
 from benchmarks.planned import with_difference
 from benchmarks.worlds import World
-from search.answer.equivalence import p_equivalent, p_non_inferior, simplest
+from search.answer.equivalence import p_equivalent, p_non_inferior
 from search.answer.intervals import Estimate, interval_of_difference
-from search.answer.simultaneous import SEEDS_TO_CLAIM, decided, holm
+from search.answer.simultaneous import SEEDS_TO_CLAIM, decided, holm, simplest
 from search.answer.variance import Variance
 
 
