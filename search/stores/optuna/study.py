@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.folder.record import TrialRecord
 from search.stores.optuna.distributions import propose, space_of
+from search.stores.optuna.growth import grown
 from search.stores.optuna.outcome import attributes, ending
 from search.stores.optuna.storage import close_storage, open_storage, storage_errors
 from search.study import Study
@@ -43,12 +44,11 @@ class OptunaStudy:
         study: the design.
 
     Raises:
-        StorageError: the storage does not answer.
+        StorageError: the storage does not answer, or has the study with other parameters.
     """
 
     def __init__(self, url: str, name: str, study: Study) -> None:
         self.name, self._url, self._study_file = name, url, study
-        self._space = space_of(study)
         self.objectives: tuple[str, ...] = study.search.objectives if study.search else ("val_accuracy",)
         self._lock = threading.Lock()  # of the storage, whose SQLite takes one writer at a time
         self._ids: dict[int, int] = {}
@@ -63,6 +63,7 @@ class OptunaStudy:
                 load_if_exists=True,
             )
             self._study_id = self._storage.get_study_id_from_name(name)
+            self._space = grown(self._storage, self._study_id, space_of(study), study.factor)
             self._noted_cost: str | None = self._study.user_attrs.get("cost")
             if self._noted_cost is None:
                 self._name_metrics(self.objectives)
