@@ -27,6 +27,7 @@ from search.settings import Places
 from search.study import Study
 from search.study.cost import estimate
 from search.study.design import plan, trial_count
+from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
 from search.study.toml_file import load_study, study_names
 from search.urls import mlflow_ui
@@ -205,7 +206,11 @@ def _dry_run(study: Study, options: Options, environment: Environment, console: 
     lines.append(
         "fixed: " + (", ".join(f"{key}={shown(value)}" for key, value in changed.items()) or "all at the reference")
     )
-    lines.append(f"seeds: {study.seeds}" if not study.search else f"sampler: {study.search.sampler}")
+    lines.append(
+        f"seeds: {study.seeds}"
+        if not study.search
+        else f"sampler: {study.search.sampler}, {SAMPLERS[study.search.sampler].words}"
+    )
     first = plan(study)
     lines.append(f"trials: {trial_count(study)}, the first {len(first)} queued at the start")
     guess = estimate(study, index, slots, on_gpu="GPU" in runs_on)

@@ -12,13 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trainer.errors import ConfigError
+from trainer.registry import OneOf, Registry
+from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
-Pooling = Literal["max", "average", "strided", "blur"]
-Normalization = Literal["lrn", "batch", "none"]
-Head = Literal["flatten", "global_average"]
-Augmentation = Literal["none", "flip", "geometric", "photometric", "all", "mixup"]
 Resize = Literal["stretch", "crop", "pad"]
-Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 
 
 # What a traced model depends on. The rest of a config can change from trial to trial without a new trace.
@@ -29,7 +26,7 @@ GRAPH_FIELDS = (
 
 
 class TrainConfig(BaseModel):
-    """One training.
+    """One training. Settings that take names take those of the tables in `trainer.vocabulary`.
 
     Attributes:
         trial: a label, echoed in every event. It changes nothing in the training.
@@ -65,15 +62,15 @@ class TrainConfig(BaseModel):
     trial: Annotated[str, Field(max_length=200, pattern=r"^[\w.@-]*$")] = ""  # names the model file as well
     learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.0005
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 100
-    optimizer: Optimizer = "adam"
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)] = "adam"
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 60
     depth: Annotated[int, Field(ge=1, le=6)] = 4
     width: Annotated[float, Field(ge=0.25, le=4)] = 1.0
-    pooling: Pooling = "max"
+    pooling: Annotated[str, OneOf(POOLINGS)] = "max"
     dropout_rate: Annotated[float, Field(ge=0, le=0.9)] = 0.0
-    normalization: Normalization = "lrn"
-    head: Head = "flatten"
-    augmentation: Augmentation = "none"
+    normalization: Annotated[str, OneOf(NORMALIZATIONS)] = "lrn"
+    head: Annotated[str, OneOf(HEADS)] = "flatten"
+    augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = "none"
     augmentation_strength: Annotated[float, Field(gt=0, le=4)] = 1.0
     image_height: Annotated[int, Field(ge=8, le=4096)] = 120
     image_width: Annotated[int, Field(ge=8, le=4096)] = 160
@@ -139,6 +136,12 @@ class TrainConfig(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigError(mistakes(error)) from None
+
+
+def vocabulary_of(name: str) -> Registry[Any] | None:
+    """The table of the names that a setting may take; None for a setting that takes numbers, or that there is not."""
+    field = TrainConfig.model_fields.get(name)
+    return next((part.registry for part in field.metadata if isinstance(part, OneOf)), None) if field else None
 
 
 def mistakes(error: ValidationError) -> str:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from trainer.data import ensure_demo
-from trainer.data.layouts import ALLOWED
+from trainer.data.layouts import allowed
 from trainer.errors import DataError
 
 VARIABLE = "BLOOD_CELLS_DIR"
@@ -37,5 +37,5 @@ def resolve_data(given: str | None, cache: Path) -> tuple[Path, str]:
         return folder, f"the built-in demo set, drawn by code: no real cells ({why})"
     folder = Path(given).expanduser()
     if not folder.is_dir():
-        raise DataError(f"{given}: no such folder ({why}); it should hold {ALLOWED}")
+        raise DataError(f"{given}: no such folder ({why}); it should hold {allowed()}")
     return folder.resolve(), f"{folder} ({why})"

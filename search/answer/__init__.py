@@ -4,6 +4,7 @@ recorded.py       a study as it lies in the folder of runs
 variance.py       the variance of a mean over photographs and trained models, whatever cells there are
 intervals.py      intervals and p-values from it
 measures.py       accuracy, recall and F1 as sums over photographs
+measure_table.py  their table: names, words, directions
 levels.py         levels compared, paired, corrected for their number
 equivalence.py    whether a difference is small: equivalent, not inferior
 simultaneous.py   several levels decided together, with intervals that say the same

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from search.answer.evidence import Evidence
+from search.answer.levels import LevelAnswer
+from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.recorded import Recorded
 from search.answer.rows import difference, with_interval
 from search.answer.search_result import val_accuracy
@@ -34,6 +36,8 @@ def model_card(
     highest = max(val_accuracy(record) for record in search.finished)
     how = ", the best by validation accuracy" if val_accuracy(chosen) == highest else ", chosen by hand"
     seeds, trained = count(len(level.trials), "seed"), photos["train"] + photos["val"]
+    columns = [entry.words for entry in MEASURES.values()]
+    columns += [f"{m.words}, {label.lower()}" for m in CLASS_MEASURES.values() for label in data.class_names]
     line = "\n"  # no backslash within an f-string before Python 3.12
     return f"""# Model card: {name}
 
@@ -57,8 +61,8 @@ A classifier of blood-cell images: {listed([label.lower() for label in data.clas
 
 On the test images, per cent, with 95 % intervals over photographs and seeds:
 
-| | accuracy | macro F1 | {" | ".join(f"recall, {label.lower()}" for label in data.class_names)} |
-| --- | ---: | ---: | {" | ".join(["---:"] * len(data.class_names))} |
+| | {" | ".join(columns)} |
+| --- | {" | ".join(["---:"] * len(columns))} |
 | this configuration | {_row(evidence.best)} |
 {f"| reference model | {_row(evidence.reference)} |{line}" if evidence.reference else ""}
 {evidence.sentence}{_difference(evidence)}
@@ -79,10 +83,10 @@ mlflow models serve -m models:/{name}@champion --env-manager local -p 5001
 """
 
 
-def _row(level: object) -> str:
-    accuracy = with_interval(level.accuracy["test"])  # type: ignore[attr-defined]
-    f1 = with_interval(level.macro_f1, share=False)  # type: ignore[attr-defined]
-    return " | ".join([accuracy, f1, *(with_interval(recall) for recall in level.recalls)])  # type: ignore[attr-defined]
+def _row(level: LevelAnswer) -> str:
+    texts = [with_interval(level.measures.get(name), share=entry.unit == "%") for name, entry in MEASURES.items()]
+    texts += [with_interval(estimate) for name in CLASS_MEASURES for estimate in level.by_class.get(name, ())]
+    return " | ".join(texts)
 
 
 def _cost(trial: TrialRecord) -> str:

@@ -9,6 +9,9 @@ from search.answer.answer import Answer
 from search.answer.wording import count, listed, word
 from search.console.progress import duration
 from search.folder.record import DataInfo, shown
+from search.study.objectives import OBJECTIVES
+from search.study.pruners import PRUNERS
+from search.study.samplers import SAMPLERS
 from search.study.space import Levels, Range
 from trainer.events import SplitName
 
@@ -28,8 +31,11 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
     if study.search is not None:
         space = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.scientific.items())
         found.append(("Searched over", space))
-        budget = f"{count(study.search.n_trials, 'trial')}, proposed by {study.search.sampler.upper()}"
-        found.append(("Search", f"{budget}; objectives: {listed([word(o) for o in study.search.objectives])}"))
+        budget = f"{count(study.search.n_trials, 'trial')}, proposed by {SAMPLERS[study.search.sampler].words}"
+        if PRUNERS[study.search.pruner].build is not None:
+            budget += f", pruned by {PRUNERS[study.search.pruner].words}"
+        objectives = [OBJECTIVES[name].words for name in study.search.objectives]
+        found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
     else:
         found.append(("Seeds", f"{study.seeds} of each level, the same for all"))
     if study.nuisance and study.tuning:

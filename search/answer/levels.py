@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from search.answer.intervals import Estimate
-from search.answer.measures import Measure, Predictions, accuracy, macro_f1, recall
+from search.answer.measure_table import CLASS_MEASURES, MEASURES
+from search.answer.measures import Measure, Predictions, accuracy
 from search.answer.simultaneous import Difference, decided
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -49,8 +50,8 @@ class LevelAnswer:
         failures: how many ended otherwise, by the kind of failure (a `FailureKind`, or `stopped`).
         accuracy: by split.
         gap: training less testing accuracy.
-        macro_f1: on the test images.
-        recalls: on the test images, a class each; None for a class without images.
+        measures: on the test images, by the names of `MEASURES`.
+        by_class: on the test images, by the names of `CLASS_MEASURES`, a class each; None for a class without images.
         differences: to the reference level; those of the reference level are empty.
     """
 
@@ -60,8 +61,8 @@ class LevelAnswer:
     failures: Mapping[str, int] = field(default_factory=dict)
     accuracy: dict[SplitName, Estimate] = field(default_factory=dict)
     gap: Estimate | None = None
-    macro_f1: Estimate | None = None
-    recalls: tuple[Estimate | None, ...] = ()
+    measures: Mapping[str, Estimate] = field(default_factory=dict)
+    by_class: Mapping[str, tuple[Estimate | None, ...]] = field(default_factory=dict)
     differences: dict[Compared, Difference] = field(default_factory=dict)
 
     @property
@@ -108,13 +109,16 @@ def _measured(level: LevelAnswer) -> LevelAnswer:
         return level
     measures = _measures(level.trials)
     test = Predictions.of(level.trials, "test")
-    recalls = [recall(test, label) for label in range(test.counts.shape[-1])]
+    labels = range(test.counts.shape[-1])
+    by_class = {name: [entry.of(test, label) for label in labels] for name, entry in CLASS_MEASURES.items()}
     return replace(
         level,
         accuracy={split: measures[split].share() for split in SPLITS},
         gap=measures["gap"].difference(),
-        macro_f1=macro_f1(test).share(),
-        recalls=tuple(found.share() if found else None for found in recalls),
+        measures={name: entry.estimate(test) for name, entry in MEASURES.items()},
+        by_class={
+            name: tuple(measure.share() if measure else None for measure in found) for name, found in by_class.items()
+        },
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from search.answer.answer import Answer
 from search.answer.intervals import Estimate
 from search.answer.levels import LevelAnswer
+from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.search_result import SearchAnswer, price, val_accuracy
 from search.answer.wording import p_text, percent, points, word
 from search.folder.record import TrialRecord, shown
@@ -45,7 +46,7 @@ def tables(answer: Answer) -> list[Table]:
     found = [accuracies(answer)]
     if any(level.differences for level in answer.levels):
         found.append(differences(answer))
-    return [*found, classes(answer), costs(answer)]
+    return [*found, *classes(answer), costs(answer)]
 
 
 def name_of(level: LevelAnswer) -> str:
@@ -54,22 +55,41 @@ def name_of(level: LevelAnswer) -> str:
 
 
 def accuracies(answer: Answer) -> Table:
-    """Train, validation, test, gap, F1."""
+    """Train, validation and test accuracy, gap, and the other measures."""
     rows = [
         (
             name_of(level),
             *(with_interval(level.accuracy.get(split)) for split in ("train", "val", "test")),
             gap(level.gap),
-            with_interval(level.macro_f1, share=False),
+            *other_measures(level),
             f"{len(level.trials)}" + (f" ({level.failed} failed)" if level.failed else ""),
         )
         for level in answer.levels
     ]
-    columns = (_head(answer), "train", "validation", "test", "gap", "macro F1 (test)", "seeds")
+    columns = (
+        _head(answer),
+        "train",
+        "validation",
+        "test",
+        "gap",
+        *(f"{words} (test)" for words in other_words()),
+        "seeds",
+    )
     note = "Accuracies in per cent, the gap (training less testing) in points; 95 % intervals in brackets."
     if any(trial.config.train_on_validation for level in answer.levels for trial in level.trials):
         note += " The validation photographs were trained on: their accuracy says nothing of others."
     return Table("accuracies", "Accuracy by level", columns, tuple(rows), _reference(answer), note)
+
+
+def other_words() -> list[str]:
+    """What the measures beside accuracy are called."""
+    return [entry.words for name, entry in MEASURES.items() if name != "accuracy"]
+
+
+def other_measures(level: LevelAnswer) -> list[str]:
+    """The measures of the test images beside accuracy, as texts with intervals."""
+    others = [(name, entry) for name, entry in MEASURES.items() if name != "accuracy"]
+    return [with_interval(level.measures.get(name), share=entry.unit == "%") for name, entry in others]
 
 
 def differences(answer: Answer) -> Table:
@@ -92,15 +112,19 @@ def differences(answer: Answer) -> Table:
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
 
 
-def classes(answer: Answer) -> Table:
-    """Recall by class."""
+def classes(answer: Answer) -> list[Table]:
+    """Recall by class, and the other measures of a class."""
     names = [name.capitalize() for name in answer.recorded.class_names]
-    rows = []
-    for level in answer.levels:
-        found = [with_interval(estimate) for estimate in level.recalls] or [MISSING] * len(names)
-        rows.append((name_of(level), *found))
-    note = "The share of each class's test images that is classified rightly (recall), in per cent."
-    return Table("classes", "Recall by class", (_head(answer), *names), tuple(rows), _reference(answer), note)
+    found = []
+    for measure, entry in CLASS_MEASURES.items():
+        rows = []
+        for level in answer.levels:
+            estimates = level.by_class.get(measure, ())
+            rows.append((name_of(level), *([with_interval(e) for e in estimates] or [MISSING] * len(names))))
+        key = "classes" if measure == next(iter(CLASS_MEASURES)) else f"classes_{measure}"
+        title = f"{entry.words[:1].upper()}{entry.words[1:]} by class"
+        found.append(Table(key, title, (_head(answer), *names), tuple(rows), _reference(answer), entry.explained))
+    return found
 
 
 def costs(answer: Answer) -> Table:

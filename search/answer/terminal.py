@@ -43,7 +43,7 @@ def terminal_tables(answer: Answer) -> list[Table]:
         "* reference" if answer.recorded.study.factor else "",
     )
     second = _table(
-        (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", "macro F1", "seeds"),
+        (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", *rows.other_words(), "seeds"),
         "" if answer.vram_measured else "VRAM not measured: no GPU",
     )
     for level in answer.levels:
@@ -59,13 +59,13 @@ def terminal_tables(answer: Answer) -> list[Table]:
             p_text(test.p) if test else "",
         )
         failed = f" ({level.failed} failed)" if level.failed else ""
-        f1, parameters, seconds, vram = level.macro_f1, level.parameters, level.train_s, level.vram_mib
+        parameters, seconds, vram = level.parameters, level.train_s, level.vram_mib
         second.add_row(
             name,
             *([f"{vram.mean:,.0f}" if vram else rows.MISSING] if answer.vram_measured else []),
             f"{parameters.mean:,.0f}" if parameters else rows.MISSING,
             f"{seconds.mean:,.0f}" if seconds else rows.MISSING,
-            rows.with_interval(f1, share=False),
+            *rows.other_measures(level),
             f"{len(level.trials)}{failed}",
         )
     return [first, second]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from search.answer.intervals import Estimate
 from search.folder.record import shown
 from search.study.space import ParamValue
+from trainer.config import vocabulary_of
 
 WORDS = {"learning_rate": "learning rate", "dropout_rate": "dropout"}
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "testing"}
@@ -28,8 +29,16 @@ def named(factor: str | None, level: ParamValue | None) -> str:
     if isinstance(level, bool):
         return f"{word(factor)} {'on' if level else 'off'}"
     if isinstance(level, str):
-        return f"{'no' if level == 'none' else level} {word(factor)}"
+        return f"{adjective(factor, level)} {word(factor)}"
     return f"{word(factor)} {shown(level)}"
+
+
+def adjective(factor: str, level: ParamValue) -> str:
+    """What the vocabulary of a parameter calls a level, before the parameter's name; the level itself without one."""
+    names = vocabulary_of(factor)
+    if names is None or not isinstance(level, str) or level not in names:
+        return shown(level)
+    return str(names[level].words)
 
 
 def named_all(factor: str, levels: Sequence[ParamValue], last: str = "and", notes: Sequence[str] = ()) -> str:
@@ -37,7 +46,8 @@ def named_all(factor: str, levels: Sequence[ParamValue], last: str = "and", note
     after = [f" ({note})" for note in notes] or [""] * len(levels)
     if len(levels) == 1:
         return named(factor, levels[0]) + after[0]
-    texts = [shown(level) + note for level, note in zip(levels, after, strict=True)]
+    called = [shown(level) if level == "none" else adjective(factor, level) for level in levels]
+    texts = [text + note for text, note in zip(called, after, strict=True)]
     if factor == "depth":
         return f"{listed(texts, last)} blocks" if not notes else listed([f"depth {texts[0]}", *texts[1:]], last)
     if all(isinstance(level, str) for level in levels) and not notes:

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from search.answer.measure_table import MEASURES
 from search.folder.record import TrialRecord
 from trainer.fonts import make_readable
 
@@ -126,7 +127,9 @@ def confusion_matrix(measures: SplitMeasures, class_names: Sequence[str], title:
     bar.set_label("share of the true class", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
-    _plain(axes.set_title(f"{title}\naccuracy {measures.accuracy:.1%}, macro F1 {measures.macro_f1:.2f}", fontsize=10))
+    known = [(m.words, m.unit, m.reported(measures)) for m in MEASURES.values() if m.reported]
+    figures = ", ".join(f"{words} {value:.1%}" if unit else f"{words} {value:.2f}" for words, unit, value in known)
+    _plain(axes.set_title(f"{title}\n{figures}", fontsize=10))
     return png(figure)
 
 

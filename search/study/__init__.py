@@ -2,6 +2,9 @@
 
 study.py        `Study`: a question, a search, or the reference model alone
 space.py        the values that a parameter takes
+samplers.py     who proposes the trials of a search
+pruners.py      who stops them
+objectives.py   what it looks for
 rules.py        the rules of a study's values
 diagnostics.py  the words for what is wrong in a study file
 toml_file.py    reads the files of studies/

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from search.console.progress import duration
 from search.study import Study
 from search.study.design import plan, trial_count
 from trainer.config import TrainConfig
 from trainer.data import Index
+from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 # Training images/s of the reference model (120x160, grayscale), one slot of one thread, measured on 2 cores of an AMD
 # EPYC at 2.6 GHz (benchmarks/). A core's speed differs by a factor of two either way.
 CPU_IMAGES_PER_S = 500.0
 START_S = 12.0  # a slot's start and its first trace
-
-# Time of one training step beside the reference model's, measured at 60x80 on the same machine.
-POOLING = {"max": 1.0, "average": 1.05, "strided": 1.4, "blur": 1.9}
-AUGMENTATION = {"none": 1.0, "flip": 1.0, "geometric": 1.25, "photometric": 1.3, "all": 1.35, "mixup": 1.1}
 
 
 def estimate(study: Study, index: Index, slots: int, *, on_gpu: bool) -> str:
@@ -36,7 +35,14 @@ def relative_cost(config: TrainConfig) -> float:
     """How long a training takes, beside one of as many images by the reference model for one epoch."""
     pixels = config.image_height * config.image_width / (120 * 160)
     blocks = config.width * (0.55 if config.depth == 1 else 1.0)  # the second block is half of the work
-    slower = POOLING[config.pooling] * AUGMENTATION[config.augmentation] * (1.05 if config.color else 1.0)
+    chosen = (
+        POOLINGS[config.pooling],
+        NORMALIZATIONS[config.normalization],
+        HEADS[config.head],
+        AUGMENTATIONS[config.augmentation],
+        OPTIMIZERS[config.optimizer],
+    )
+    slower = math.prod(entry.cost for entry in chosen) * (1.05 if config.color else 1.0)
     return config.epochs * pixels * blocks * slower
 
 

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 
 from search.study import Study
 from search.study.space import Levels, ParamValue, Range
-from trainer.config import TrainConfig
+from trainer.config import TrainConfig, vocabulary_of
 
 Role = Literal["replicate", "tuning", "search"]
 Result: TypeAlias = tuple[Mapping[str, ParamValue], Role, float | None]  # params, role, val_accuracy (None: it failed)
@@ -134,8 +134,9 @@ def _growing(name: str, levels: tuple[ParamValue, ...]) -> Levels | Range:
     numbers = [level for level in levels if isinstance(level, int | float) and not isinstance(level, bool)]
     if numbers:
         return Range(low=min(numbers), high=max(numbers), log=name in LOG_AXIS)
-    categories = typing.get_args(TrainConfig.model_fields[name].annotation) or (False, True)
-    return Levels(levels=categories)
+    names = vocabulary_of(name)
+    categories = tuple(names) if names is not None else typing.get_args(TrainConfig.model_fields[name].annotation)
+    return Levels(levels=categories or (False, True))
 
 
 def _replicates(study: Study, levels: list[dict[str, ParamValue]]) -> list[PlannedTrial]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 
 from trainer.config import TrainConfig
@@ -16,6 +16,17 @@ Path = tuple[str | int, ...]  # ("scientific", "pooling", "levels", 2)
 
 SCALAR = "text, a number, true or false"
 SPEC = "a table with levels and reference, or with low, high and log"
+
+
+class Table(BaseModel):
+    """A table of a study file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def allowed(cls, key: str) -> str:
+        """What a key takes, for messages: its field's description."""
+        return cls.model_fields[key].description or ""
 
 
 class Mistake(NamedTuple):
@@ -64,7 +75,7 @@ def once_a_value(mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
             found.add(mistake.path)
 
 
-def explained(item: ErrorDetails, study: type[BaseModel], tables: Mapping[str, type[BaseModel]]) -> Mistake:
+def explained(item: ErrorDetails, study: type[Table], tables: Mapping[str, type[Table]]) -> Mistake:
     """A mistake of shape that pydantic found, in this project's words.
 
     Args:
@@ -86,6 +97,6 @@ def explained(item: ErrorDetails, study: type[BaseModel], tables: Mapping[str, t
     elif (path[0] == "fixed" and len(path) > 1) or path[-2:-1] == ["levels"]:
         allowed = SCALAR
     else:
-        allowed = table.model_fields[key].description or ""
+        allowed = table.allowed(key)
     found = "missing" if item["type"] == "missing" else f"found {shown(item['input'])}"
     return Mistake(tuple(path), f"{found}; allowed: {allowed}")

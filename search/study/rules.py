@@ -14,6 +14,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from search.study.diagnostics import Mistake, Path, shown, unknown
+from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
+from search.study.pruners import PRUNERS
+from search.study.samplers import SAMPLERS, Sampler
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range
 from trainer.config import TrainConfig
 
@@ -142,6 +145,41 @@ def _check_search(data: dict[str, Any]) -> Iterator[Mistake]:
     if data.get("seeds", 1) != 1:
         yield Mistake(("seeds",), "a search has no replicates: every trial has a seed of its own")
     yield from _no_reference(data, "scientific", "a search compares with no reference level")
+    yield from _check_methods(data)
+
+
+def _check_methods(data: dict[str, Any]) -> Iterator[Mistake]:
+    """Whether the sampler and the pruner can do what is asked of them. Names that nobody knows are left alone."""
+    search = _table(data, "search")
+    objectives = search.get("objectives", DEFAULT_OBJECTIVES)
+    known = [OBJECTIVES[name] for name in objectives if name in OBJECTIVES] if _are_names(objectives) else []
+    if not known or len(known) < len(objectives):
+        return
+    sampler, pruner = search.get("sampler"), search.get("pruner")
+    if isinstance(sampler, str) and sampler in SAMPLERS:
+        for why in _sampler_lacks(SAMPLERS[sampler], len(known), data):
+            yield Mistake(("search", "sampler"), f"found {shown(sampler)}, which {why}")
+    if isinstance(pruner, str) and pruner in PRUNERS and PRUNERS[pruner].build is not None:
+        if len(known) > 1:
+            text = f'with {len(known)} objectives, and Optuna prunes for one; allowed: one objective, or "none"'
+            yield Mistake(("search", "pruner"), f"found {shown(pruner)} {text}")
+        elif known[0].by_epoch is None:
+            text = f'with the objective {shown(objectives[0])}, which has no value an epoch; allowed: "none"'
+            yield Mistake(("search", "pruner"), f"found {shown(pruner)} {text}")
+
+
+def _are_names(objectives: Any) -> bool:
+    return isinstance(objectives, list | tuple) and all(isinstance(name, str) for name in objectives)
+
+
+def _sampler_lacks(sampler: Sampler, n_objectives: int, data: dict[str, Any]) -> Iterator[str]:
+    if not sampler.is_installed:
+        yield f"needs the package {sampler.package}; it is not installed (pip install {sampler.package})"
+    if sampler.most_objectives is not None and n_objectives > sampler.most_objectives:
+        yield f"takes {sampler.most_objectives} objective; found {n_objectives}"
+    numbers = sum("low" in spec for path, spec in _specs(data) if path[0] == "scientific")
+    if numbers < sampler.fewest_numbers:
+        yield f"needs {sampler.fewest_numbers} parameters with low and high; found {numbers}"
 
 
 def _check_question(data: dict[str, Any]) -> Iterator[Mistake]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PlainValidator, StrictBool, Tag
+from pydantic import AfterValidator, Discriminator, Field, PlainValidator, StrictBool, Tag
 
-from search.study.diagnostics import SCALAR, SPEC
+from search.study.diagnostics import SCALAR, SPEC, Table
 
 ParamValue: TypeAlias = str | int | float | bool
 
@@ -38,12 +38,6 @@ def _some(levels: tuple[ParamValue, ...]) -> tuple[ParamValue, ...]:
 
 Scalar: TypeAlias = Annotated[ParamValue, PlainValidator(_scalar)]
 Number: TypeAlias = Annotated[int | float, PlainValidator(_number)]
-
-
-class Table(BaseModel):
-    """A table of a study file. A field's description is what messages say is allowed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Levels(Table):

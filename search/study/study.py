@@ -9,16 +9,19 @@ from pydantic import AfterValidator, BaseModel, Field, ModelWrapValidatorHandler
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from search.errors import StudyFileError
-from search.study.diagnostics import Path, explained, once_a_value, shown_path
+from search.study.diagnostics import Path, Table, explained, once_a_value, shown_path
+from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.overrides import QUICK_SIZES, overridden, quickened
+from search.study.pruners import PRUNERS
 from search.study.rules import PARAMETERS, check
-from search.study.space import Levels, ParamValue, Range, Scalar, Spec, Table
+from search.study.samplers import SAMPLERS
+from search.study.space import Levels, ParamValue, Range, Scalar, Spec
 from trainer.config import TrainConfig
+from trainer.registry import OneOf
 
 NAME = r"[a-z0-9_-]{1,64}"
 
 Kind = Literal["levels", "reference", "search"]
-Objective = Literal["val_accuracy", "cost"]
 
 
 def _line(text: str) -> str:
@@ -27,7 +30,7 @@ def _line(text: str) -> str:
     return text.strip()
 
 
-def _once(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
+def _once(objectives: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(objectives)) < len(objectives):
         raise ValueError("named twice")
     return objectives
@@ -40,17 +43,26 @@ class Tuning(Table):
 
 
 class Search(Table):
-    """A search in place of a design. The objective `cost` is peak VRAM where that is measured, else the parameters."""
+    """A search in place of a design: what proposes its trials, what stops them, and what it looks for.
+
+    The names are those of `SAMPLERS`, `PRUNERS` and `OBJECTIVES`. The objective `cost` is peak VRAM where that is
+    measured, else the parameters.
+    """
 
     n_trials: Annotated[int, Field(strict=True, ge=1, le=100_000, description="1 to 100000")]
-    sampler: Annotated[Literal["tpe", "random"], Field(description='"tpe" or "random"')] = "tpe"
+    sampler: Annotated[str, OneOf(SAMPLERS)] = "tpe"
     n_startup_trials: Annotated[int, Field(strict=True, ge=0, le=100_000, description="0 to 100000")] = 10
-    pruner: Annotated[Literal["none", "median"], Field(description='"none" or "median"')] = "none"
-    objectives: Annotated[
-        tuple[Objective, ...],
-        Field(min_length=1, description='a list of "val_accuracy" and "cost", each at most once'),
-        AfterValidator(_once),
-    ] = ("val_accuracy", "cost")
+    pruner: Annotated[str, OneOf(PRUNERS)] = "none"
+    objectives: Annotated[tuple[Annotated[str, OneOf(OBJECTIVES)], ...], Field(min_length=1), AfterValidator(_once)] = (
+        DEFAULT_OBJECTIVES
+    )
+
+    @classmethod
+    def allowed(cls, key: str) -> str:
+        """What a key takes, for messages: for names, those that are registered now."""
+        names = {"sampler": SAMPLERS.listed(), "pruner": PRUNERS.listed()}
+        names["objectives"] = f"a list of {OBJECTIVES.listed(last='and')}, each at most once"
+        return names.get(key) or super().allowed(key)
 
 
 class Study(Table):
@@ -180,7 +192,7 @@ class Study(Table):
         return {"kind": self.kind, **data, "fixed": {name: base[name] for name in PARAMETERS if name not in varied}}
 
 
-TABLES: dict[str, type[BaseModel]] = {"levels": Levels, "range": Range, "tuning": Tuning, "search": Search}
+TABLES: dict[str, type[Table]] = {"levels": Levels, "range": Range, "tuning": Tuning, "search": Search}
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trainer import folder
-from trainer.data.layouts import ALLOWED
+from trainer.data.layouts import allowed
 from trainer.errors import DataError
 from trainer.folder import resolve_data
 
@@ -60,4 +60,4 @@ def test_a_folder_that_is_not_there(
         monkeypatch.setenv("BLOOD_CELLS_DIR", variable)
     with pytest.raises(DataError) as raised:
         resolve_data(given, Path("cache"))
-    assert str(raised.value) == f"nowhere: no such folder ({why}); it should hold {ALLOWED}"
+    assert str(raised.value) == f"nowhere: no such folder ({why}); it should hold {allowed()}"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.trainer.conftest import BASE, SMALL, Slot, numbers
-from trainer.data.layouts import ALLOWED
+from trainer.data.layouts import allowed
 from trainer.events import PROTOCOL, Epoch, Event, Failed, Finished, Ready, Started, Stopped, parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,7 +178,7 @@ def test_a_slot_whose_reader_is_gone_ends(started: Any, folders: list[str]) -> N
     [
         (
             ["--data", "nowhere"],
-            f"nowhere: no such folder (as given); it should hold {ALLOWED}\n",
+            f"nowhere: no such folder (as given); it should hold {allowed()}\n",
         ),
         (["--threads", "0"], "--threads 0: at least 1\n"),
     ],

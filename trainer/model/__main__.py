@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     changes = config.model_dump(exclude_defaults=True, exclude={"trial"})
     title = ", ".join(f"{name} {value}" for name, value in changes.items()) or "Reference model"
     try:
-        table = draw(build(config, CLASSES), title, args.out)
+        table = draw(build(config, CLASSES), config, title, args.out)
     except OSError as error:
         print(f"--out {args.out}: cannot be written: {error.strerror or error}", file=sys.stderr)
         return 2

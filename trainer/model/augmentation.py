@@ -123,13 +123,3 @@ class Mixup(_Augmentation):
         self.share.assign(share)
         share = ops.cast(share, inputs.dtype)
         return share * inputs + (1 - share) * ops.roll(inputs, 1, axis=0)
-
-
-LAYERS: dict[str, tuple[type[_Augmentation], ...]] = {
-    "none": (),
-    "flip": (RandomFlip,),
-    "geometric": (RandomGeometric,),
-    "photometric": (RandomPhotometric,),
-    "all": (RandomGeometric, RandomPhotometric),
-    "mixup": (Mixup,),
-}

@@ -10,9 +10,9 @@ import numpy as np
 
 from trainer.backend import device, jit_compile, keras
 from trainer.config import TrainConfig
-from trainer.model.augmentation import LAYERS as AUGMENTATIONS
 from trainer.model.augmentation import Mixup
-from trainer.model.layers import BlurPooling2D, ClassNames, Conv2D, LocalResponseNormalization
+from trainer.model.layers import ClassNames, Conv2D
+from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 ops = keras.ops
 
@@ -41,32 +41,29 @@ def build(config: TrainConfig, class_names: Sequence[str]) -> Any:
         (config.image_height, config.image_width, 3 if config.color else 1), dtype="uint8", name="image"
     )
     x = keras.layers.Rescaling(1 / 255, name="rescale", dtype=policy)(inputs)
-    for layer in AUGMENTATIONS[config.augmentation]:
+    augmentations = AUGMENTATIONS[config.augmentation].layers()
+    for layer in augmentations:
         name = layer.__name__.removeprefix("Random").lower()
         x = layer(config.augmentation_strength, name=name, dtype=policy)(x)
+    pooling, normalization = POOLINGS[config.pooling], NORMALIZATIONS[config.normalization]
     for block, n in enumerate(filters(config), start=1):
         # A maximum and a ReLU change places without changing the result, and a ReLU after it has a quarter of the work.
-        late = config.pooling == "max"
+        late = pooling.commutes_with_relu
         activation = None if late else "relu"
         x = Conv2D(n, 3, padding="same", activation=activation, name=f"conv_{block}", dtype=policy)(x)
-        x = _pooling(config, n, f"pool_{block}", policy)(x)
+        x = pooling.build(n, name=f"pool_{block}", dtype=policy)(x)
         if late:
             x = keras.layers.ReLU(name=f"relu_{block}", dtype=policy)(x)
-        if config.normalization == "lrn":
-            x = LocalResponseNormalization(name=f"lrn_{block}", dtype=policy)(x)
-        elif config.normalization == "batch":
-            x = keras.layers.BatchNormalization(name=f"batch_norm_{block}", dtype=policy)(x)
-    if config.head == "flatten":
-        x = keras.layers.Flatten(name="flatten", dtype=policy)(x)
-    else:
-        x = keras.layers.GlobalAveragePooling2D(name="global_average", dtype=policy)(x)
+        if normalization.build is not None:
+            x = normalization.build(name=f"{normalization.layer}_{block}", dtype=policy)(x)
+    x = HEADS[config.head].build(name=config.head, dtype=policy)(x)
     x = keras.layers.Dense(DENSE[0], activation="relu", name="dense_1", dtype=policy)(x)
     if config.dropout_rate:
         x = keras.layers.Dropout(config.dropout_rate, seed=0, name="dropout", dtype=policy)(x)
     x = keras.layers.Dense(DENSE[1], activation="relu", name="dense_2", dtype=policy)(x)
     x = keras.layers.Dense(len(class_names), name="logits", dtype="float32")(x)
     outputs = ClassNames(list(class_names), name="class_names")(x)
-    kind = MixupModel if config.augmentation == "mixup" else keras.Model
+    kind = MixupModel if Mixup in augmentations else keras.Model
     return kind(inputs, outputs, name="blood_cells")
 
 
@@ -74,16 +71,6 @@ def _dtype_policy(config: TrainConfig) -> str:
     if not config.mixed_precision:
         return "float32"
     return "mixed_float16" if device()[0] == "gpu" else "mixed_bfloat16"  # CPUs have no fast float16
-
-
-def _pooling(config: TrainConfig, n: int, name: str, policy: str) -> Any:
-    if config.pooling == "max":
-        return keras.layers.MaxPooling2D(2, name=name, dtype=policy)
-    if config.pooling == "average":
-        return keras.layers.AveragePooling2D(2, name=name, dtype=policy)
-    if config.pooling == "strided":  # Springenberg et al., "Striving for Simplicity", ICLR 2015 workshop
-        return Conv2D(n, 2, strides=2, name=name, dtype=policy)
-    return BlurPooling2D(name=name, dtype=policy)
 
 
 class MixupModel(keras.Model):
@@ -102,12 +89,7 @@ class MixupModel(keras.Model):
 
 def compile_model(model: Any, config: TrainConfig, steps_per_execution: int) -> None:
     """Compiles for training: cross-entropy on logits, accuracy, the config's optimizer."""
-    optimizer = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
-        "rmsprop": keras.optimizers.RMSprop,
-    }[config.optimizer](config.learning_rate)
+    optimizer = OPTIMIZERS[config.optimizer].build(config.learning_rate)
     if config.mixed_precision and _dtype_policy(config) == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(

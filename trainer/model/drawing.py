@@ -14,30 +14,23 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from rich.table import Table
 
+from trainer.config import TrainConfig
 from trainer.model.build import layer_flops, layer_parameters
 from trainer.model.layers import ClassNames
+from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, POOLINGS
 
-# What a kind of layer is called, and the colour of its box: colour-blind safe, after P. Tol, "Colour Schemes", 2021.
+# The colour of a box says what its layer is for: colour-blind safe, after P. Tol, "Colour Schemes", 2021.
+_POOLING, _NORMALIZATION, _IN_TRAINING, _OTHER = "#99ddff", "#bbcc33", "#ffaabb", "#dddddd"
+# The layers that every model has. What the others are called stands in the tables of `trainer.vocabulary`.
 KINDS = {
     "InputLayer": ("pixels, 0-255", "#dddddd"),
     "Rescaling": ("divided by 255", "#dddddd"),
     "Conv2D": ("convolution", "#77aadd"),
-    "MaxPooling2D": ("max-pooling 2×2", "#99ddff"),
-    "AveragePooling2D": ("average-pooling 2×2", "#99ddff"),
-    "BlurPooling2D": ("max and blur, stride 2", "#99ddff"),
     "ReLU": ("ReLU", "#eedd88"),
-    "LocalResponseNormalization": ("local response norm.", "#bbcc33"),
-    "BatchNormalization": ("batch normalization", "#bbcc33"),
-    "Flatten": ("flatten", "#dddddd"),
-    "GlobalAveragePooling2D": ("mean of each channel", "#99ddff"),
     "Dense": ("dense", "#ee8866"),
     "Dropout": ("dropout", "#ffaabb"),
-    "RandomFlip": ("flips, in training", "#ffaabb"),
-    "RandomGeometric": ("flip, turn, shift, zoom", "#ffaabb"),
-    "RandomPhotometric": ("contrast, light, noise", "#ffaabb"),
-    "Mixup": ("mixup, in training", "#ffaabb"),
 }
-_BLOCK = re.compile(r"(?:conv|pool|relu|lrn|batch_norm)_(\d)$")
+_BLOCK = re.compile(r"(?!dense_).*_(\d)$")
 _WIDTH, _HEIGHT, _LINE, _GAP, _AISLE, _TOP = 2.0, 1.05, 0.24, 0.28, 0.45, 0.5  # inches
 
 
@@ -64,25 +57,42 @@ class Row:
     column: str
 
 
-def rows(model: Any) -> list[Row]:
+def rows(model: Any, config: TrainConfig) -> list[Row]:
     """The layers of a model of `build`, in their order. The layer that only carries the class names is left out."""
+    named = _named(config)
     found: list[Row] = []
     for layer in model.layers:
         if isinstance(layer, ClassNames):
             continue
         block = _BLOCK.match(layer.name)
         column = f"block {block[1]}" if block else "head" if found and found[-1].column != "input" else "input"
-        kind, color = KINDS[type(layer).__name__]
-        if type(layer).__name__ in ("Conv2D", "Dense"):
-            size = f" {layer.kernel_size[0]}×{layer.kernel_size[1]}" if hasattr(layer, "kernel_size") else ""
-            stride = ", stride 2" if getattr(layer, "strides", (1, 1)) == (2, 2) else ""
-            relu = ", ReLU" if layer.activation.__name__ == "relu" else ""
-            kind = f"{kind}{size}{stride}{relu}"
-        elif type(layer).__name__ == "Dropout":
-            kind = f"dropout {layer.rate:g}, in training"
+        kind, color = named.get(layer.name) or _common(layer)
         shape = " × ".join(str(size) for size in layer.output.shape[1:])
         found.append(Row(layer.name, kind, shape, layer_parameters(layer), layer_flops(layer), color, column))
     return found
+
+
+def _named(config: TrainConfig) -> dict[str, tuple[str, str]]:
+    """What the vocabularies call the layers that they make, and the colours of their boxes, by the layers' names."""
+    augmentation, normalization = AUGMENTATIONS[config.augmentation], NORMALIZATIONS[config.normalization]
+    named = {config.head: (HEADS[config.head].drawn, _OTHER)}
+    for layer, drawn in zip(augmentation.layers(), augmentation.drawn, strict=True):
+        named[layer.__name__.removeprefix("Random").lower()] = (drawn, _IN_TRAINING)
+    for block in range(1, config.depth + 1):
+        named[f"pool_{block}"] = (POOLINGS[config.pooling].drawn, _POOLING)
+        named[f"{normalization.layer}_{block}"] = (normalization.drawn, _NORMALIZATION)
+    return named
+
+
+def _common(layer: Any) -> tuple[str, str]:
+    kind, color = KINDS[type(layer).__name__]
+    if type(layer).__name__ in ("Conv2D", "Dense"):
+        size = f" {layer.kernel_size[0]}×{layer.kernel_size[1]}" if hasattr(layer, "kernel_size") else ""
+        relu = ", ReLU" if layer.activation.__name__ == "relu" else ""
+        kind = f"{kind}{size}{relu}"
+    elif type(layer).__name__ == "Dropout":
+        kind = f"dropout {layer.rate:g}, in training"
+    return kind, color
 
 
 def table(layers: Sequence[Row], title: str) -> Table:
@@ -153,13 +163,13 @@ def _arrow(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
     axes.add_patch(FancyArrowPatch(points[-2], points[-1], linewidth=1.2, **style))
 
 
-def draw(model: Any, title: str, path: Path) -> Table:
-    """Writes the picture of a model as a PNG file, and gives its table.
+def draw(model: Any, config: TrainConfig, title: str, path: Path) -> Table:
+    """Writes the picture of the model of a config as a PNG file, and gives its table.
 
     Raises:
         OSError: the file cannot be written.
     """
-    layers = rows(model)
+    layers = rows(model, config)
     path.parent.mkdir(parents=True, exist_ok=True)
     totals = f"{_parameters(layers)} parameters, {_flops(layers)} FLOPs an image"
     picture(layers, f"{title}: {totals}").savefig(path, format="png")

@@ -138,6 +138,8 @@ def end_points(record: TrialRecord, class_names: Sequence[str]) -> list[Point]:
 
     `vram_peak_mib` also has a value an epoch, so its final one stands at the last epoch.
     """
+    from search.answer.measure_table import class_values, metric_name, split_values  # NumPy: not while slots start
+
     ended_at = record.finished_at or record.started_at
     terminal = record.terminal
     if isinstance(terminal, Failed) and terminal.requested_mib is not None:
@@ -152,12 +154,12 @@ def end_points(record: TrialRecord, class_names: Sequence[str]) -> list[Point]:
     }
     names = metric_names(class_names)
     for split, measures in terminal.splits.items():
-        values["test_accuracy" if split == "test" else f"final_{split}_accuracy"] = measures.accuracy
         values["test_loss" if split == "test" else f"final_{split}_loss"] = measures.loss
-        values[f"{split}_macro_f1"] = measures.macro_f1
-        for name, recall in zip(names, measures.recall, strict=True):
-            if recall is not None:
-                values[f"{split}_recall_{name}"] = recall
+        values |= {metric_name(measure, split): value for measure, value in split_values(record, split).items()}
+        for measure, found in class_values(record, split):
+            for name, value in zip(names, found, strict=True):
+                if value is not None:
+                    values[f"{split}_{measure}_{name}"] = value
     if "train" in terminal.splits and "test" in terminal.splits:
         values["gap"] = terminal.splits["train"].accuracy - terminal.splits["test"].accuracy
     if terminal.vram_process_mib is not None:

@@ -1,7 +1,8 @@
-"""What Optuna is asked and told. The only package of the search that imports it.
+"""What Optuna is asked and told.
 
 study.py          `OptunaStudy`: the queue, proposals, and what is told of trials
 outcome.py        how a trial that is over reads in Optuna: state, values, constraint, attributes
+growth.py         categories that a newer version added
 distributions.py  parameters as Optuna's distributions
 storage.py        `open_storage`; addresses, and errors without passwords
 notes.py          notes on the Optuna dashboard

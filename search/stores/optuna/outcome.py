@@ -9,6 +9,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from search.folder.record import TrialRecord
+from search.study.objectives import OBJECTIVES
 from trainer.events import Failed
 
 SLOT = "slot"
@@ -34,8 +35,7 @@ def ending(record: TrialRecord, objectives: Sequence[str], cost_metric: str) -> 
     """The ending of a trial that is over."""
     finished, terminal = record.finished, record.terminal
     if finished is not None:
-        known = {"val_accuracy": finished.splits["val"].accuracy, "cost": getattr(finished, cost_metric)}
-        values = [known[name] for name in objectives]
+        values = [OBJECTIVES[name].value(finished, cost_metric) for name in objectives]
         if any(value is None for value in values):
             return Ending(TrialState.FAIL, vram=0.0)
         return Ending(TrialState.COMPLETE, [float(value) for value in values if value is not None], vram=0.0)
@@ -53,9 +53,11 @@ def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
         found["wall_s"] = round(record.finished_at - record.started_at, 2)
     finished, terminal = record.finished, record.terminal
     if finished is not None:
+        from search.answer.measure_table import split_values  # NumPy: not while slots start
+
         for split, measures in finished.splits.items():
             found[f"{split}_accuracy"] = measures.accuracy
-        found["test_macro_f1"] = finished.splits["test"].macro_f1
+        found |= {f"test_{name}": value for name, value in split_values(record, "test").items()}
         for key in ("parameters", "train_s", "vram_peak_mib", "vram_process_mib"):
             if getattr(finished, key) is not None:
                 found[key] = getattr(finished, key)

@@ -17,10 +17,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.folder.record import TrialRecord
 from search.stores.optuna.distributions import propose, space_of
+from search.stores.optuna.growth import grown
 from search.stores.optuna.outcome import attributes, ending
 from search.stores.optuna.storage import close_storage, open_storage, storage_errors
 from search.study import Study
 from search.study.design import PlannedTrial, derived_seed
+from search.study.objectives import OBJECTIVES
+from search.study.pruners import PRUNERS
+from search.study.samplers import SAMPLERS, Proposal
 from search.study.space import ParamValue
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -40,12 +44,11 @@ class OptunaStudy:
         study: the design.
 
     Raises:
-        StorageError: the storage does not answer.
+        StorageError: the storage does not answer, or has the study with other parameters.
     """
 
     def __init__(self, url: str, name: str, study: Study) -> None:
         self.name, self._url, self._study_file = name, url, study
-        self._space = space_of(study)
         self.objectives: tuple[str, ...] = study.search.objectives if study.search else ("val_accuracy",)
         self._lock = threading.Lock()  # of the storage, whose SQLite takes one writer at a time
         self._ids: dict[int, int] = {}
@@ -56,10 +59,11 @@ class OptunaStudy:
             self._study = optuna.create_study(
                 study_name=name,
                 storage=self._storage,
-                directions=["maximize" if name == "val_accuracy" else "minimize" for name in self.objectives],
+                directions=[OBJECTIVES[name].direction for name in self.objectives],
                 load_if_exists=True,
             )
             self._study_id = self._storage.get_study_id_from_name(name)
+            self._space = grown(self._storage, self._study_id, space_of(study), study.factor)
             self._noted_cost: str | None = self._study.user_attrs.get("cost")
             if self._noted_cost is None:
                 self._name_metrics(self.objectives)
@@ -197,11 +201,14 @@ class OptunaStudy:
     def _proposed(self, number: int) -> dict[str, ParamValue]:
         search = self._study_file.search
         assert search is not None
-        seed = derived_seed(f"{self._study_file.name}/sampler", number)
-        sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=seed)
-        if search.sampler == "tpe":
-            startup = search.n_startup_trials
-            sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
+        purpose = f"{self._study_file.name}/sampler"
+        proposal = Proposal(
+            seed=derived_seed(purpose, number),
+            study_seed=derived_seed(purpose, 0),
+            n_startup_trials=search.n_startup_trials,
+            space=self._space,
+        )
+        sampler = SAMPLERS[search.sampler].build(proposal)
         # An object of its own: a Study keeps what it once read of the history.
         study = optuna.load_study(study_name=self.name, storage=self._storage, sampler=sampler)
         return propose(optuna.Trial(study, self._ids[number]), self._space)
@@ -259,16 +266,18 @@ class OptunaStudy:
             self._storage.set_trial_state_values(known._trial_id, TrialState.RUNNING)
 
     def _report_epochs(self, record: TrialRecord, known: FrozenTrial) -> None:
-        for epoch in record.epochs if len(self.objectives) == 1 else ():
+        by_epoch = OBJECTIVES[self.objectives[0]].by_epoch
+        for epoch in record.epochs if by_epoch and len(self.objectives) == 1 else ():
             # An attempt that a dead slot left may have reported this epoch, with the same value.
-            if epoch.epoch not in known.intermediate_values:
-                self._storage.set_trial_intermediate_value(known._trial_id, epoch.epoch, epoch.val_accuracy)
+            if by_epoch and epoch.epoch not in known.intermediate_values:
+                self._storage.set_trial_intermediate_value(known._trial_id, epoch.epoch, by_epoch(epoch))
 
     def _should_prune(self, record: TrialRecord) -> bool:
         search = self._study_file.search
-        if search is None or search.pruner == "none" or len(self.objectives) > 1 or not record.epochs:
+        build = PRUNERS[search.pruner].build if search else None
+        if build is None or len(self.objectives) > 1 or not record.epochs:
             return False
-        self._study.pruner = optuna.pruners.MedianPruner(n_warmup_steps=max(1, record.config.epochs // 3))
+        self._study.pruner = build(record.config.epochs)
         trial = optuna.Trial(self._study, self._ids[record.number])
         return bool(trial.should_prune())  # NumPy's, of the median
 

@@ -331,8 +331,8 @@ pooling = "max"
             ("n_trials = 60", "", "3: search.n_trials: missing; allowed: 1 to 100000"),
             (
                 "n_trials = 60",
-                'n_trials = 60\nsampler = "cmaes"',
-                '5: search.sampler: found "cmaes"; allowed: "tpe" or "random"',
+                'n_trials = 60\nsampler = "grid"',
+                '5: search.sampler: found "grid"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii" or "gp"',
             ),
             (
                 "n_trials = 60",

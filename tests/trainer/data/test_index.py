@@ -11,7 +11,7 @@ from tests.trainer.data.layouts.files import touch
 from tests.trainer.data.sets import CLASSES, write_set
 from trainer.data import scan
 from trainer.data.index import Side, class_problems
-from trainer.data.layouts import ALLOWED
+from trainer.data.layouts import allowed
 from trainer.errors import DataError
 
 
@@ -107,7 +107,7 @@ def test_hidden_and_system_files_are_ignored(tmp_path: Path) -> None:
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
-    assert refused(tmp_path / "none") == (f"{tmp_path}/none does not exist; it should hold {ALLOWED}.")
+    assert refused(tmp_path / "none") == (f"{tmp_path}/none does not exist; it should hold {allowed()}.")
     (tmp_path / "file").write_text("x")
     assert "is a file" in refused(tmp_path / "file")
 

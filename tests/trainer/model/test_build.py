@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import sys
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 
-from trainer import config as settings
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
+from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 CLASSES = ["EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL"]
 
@@ -80,10 +80,10 @@ def test_a_late_relu_changes_nothing(keras: Any) -> None:
 # -------------------------------------------------------------------------------------------------------- the space
 
 SPACE = {
-    "pooling": get_args(settings.Pooling),
-    "normalization": get_args(settings.Normalization),
-    "head": get_args(settings.Head),
-    "augmentation": get_args(settings.Augmentation),
+    "pooling": tuple(POOLINGS),
+    "normalization": tuple(NORMALIZATIONS),
+    "head": tuple(HEADS),
+    "augmentation": tuple(AUGMENTATIONS),
     "depth": (1, 2, 3, 4, 5, 6),
     "width": (0.25, 1.0, 4.0, 0.5),
     "color": (False, True),
@@ -122,7 +122,7 @@ def test_the_sample_reaches_every_value() -> None:
         assert {row[name] for row in sample(12)} == set(values)
 
 
-@pytest.mark.parametrize("pooling", get_args(settings.Pooling))
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_every_pooling_halves_and_drops_the_odd_row(keras: Any, pooling: str) -> None:
     from trainer.model import build
 
@@ -220,7 +220,7 @@ def test_seeds_differ_in_every_kernel_and_random_state(keras: Any) -> None:
     assert len({tuple(values) for values in kernels}) == len(kernels)
 
 
-@pytest.mark.parametrize("optimizer", get_args(settings.Optimizer))
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_optimizer_starts_again(keras: Any, optimizer: str) -> None:
     from trainer.model import reset
 

@@ -62,7 +62,7 @@ def test_every_layer_has_its_box_and_no_text_leaves_it(keras: Any, values: dict[
 
     config = TrainConfig.of(values)
     model = build(config, ["a", "b"])
-    layers = rows(model)
+    layers = rows(model, config)
     assert [row.name for row in layers] == [layer.name for layer in model.layers[:-1]]
     assert sum(row.parameters for row in layers) == parameters(model)
     assert sum(row.flops for row in layers) == flops_per_image(model)

@@ -1,6 +1,6 @@
 """How people lay out sets of images: one reader a file, behind the contract in `_base`.
 
-Another layout is one file and one line in `READERS` more.
+Another layout is one file more, and its class in the table `READERS`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ from trainer.data.layouts.classes import Classes
 from trainer.data.layouts.labels_csv import LabelsCsv
 from trainer.data.layouts.splits import Splits
 from trainer.errors import DataError
+from trainer.registry import Registry, UnknownNameError
 
 # In the order in which people are told of them; tried are they from the last to the first.
-READERS: dict[str, Layout] = {reader.name: reader for reader in (Splits(), Classes(), LabelsCsv())}
+READERS = Registry[Layout]("layout of images")
+for _layout in (Splits(), Classes(), LabelsCsv()):
+    READERS.register(_layout.name, _layout)
 
-ALLOWED = ", or ".join(layout.allowed for layout in READERS.values())
+
+def allowed() -> str:
+    """Every layout in a few words, for messages."""
+    return ", or ".join(layout.allowed for layout in READERS.values())
 
 
 def reader(name: str) -> Layout:
@@ -26,9 +32,10 @@ def reader(name: str) -> Layout:
     Raises:
         DataError: naming the readers that there are.
     """
-    if name not in READERS:
-        raise DataError(f"{name!r} is no layout of images; allowed: {', '.join(READERS)}.")
-    return READERS[name]
+    try:
+        return READERS[name]
+    except UnknownNameError as error:
+        raise DataError(f"{error}.") from None
 
 
 def recognise(root: Path) -> Layout:
@@ -39,11 +46,11 @@ def recognise(root: Path) -> Layout:
     """
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
-        raise DataError(f"{root} {what}; it should hold {ALLOWED}.")
-    for layout in reversed(READERS.values()):
+        raise DataError(f"{root} {what}; it should hold {allowed()}.")
+    for layout in reversed(list(READERS.values())):
         if layout.detect(root):
             return layout
-    raise DataError(f"{root} is no set of images: {_contents(root)}. Allowed: {ALLOWED}.{_meant(root)}")
+    raise DataError(f"{root} is no set of images: {_contents(root)}. Allowed: {allowed()}.{_meant(root)}")
 
 
 def _contents(root: Path) -> str:
@@ -69,7 +76,6 @@ def _meant(root: Path) -> str:
 
 
 __all__ = [
-    "ALLOWED",
     "ALL_SIDES",
     "READERS",
     "SIDES",
@@ -77,6 +83,7 @@ __all__ = [
     "Layout",
     "Listing",
     "Side",
+    "allowed",
     "reader",
     "recognise",
     "shown",

@@ -1,0 +1,51 @@
+"""What a search looks for: the table of objectives, each with its direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.events import Epoch, Finished
+from trainer.registry import Registry
+
+Direction = Literal["maximize", "minimize"]
+DEFAULT_OBJECTIVES = ("val_accuracy", "cost")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """An objective.
+
+    Attributes:
+        words: what it is called.
+        direction: which values are better, as Optuna names it.
+        value: of a training that is over; None where it was not measured. Its second argument is the field of
+            `Finished` that is the cost: `vram_peak_mib` where VRAM is measured, else `parameters`.
+        by_epoch: its value after an epoch, which pruners compare; None for an objective that has none.
+    """
+
+    words: str
+    direction: Direction
+    value: Callable[[Finished, str], float | None]
+    by_epoch: Callable[[Epoch], float] | None = None
+
+
+def _val_accuracy(end: Finished, cost: str) -> float:
+    return end.splits["val"].accuracy
+
+
+def _val_accuracy_by_epoch(epoch: Epoch) -> float:
+    return epoch.val_accuracy
+
+
+def _cost(end: Finished, cost: str) -> float | None:
+    value = getattr(end, cost)
+    return None if value is None else float(value)
+
+
+OBJECTIVES = Registry[Objective]("objective")
+OBJECTIVES.register(
+    "val_accuracy", Objective("validation accuracy", "maximize", _val_accuracy, by_epoch=_val_accuracy_by_epoch)
+)
+OBJECTIVES.register("cost", Objective("cost", "minimize", _cost))

@@ -1,0 +1,27 @@
+"""The names that a `TrainConfig` may take, a table each. They import without Keras, which the builders import.
+
+pooling.py         how a block halves its height and width
+normalization.py   what follows each block's pooling
+head.py            what lies between the last block and the first dense layer
+augmentation.py    random changes to the training images
+optimizer.py       what follows the gradient
+"""
+
+from trainer.vocabulary.augmentation import AUGMENTATIONS, Augmentation
+from trainer.vocabulary.head import HEADS, Head
+from trainer.vocabulary.normalization import NORMALIZATIONS, Normalization
+from trainer.vocabulary.optimizer import OPTIMIZERS, Optimizer
+from trainer.vocabulary.pooling import POOLINGS, Pooling
+
+__all__ = [
+    "AUGMENTATIONS",
+    "HEADS",
+    "NORMALIZATIONS",
+    "OPTIMIZERS",
+    "POOLINGS",
+    "Augmentation",
+    "Head",
+    "Normalization",
+    "Optimizer",
+    "Pooling",
+]
