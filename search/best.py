@@ -22,9 +22,9 @@ from rich.console import Console
 from search.console.progress import WIDTH, view_for
 from search.controller.images import prepare_images
 from search.controller.session import INTERRUPTED, Options, Outcome, run_study
-from search.environment import EXECUTORS, Environment, add_place_options, chosen, gpus_of
+from search.environment import Environment, add_place_options, chosen, gpus_of
 from search.errors import SearchError, SettingsError
-from search.executors import Executor, TrainerSource
+from search.executors import EXECUTORS, Executor, TrainerSource
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.study import Study
@@ -177,7 +177,7 @@ def _data(request: Request, search: Recorded, places: Places) -> Path:
 
 def _meant_otherwise(search: Recorded, study: Study) -> bool:
     """Whether an earlier recommendation was retrained under this name."""
-    from search.answer.recorded import beside
+    from search.folder.load import beside
 
     earlier = beside(search, study.name)
     return bool(earlier) and earlier[0].study.fixed != study.fixed
@@ -185,7 +185,7 @@ def _meant_otherwise(search: Recorded, study: Study) -> bool:
 
 def _not_fewer_seeds(search: Recorded, study: Study) -> Study:
     """With the seeds that were trained before, if it was retrained so: a study's seeds are never taken back."""
-    from search.answer.recorded import beside
+    from search.folder.load import beside
 
     earlier = [other.study.seeds for other in beside(search, study.name)[:1] if other.study.fixed == study.fixed]
     return study.override(seeds=max([study.seeds, *earlier]))
@@ -213,7 +213,7 @@ def _finish(
     from search.answer import answer_of, find
     from search.answer.card import model_card
     from search.answer.publish import draw, tell, write
-    from search.folder.manifest import read_manifest, record_of
+    from search.folder.manifest import read_manifest
 
     card = model_card(search, chosen_trial, best, model, evidence, search.name)
     folder = places.study(best.name)
@@ -221,7 +221,7 @@ def _finish(
     manifest = read_manifest(folder)
     assert manifest is not None
     assert model.finished is not None
-    study = record_of(manifest)
+    study = manifest.record
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
         file = folder / "models" / str(model.finished.model_file)

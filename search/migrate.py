@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 from search.errors import SearchError, SettingsError
 from search.settings import Places
-from search.stores.optuna import shown_url, upgrade_storage
+from search.stores.optuna import upgrade_storage
+from search.urls import shown_url
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,19 +16,20 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from search.console.progress import WIDTH, duration, view_for
+from search.console.progress import WIDTH, view_for
 from search.controller.session import HANG_S, INTERRUPTED, Options, Outcome, run_study
-from search.environment import EXECUTORS, Environment, add_place_options, chosen, gpus_of
+from search.environment import Environment, add_place_options, chosen, gpus_of
 from search.errors import SearchError, SettingsError
-from search.executors import TrainerSource
+from search.executors import EXECUTORS, TrainerSource, executors_in_words
 from search.folder.names import study_name
-from search.folder.record import shown
 from search.settings import Places
+from search.stores.optuna import names_in
 from search.study import Study
 from search.study.cost import estimate
 from search.study.design import plan, trial_count
 from search.study.space import ParamValue
 from search.study.toml_file import load_study, study_names
+from search.text import duration, shown
 from search.urls import mlflow_ui
 from trainer.data import scan
 from trainer.data.options import add_data_options, data_options
@@ -76,8 +77,8 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--executor",
         choices=EXECUTORS,
-        help="what starts trainers: processes or containers of this machine (default: containers, where the stack of "
-        "docker-compose.yml is up)",
+        help=f"what starts trainers: {executors_in_words()}; default: docker where the stack of docker-compose.yml is "
+        "up, else local",
     )
     how.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
     how.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
@@ -186,11 +187,11 @@ def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) ->
 
 def _dry_run(study: Study, options: Options, environment: Environment, console: Console) -> None:
     index, places = scan(options.data), environment.places
-    name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh)
+    name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh, taken=names_in)
     folder = places.study(name)
     executor = environment.make(options.resources, name)(TrainerSource(options.data, places.cache, folder), folder)
     with executor:
-        runs_on = executor.check()
+        runs_on, on_gpu = executor.check(), executor.on_gpu
         slots = options.slots or executor.default_slots()
     base = study.base_config()
     console.rule(f"[bold]{name}[/]: {study.question}", align="left")
@@ -208,7 +209,7 @@ def _dry_run(study: Study, options: Options, environment: Environment, console: 
     lines.append(f"seeds: {study.seeds}" if not study.search else f"sampler: {study.search.sampler}")
     first = plan(study)
     lines.append(f"trials: {trial_count(study)}, the first {len(first)} queued at the start")
-    guess = estimate(study, index, slots, on_gpu="GPU" in runs_on)
+    guess = estimate(study, index, slots, on_gpu=on_gpu)
     lines.append(f"runs on: {runs_on}; {slots} slots")
     lines.append(f"time: {guess}")
     lines.append(f"goes to: {folder}")

@@ -19,7 +19,7 @@ from search.controller.results import Results
 from search.environment import add_place_options, chosen
 from search.errors import SearchError, SettingsError
 from search.folder.lock import StudyLock
-from search.folder.manifest import FILE, check_storage, read_manifest, record_of, say_moved, study_of
+from search.folder.manifest import check_storage, read_manifest, say_moved, study_folders
 from search.settings import Places
 from search.stores.optuna import OptunaStudy
 from search.stores.stores import Stores
@@ -86,7 +86,7 @@ def _folders(places: Places, names: Sequence[str] | None) -> list[Path]:
     Raises:
         SettingsError: there is no study of a name.
     """
-    there = {path.parent.name: path.parent for path in sorted(places.study("x").parent.glob(f"*/{FILE}"))}
+    there = study_folders(places)
     if names is None:
         return list(there.values())
     missing = [name for name in names if name not in there]
@@ -112,7 +112,7 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
     manifest = read_manifest(folder)
     if manifest is None:
         raise SettingsError(f"{folder}: no study has begun here")
-    study, record = study_of(manifest), record_of(manifest)
+    study, record = manifest.study, manifest.record
     check_storage(record.name, folder, places)
     trials, results = folder / "trials", Results(study, folder / "models")
     with StudyLock(folder, record.name):

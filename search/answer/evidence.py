@@ -12,8 +12,8 @@ from typing import Any
 
 from search.answer.intervals import Estimate
 from search.answer.levels import SEEDS_TO_CLAIM, SIGNIFICANT, Compared, LevelAnswer, compare, paired
-from search.answer.recorded import Recorded, beside
 from search.answer.wording import count, difference_text, p_text, share_text
+from search.folder.load import Recorded, beside
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.rules import PARAMETERS

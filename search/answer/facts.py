@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from search.answer.answer import Answer
 from search.answer.wording import count, listed, word
-from search.console.progress import duration
-from search.folder.record import DataInfo, shown
+from search.folder.record import DataInfo
 from search.study.space import Levels, Range
+from search.text import duration, shown
 from trainer.events import SplitName
 
 

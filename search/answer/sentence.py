@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from search.answer.effort import RELEVANT, Effort, effort
 from search.answer.levels import SEEDS_TO_CLAIM, Compared, LevelAnswer, Spread, chance_of
-from search.answer.recorded import Recorded
 from search.answer.wording import (
     count,
     difference_text,
@@ -19,6 +18,7 @@ from search.answer.wording import (
     points,
     share_text,
 )
+from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue

@@ -16,20 +16,20 @@ from search.console.callbacks import View
 from search.controller.controller import Controller
 from search.controller.images import prepare_images
 from search.controller.setup import End, Setup
-from search.environment import Environment, Resources
+from search.environment import Environment
 from search.errors import SettingsError, StorageError
-from search.executors import Executor, TrainerSource
+from search.executors import Executor, Resources, TrainerSource
 from search.folder.journal import read_trials
 from search.folder.lock import StudyLock
-from search.folder.manifest import check_storage, compare, say_moved, write_manifest
+from search.folder.manifest import Manifest, check_storage, compare, has_manifest, say_moved, write_manifest
 from search.folder.names import study_name
 from search.folder.provenance import git_commit, versions, without_secrets
 from search.folder.record import StudyRecord, TrialRecord
 from search.settings import Places
-from search.stores.optuna import OptunaStudy, shown_url
+from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
-from search.urls import dashboard_study
+from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
 from trainer.data.index import example_image
 from trainer.errors import ConfigError
@@ -113,7 +113,7 @@ def run_study(
     """
     with view:  # whatever is refused, a terminal gets its cursor back
         index = scan(options.data)  # a folder that is none is refused before anything is made
-        name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh)
+        name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh, taken=names_in)
         folder = places.study(name)
         source = TrainerSource(options.data, places.cache, folder / "models", options.images.skip_bad_files)
         if isinstance(make_executor, Environment):
@@ -122,7 +122,7 @@ def run_study(
         view.say(f"{name}: {executor.check()}")
         if options.slots is not None and options.slots < 1:
             raise SettingsError(f"--slots {options.slots}: at least 1")
-        new = not (folder / "study.json").exists()
+        new = not has_manifest(folder)
         check_storage(name, folder, places)
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
@@ -133,7 +133,7 @@ def run_study(
             with StudyLock(folder, name):
                 return _Run(study, options, places, view, executor, name, folder).run(new)
         except BaseException as error:
-            if new and not (folder / "study.json").exists():
+            if new and not has_manifest(folder):
                 _remove_empty(folder, made)
             if isinstance(error, ConfigError):  # of a study file it would have been refused long before
                 raise StorageError(
@@ -276,7 +276,7 @@ class _Run:
         assert record is not None
         self.stores.store = store = OptunaStudy(self.places.storage_url, self.name, self.study)
         self.stores.study = replace(record, optuna_page=dashboard_study(store.study_id, self.places.dashboard_url))
-        write_manifest(self.folder, self.study, record, shown_url(self.places.tracking_uri))
+        write_manifest(self.folder, Manifest(self.study, record, shown_url(self.places.tracking_uri)))
         store.set_attributes(
             {
                 "question": self.study.question,

@@ -33,6 +33,42 @@ class TrainerSource:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What slots may have.
+
+    Attributes:
+        slots: how many at once; None: as many as suit the machine.
+        threads: CPU threads of each.
+        gpus: indexes; None: all; empty: the CPU.
+        slots_per_gpu: how many share one.
+    """
+
+    slots: int | None = None
+    threads: int = 1
+    gpus: tuple[int, ...] | None = None
+    slots_per_gpu: int = 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an executor is made for.
+
+    Attributes:
+        source: what its slots train on.
+        logs: the folder for what they write on stderr.
+        resources: what they may have.
+        study: the study's name.
+        image: of the trainers, for executors of containers.
+    """
+
+    source: TrainerSource
+    logs: Path
+    resources: Resources
+    study: str
+    image: str
+
+
+@dataclass(frozen=True)
 class SlotLine:
     """A line that a slot wrote on stdout, without its end."""
 
@@ -92,6 +128,15 @@ class Executor(ABC):
 
         Raises:
             ExecutorError: they cannot; the message has the command that mends it.
+        """
+
+    @property
+    @abstractmethod
+    def on_gpu(self) -> bool:
+        """Whether slots will train on GPUs.
+
+        Raises:
+            ExecutorError: as `check`.
         """
 
     @abstractmethod

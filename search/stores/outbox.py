@@ -8,8 +8,8 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from search.folder.journal import Told
 from search.folder.record import TrialRecord
+from search.stores.delivery_log import DeliveryLog
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
 KEPT = 100  # trials that are over, in memory; the others that wait are read from their journals when their turn comes
@@ -41,7 +41,7 @@ class Outbox:
         self,
         name: str,
         tell: Callable[[TrialRecord], None],
-        told: Told,
+        told: DeliveryLog,
         read: Callable[[int], TrialRecord | None],
         *,
         refused: tuple[type[Exception], ...] = (),

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from search.folder.journal import Told, read_trial, trial_path
+from search.folder.journal import read_trial, trial_path
 from search.folder.record import StudyRecord, TrialRecord
 from search.settings import Places
+from search.stores.delivery_log import DeliveryLog
 from search.stores.mlflow import RefusedError, SystemSampler, Tracker
-from search.stores.optuna import OptunaStudy, shown_url
+from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
+from search.urls import shown_url
 
 # Saying it again will not help: MLflow says no, or the mistake is ours.
 REFUSED = (RefusedError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
@@ -46,7 +48,7 @@ class Stores:
         self._run_known = threading.Condition()
         self._failing = False  # MLflow refused or did not answer: nothing waits for a link until it does
         self._wants_links = True
-        self._told = told = Told(trials)
+        self._told = told = DeliveryLog(trials)
 
         def read(number: int) -> TrialRecord | None:
             return read_trial(trial_path(trials, number))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from search.console.progress import duration
 from search.study import Study
 from search.study.design import plan, trial_count
+from search.text import duration
 from trainer.config import TrainConfig
 from trainer.data import Index
 

@@ -17,8 +17,9 @@ from search.console.callbacks import Tally, View
 from search.controller.controller import Controller
 from search.controller.setup import End, Setup
 from search.executors import LocalExecutor, Mailbox, Slot, TrainerSource
-from search.folder.journal import Told, read_trial, read_trials, trial_path
+from search.folder.journal import read_trial, read_trials, trial_path
 from search.folder.record import TrialRecord
+from search.stores.delivery_log import DeliveryLog
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
 from search.study import Study
@@ -164,7 +165,7 @@ class Workshop:
             if record.terminal is not None:
                 self.told_mlflow.append(record)
 
-        told = Told(self.folder)
+        told = DeliveryLog(self.folder)
         say = say or self.said.append
 
         def read(number: int) -> TrialRecord | None:

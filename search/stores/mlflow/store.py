@@ -75,6 +75,7 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from search.errors import StorageError
 from search.folder.record import DataInfo
 from search.stores.mlflow.contents import Point
+from search.urls import normal_url, shown_url
 
 atexit.register(gc.freeze)  # or the interpreter takes MLflow's modules apart at its end, object by object: 0.8 s
 from search.stores.mlflow.embedded import making_tables
@@ -122,8 +123,8 @@ class MlflowStore:
 
     def __init__(self, uri: str, artifact_root: Path | None) -> None:
         _set_up()
-        uri = with_driver(uri)
-        self._shown = shown_uri(uri)
+        uri = normal_url(uri)
+        self._shown = shown_url(uri)
         self._password = urlsplit(uri).password
         self._artifact_root = artifact_root
         self._is_server = uri.startswith(("http://", "https://"))
@@ -434,7 +435,7 @@ def upgrade_database(uri: str) -> str:
     Raises:
         StorageError: the database cannot be used, or was made by a newer MLflow.
     """
-    uri = with_driver(uri)
+    uri = normal_url(uri)
     path, tools = sqlite_path(uri), mlflow.store.db.utils
     try:
         with making_tables(path) if path else contextlib.nullcontext():
@@ -449,7 +450,7 @@ def upgrade_database(uri: str) -> str:
                 scripts = tools.ScriptDirectory.from_config(tools._get_alembic_config(""))  # type: ignore[attr-defined]
                 if found not in {script.revision for script in scripts.walk_revisions()}:
                     raise StorageError(
-                        f"MLflow's database {shown_uri(uri)} was made by a newer MLflow (schema {found}; this one "
+                        f"MLflow's database {shown_url(uri)} was made by a newer MLflow (schema {found}; this one "
                         f"knows {newest}): install that one"
                     )
                 tools._upgrade_db(engine)
@@ -458,7 +459,7 @@ def upgrade_database(uri: str) -> str:
                 engine.dispose()
     except (MlflowException, OSError, sqlite3.Error, sqlalchemy.exc.SQLAlchemyError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise StorageError(f"MLflow's database {shown_uri(uri)} cannot be used: {lines[0][:300]}") from None
+        raise StorageError(f"MLflow's database {shown_url(uri)} cannot be used: {lines[0][:300]}") from None
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -466,17 +467,3 @@ def sqlite_path(uri: str) -> Path | None:
     if not uri.startswith("sqlite:"):
         return None
     return Path(sqlalchemy.make_url(uri).database or "")
-
-
-def with_driver(uri: str) -> str:
-    """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; the project's driver is psycopg2."""
-    scheme, mark, rest = uri.partition("://")
-    return f"postgresql+psycopg2://{rest}" if mark and scheme in ("postgres", "postgresql") else uri
-
-
-def shown_uri(uri: str) -> str:
-    """An address for people: without a password."""
-    try:
-        return sqlalchemy.make_url(uri).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
-        return "an address that cannot be read"

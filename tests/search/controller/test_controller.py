@@ -305,7 +305,7 @@ def test_a_trial_that_ends_its_slot_three_times_fails(shop: Workshop) -> None:
 
 
 def test_a_slot_that_the_kernel_ends_for_its_memory(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.executors._local.KernelKills.ended", lambda kills, pid: True)
+    monkeypatch.setattr("search.executors._kernel.KernelKills.ended", lambda kills, pid: True)
     settings = {"faults": {"0": "kill"}}
     assert shop.run(question((0.01, 0.001), seeds=2), settings=settings) == "finished"
     assert shop.states() == ["PRUNED", "PRUNED", "COMPLETE", "COMPLETE"]

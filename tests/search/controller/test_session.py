@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import signal
 import sqlite3
@@ -29,7 +28,9 @@ from search.folder.journal import read_trials
 from search.folder.names import study_name
 from search.folder.record import TrialRecord
 from search.settings import Places
+from search.stores.optuna import names_in
 from search.study import Study
+from tests.search.fabricate import note_study
 from tests.search.workshop import Noops, Watcher, question
 from trainer.errors import DataError
 
@@ -228,7 +229,7 @@ def test_the_name_of_a_study(tmp_path: Path) -> None:
     places, study = Places.of(str(tmp_path)), question()
 
     def name(**given: bool) -> str:
-        return study_name(study, places, **{"demo": False, "quick": False, "fresh": False, **given})
+        return study_name(study, places, **{"demo": False, "quick": False, "fresh": False, "taken": names_in, **given})
 
     assert [name(), name(demo=True), name(quick=True), name(demo=True, quick=True)] == [
         "rates",
@@ -242,8 +243,7 @@ def test_the_name_of_a_study(tmp_path: Path) -> None:
         ("rates-2", "rates-2", "rates-3"),
         ("rates-x", "rates-2", "rates-3"),
     ):
-        places.study(there).mkdir(parents=True)
-        (places.study(there) / "study.json").write_text("{}")
+        note_study(places.study(there), study)
         assert (name(), name(fresh=True)) == (plain, fresh)
     assert name(quick=True, fresh=True) == "rates-quick"
 
@@ -252,11 +252,10 @@ def test_a_study_whose_file_is_named_like_a_generation_is_another(tmp_path: Path
     places = Places.of(str(tmp_path))
 
     def name(study: Study, **given: bool) -> str:
-        return study_name(study, places, **{"demo": False, "quick": False, "fresh": False, **given})
+        return study_name(study, places, **{"demo": False, "quick": False, "fresh": False, "taken": names_in, **given})
 
     def note(folder: str, study: Study) -> None:
-        places.study(folder).mkdir(parents=True)
-        (places.study(folder) / "study.json").write_text(json.dumps({"study": {"name": study.name}}))
+        note_study(places.study(folder), study)
 
     rates, second, demo = (question().model_copy(update={"name": name}) for name in ("rates", "rates-2", "rates-demo"))
     note("rates-2", second)
@@ -281,7 +280,7 @@ def test_a_damaged_note_of_a_study_is_named(tmp_path: Path) -> None:
     places.study("rates").mkdir(parents=True)
     (places.study("rates") / "study.json").write_text("{")
     with pytest.raises(StorageError, match=r"rates/study\.json: this is no note of a study: "):
-        study_name(question(), places, demo=False, quick=False, fresh=False)
+        study_name(question(), places, demo=False, quick=False, fresh=False, taken=names_in)
 
 
 def test_whatever_is_refused_the_view_ends(here: Installation, tmp_path: Path) -> None:
