@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if places.artifacts is None:
             raise SettingsError(f"{places.tracking_uri} is a server: MLflow's tables are made through its database")
-        from search.stores.mlflow.store import upgrade_database  # seconds of imports
+        from search.stores.mlflow.schema import upgrade_database  # seconds of imports
 
         if any(url.startswith("sqlite:") for url in (places.storage_url, places.tracking_uri)):
             places.runs.mkdir(parents=True, exist_ok=True)

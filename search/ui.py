@@ -28,10 +28,9 @@ from urllib.parse import urlsplit
 from search.environment import chosen
 from search.errors import SearchError, SettingsError, StorageError
 from search.settings import Places
-from search.stores.mlflow import TRAINING_VIEW
 from search.stores.mlflow.embedded import making_tables
 from search.stores.optuna import open_storage
-from search.urls import USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui, normal_url, shown_url
+from search.urls import TRAINING_VIEW, USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui, normal_url, shown_url
 
 HOST = "127.0.0.1"
 STUDIES_SHOWN = 10

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trainer.gc_pause import gc_paused
 
 if TYPE_CHECKING:
-    from search.stores.mlflow.store import Monitors
+    from search.stores.mlflow.monitors import Monitors
 
 INTERVAL_S = 10.0  # MLflow's own default
 SHORTEST_S = 1.0  # psutil's CPU share over less is noise
@@ -73,7 +73,7 @@ class SystemSampler:
 
     def _run(self) -> None:
         with gc_paused():
-            from search.stores.mlflow.store import Monitors
+            from search.stores.mlflow.monitors import Monitors
 
         monitors = Monitors()
         if self._stopped.wait(SHORTEST_S):

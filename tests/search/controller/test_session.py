@@ -87,7 +87,7 @@ class Installation:
 @pytest.fixture(scope="module")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables, which take seconds to make."""
-    from search.stores.mlflow.store import prepare_database
+    from search.stores.mlflow.schema import prepare_database
 
     folder = tmp_path_factory.mktemp("mlflow")
     prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")

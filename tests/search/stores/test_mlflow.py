@@ -59,7 +59,7 @@ def tracker(new_tracker: Callable[..., Tracker]) -> Tracker:
 
 @pytest.fixture
 def client(tracker: Tracker) -> MlflowClient:
-    return tracker._store._client
+    return tracker.runs.store.client
 
 
 @pytest.fixture
@@ -340,7 +340,7 @@ def test_a_crash_anywhere_leaves_nothing_lost_and_nothing_twice(
     new_tracker: Callable[..., Tracker], client: MlflowClient, study: StudyRecord
 ) -> None:
     untroubled = new_tracker()
-    counting = untroubled.__dict__["_store"] = CrashingStore(untroubled._store, -1)
+    counting = untroubled.runs.__dict__["store"] = CrashingStore(untroubled.runs.store, -1)
     record = trial(study, n_epochs=2)
     live(untroubled, study, record)
     wanted = everything(client, study)
@@ -348,7 +348,7 @@ def test_a_crash_anywhere_leaves_nothing_lost_and_nothing_twice(
     for last in range(counting.calls):
         other = dataclasses.replace(study, name=f"{study.name}-{last}")
         crashing = new_tracker()
-        crashing.__dict__["_store"] = CrashingStore(crashing._store, last)
+        crashing.runs.__dict__["store"] = CrashingStore(crashing.runs.store, last)
         with pytest.raises(Crash):
             live(crashing, other, record)
         live(new_tracker(), other, record)
@@ -449,7 +449,7 @@ def test_postgres(postgres: Callable[[], str], tmp_path: Path) -> None:
     record = trial(study, gpu=True)
     for teller in (tracker, Tracker(plain, tmp_path / "artifacts", with_pictures=False)):
         teller.finish_trial(study, record)
-    ((info, *_),) = everything(tracker._store._client, study)
+    ((info, *_),) = everything(tracker.runs.store.client, study)
     assert info[1] == "FINISHED"
     tracker.close()
 
