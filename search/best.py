@@ -13,24 +13,34 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from search.console.progress import WIDTH, view_for
+from search.commands import (
+    ExitStatus,
+    add_place_options,
+    add_slot_options,
+    check_at_least_one,
+    ended,
+    environment_of,
+    new_console,
+    new_parser,
+    resources_of,
+)
+from search.console.progress import view_for
 from search.controller.images import prepare_images
-from search.controller.session import INTERRUPTED, Options, Outcome, run_study
-from search.environment import Environment, add_place_options, chosen, gpus_of
-from search.errors import SearchError, SettingsError
-from search.executors import EXECUTORS, Executor, TrainerSource
+from search.controller.session import Options, Outcome, run_study
+from search.environment import Environment
+from search.errors import SettingsError
+from search.executors import Executor, TrainerSource
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.study import Study
 from trainer.data import DataOptions
 from trainer.data.index import example_image
-from trainer.errors import DataError
 from trainer.folder import resolve_data
 
 if TYPE_CHECKING:
@@ -46,19 +56,14 @@ Make = Callable[[TrainerSource, Path], Executor]
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="python -m search.best", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = new_parser("best", __doc__)
     result.add_argument("--study", required=True, metavar="NAME", help="a search that was run, as joint")
     result.add_argument("--trial", type=int, metavar="N", help="its trial (default: the best by validation accuracy)")
     result.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="trainings of each model (%(default)s)")
     result.add_argument("--data", metavar="DIR", help="the images (default: the search's)")
     result.add_argument("--no-reference", action="store_true", help="leave out the reference model")
     how = result.add_argument_group("how to run it")
-    how.add_argument("--executor", choices=EXECUTORS, help="as of search.run")
-    how.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
-    how.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
-    how.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
+    add_slot_options(how)
     add_place_options(result)
     return result
 
@@ -66,22 +71,16 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0; 1 where trials failed; 2 for bad input; 130 where interrupted."""
     args = parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    try:
-        for flag in ("seeds", "slots", "threads"):
-            if getattr(args, flag) is not None and getattr(args, flag) < 1:
-                raise SettingsError(f"--{flag} {getattr(args, flag)}: at least 1")
-        environment = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
-        request = Request(args.study, args.trial, args.seeds, args.data, reference=not args.no_reference)
-        options = Options(Path(), slots=args.slots, threads=args.threads, gpus=gpus_of(args.gpus))
-        options.command = " ".join(["python -m search.best", *(sys.argv[1:] if argv is None else argv)])
-        return crown(request, options, environment.places, console, environment)
-    except (SearchError, DataError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # before the first trial
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+    command = " ".join(["python -m search.best", *(sys.argv[1:] if argv is None else argv)])
+    return ended(lambda: _main(args, command))
+
+
+def _main(args: argparse.Namespace, command: str) -> int:
+    check_at_least_one(args, "seeds", "slots", "threads")
+    resources, environment = resources_of(args), environment_of(args)
+    request = Request(args.study, args.trial, args.seeds, args.data, reference=not args.no_reference)
+    options = Options(Path(), command=command, **asdict(resources))
+    return crown(request, options, environment.places, new_console(), environment)
 
 
 @dataclass(frozen=True)
@@ -136,14 +135,18 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
         outcomes.append(outcome)
         if outcome.end != "finished":
             console.print("\nInterrupted. Run the same command to go on.")
-            return INTERRUPTED
+            return ExitStatus.INTERRUPTED
     best = outcomes[0].answer.recorded
     evidence = evidence_of(search, config)
     if evidence is None or (model := _kept(outcomes[0])) is None:
         console.print("No training finished, so nothing was registered; why stands in MLflow and Optuna.")
-        return 1
+        return ExitStatus.INCOMPLETE
     _finish(search, trial, best, model, evidence, places, console)
-    return 1 if any(record.state == "FAIL" for outcome in outcomes for record in outcome.records) else 0
+    return (
+        ExitStatus.INCOMPLETE
+        if any(record.state == "FAIL" for outcome in outcomes for record in outcome.records)
+        else ExitStatus.DONE
+    )
 
 
 def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecord]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -39,15 +38,6 @@ class Environment:
             return make_executor(self.executor, Order(source, logs, resources, study, self.image))
 
         return make
-
-
-def add_place_options(parser: argparse.ArgumentParser) -> None:
-    """The flags that `chosen` takes its places from."""
-    where = parser.add_argument_group("where things are (where no stack is up, everything is in the folder of runs)")
-    where.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
-    where.add_argument("--storage-url", metavar="URL", help="Optuna's database (else $SEARCH_STORAGE_URL, the stack)")
-    where.add_argument("--tracking-uri", metavar="URI", help="MLflow's store (else $MLFLOW_TRACKING_URI, the stack)")
-    where.add_argument("--no-stack", action="store_true", help="leave the stack of docker-compose.yml alone")
 
 
 def choose(places: Places, wanted: str | None = None, *, stack: bool = True, given: tuple[bool, bool]) -> Environment:

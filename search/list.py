@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from search.console.progress import WIDTH
+from search.commands import ExitStatus, add_runs_option, ended, new_console, new_parser
 from search.errors import SearchError
 from search.folder.journal import read_trials
 from search.folder.lock import holder_of
@@ -28,23 +27,23 @@ from search.study.toml_file import load_study, study_names
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="python -m search.list", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    result.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
+    result = new_parser("list", __doc__)
+    add_runs_option(result)
     return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status."""
     args = parser().parse_args(argv)
-    places = Places.of(args.runs)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    return ended(lambda: _main(Places.of(args.runs)))
+
+
+def _main(places: Places) -> int:
     table, problems = _table(places)
-    console.print(table)
+    new_console().print(table)
     for problem in problems:
         print(problem, file=sys.stderr)
-    return 2 if problems else 0
+    return ExitStatus.BAD_INPUT if problems else ExitStatus.DONE
 
 
 def _table(places: Places) -> tuple[Table, list[SearchError]]:

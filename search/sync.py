@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
 from search.controller.recovery import reconcile
 from search.controller.results import Results
-from search.environment import add_place_options, chosen
 from search.errors import SearchError, SettingsError
 from search.folder.lock import StudyLock
 from search.folder.manifest import check_storage, read_manifest, say_moved, study_folders
@@ -44,9 +44,7 @@ class Caught:
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="python -m search.sync", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = new_parser("sync", __doc__)
     result.add_argument(
         "--study", action="append", metavar="NAME", help="as `python -m search.list` has it; may be given several times"
     )
@@ -58,25 +56,26 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0; 1 where a store is still behind; 2 for bad input."""
     args = parser().parse_args(argv)
-    try:
-        places = chosen(args.runs, args.storage_url, args.tracking_uri, "local", stack=not args.no_stack).places
-        folders = _folders(places, args.study)
-    except SearchError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
+    return ended(lambda: _main(args))
+
+
+def _main(args: argparse.Namespace) -> int:
+    places = environment_of(args).places
+    folders = _folders(places, args.study)
     if not folders:
         print(f"No studies in {places.runs}.")
-    status = 0
+    status = ExitStatus.DONE
     for folder in folders:
         try:
             caught = catch_up(folder, places, print, again=args.again)
-        except SearchError as error:
+        except SearchError as error:  # the other studies are told all the same
             print(error, file=sys.stderr)
-            status = max(status, error.exit_status)
+            status = ExitStatus.BAD_INPUT
             continue
         for line in _lines(folder.name, caught):
             print(line)
-        status = max(status, 0 if caught.ended and not any(caught.untold.values()) and not caught.refused else 1)
+        if not caught.ended or any(caught.untold.values()) or caught.refused:
+            status = max(status, ExitStatus.INCOMPLETE)
     return status
 
 

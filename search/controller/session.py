@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 # A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
 # allows takes some 30 times as long, and its first epoch a trace.
 HANG_S = 1800.0
-INTERRUPTED = 130  # the exit status: 128 and the number of SIGINT
 LAST_WORDS_S = 300.0  # how long the end of a study waits for a store that answers
 SHORT_WORDS_S = 10.0  # and for one that does not
 INTERRUPTED_WORDS_S = 5.0  # for both together after Ctrl-C; the next start tells them the rest
