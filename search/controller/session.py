@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from search.console.callbacks import View
 from search.controller.controller import Controller
 from search.controller.images import prepare_images
-from search.controller.setup import End, Setup
+from search.controller.phase import Phase
+from search.controller.setup import Callbacks, End, Setup
 from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
@@ -159,7 +160,7 @@ class _InterruptedReading(Exception):
     """Images are read no further, for the run is to end."""
 
 
-class _Run:
+class _Run(Callbacks):
     def __init__(
         self,
         study: Study,
@@ -192,28 +193,22 @@ class _Run:
 
     def _run(self, new: bool) -> Outcome:
         options = self.options
-        prepare: Callable[[], None] | None = self._prepare
         if not new:  # what was asked before is compared before anything is started
-            self._prepare()
-            prepare = None
+            self.prepare()
         setup = Setup(
             study=self.study,
             name=self.name,
             folder=self.folder / "trials",
             executor=self.executor,
             slots=options.slots or self.executor.default_slots(),
-            open_store=self._open_store,
             outboxes=self.stores.outboxes,
             models=self.folder / "models",
             view=self.view,
             max_trials_per_slot=options.max_trials_per_slot,
             timeout_s=options.timeout_s,
             hang_s=options.hang_s,
-            prepare=prepare,
-            first_ready=self._first_ready,
-            fingerprint=lambda: self.record.data.fingerprint if self.record else None,
-            photographs=lambda: self.record.data.photographs_record if self.record else "",
-            all_begun=lambda: threading.Thread(target=_load_answer, name="load-answer", daemon=True).start(),
+            callbacks=self,
+            prepared=not new,
         )
         self.controller = controller = Controller(setup)
         with _signals(self._interrupt):
@@ -225,7 +220,7 @@ class _Run:
         self.interrupted = True
         self.controller.interrupt()
         self.stores.without_links()
-        if self.closing or self.controller.hurried:
+        if self.closing or self.controller.phase is Phase.ENDING:
             self.stores.hurry()
 
     def _prune(self, record: TrialRecord) -> None:
@@ -233,7 +228,7 @@ class _Run:
 
     # -- before ------------------------------------------------------------------------------------------------------
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         """Reads the images and compares the study with what it was."""
         options, view = self.options, self.view
         info, report = prepare_images(
@@ -270,7 +265,7 @@ class _Run:
             raise _InterruptedReading
         self.view.photographs(done, total)
 
-    def _open_store(self) -> OptunaStudy:
+    def open_store(self) -> OptunaStudy:
         record = self.record
         assert record is not None
         self.stores.store = store = OptunaStudy(self.places.storage_url, self.name, self.study)
@@ -287,7 +282,16 @@ class _Run:
         )
         return store
 
-    def _first_ready(self, ready: Ready, store: OptunaStudy) -> None:
+    def fingerprint(self) -> str | None:
+        return self.record.data.fingerprint if self.record else None
+
+    def photographs(self) -> str:
+        return self.record.data.photographs_record if self.record else ""
+
+    def last_trial_begun(self) -> None:
+        threading.Thread(target=_load_answer, name="load-answer", daemon=True).start()
+
+    def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
         self.optuna.later(store.note_cost)
         self.stores.sampler.start()
@@ -304,7 +308,7 @@ class _Run:
             timer.daemon = True
             timer.start()
         records = [record for record in read_trials(self.folder / "trials") if record.terminal]
-        patience_s = 1.0 if controller.hurried else LAST_WORDS_S
+        patience_s = 1.0 if (controller.phase is Phase.ENDING) else LAST_WORDS_S
         answer = self._answer(records)
         if self.record is not None:
             record = self.record
@@ -317,7 +321,7 @@ class _Run:
             if files:
                 self.mlflow.later(lambda: self.tracker.log_study_files(record, files))
             self.mlflow.later(lambda: self.tracker.close_study(record, status, text, numbers))
-            if end == "finished" and controller.best is not None:
+            if end == "finished" and controller.results.best is not None:
                 self.mlflow.later(self._log_model)
         self.view.say("Telling Optuna and MLflow the rest ...")
         untold = {
@@ -327,7 +331,7 @@ class _Run:
             self.view.say(
                 "MLflow was not told how the study ended (its answer, its model): the same command again tells it."
             )
-        if self.optuna.healthy and not controller.hurried:
+        if self.optuna.healthy and controller.phase is not Phase.ENDING:
             run, trial_runs = self.tracker.pages(self.name, self.runs)
             problem = note_on_dashboard(self.places.storage_url, answer, run, trial_runs)
             if problem:
@@ -352,7 +356,7 @@ class _Run:
 
     def _log_model(self) -> None:
         """The study's best model, once. Its file stays in the study's folder."""
-        best, record = self.controller.best, self.record
+        best, record = self.controller.results.best, self.record
         if best is None or best.finished is None or record is None or not best.finished.model_file:
             return
         file = self.folder / "models" / best.finished.model_file

@@ -12,7 +12,6 @@ _identity.py  which controller a container belongs to
 
 from search.executors._base import (
     Executor,
-    Mail,
     Mailbox,
     Order,
     Resources,
@@ -20,7 +19,6 @@ from search.executors._base import (
     SlotExit,
     SlotLine,
     TrainerSource,
-    Wake,
     log_tail,
 )
 from search.executors._docker import DockerExecutor
@@ -33,7 +31,6 @@ __all__ = [
     "Executor",
     "ExecutorEntry",
     "LocalExecutor",
-    "Mail",
     "Mailbox",
     "Order",
     "Resources",
@@ -41,7 +38,6 @@ __all__ = [
     "SlotExit",
     "SlotLine",
     "TrainerSource",
-    "Wake",
     "executors_in_words",
     "log_tail",
     "make_executor",

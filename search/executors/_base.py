@@ -7,12 +7,10 @@ says arrives in the mailbox, from a thread of the executor's: for each slot its 
 
 from __future__ import annotations
 
-import queue
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 
 @dataclass(frozen=True)
@@ -86,15 +84,11 @@ class SlotExit:
     out_of_memory: bool = False
 
 
-@dataclass(frozen=True)
-class Wake:
-    """Nothing but a reason to look: a signal came, or work that went on beside has ended."""
+class Mailbox(Protocol):
+    """Where slots put what they say, as a `queue.SimpleQueue`."""
 
-    work: Callable[[], None] | None = None  # to be done by the thread that reads the mailbox
-
-
-Mail = SlotLine | SlotExit | Wake
-Mailbox = queue.SimpleQueue[Mail]
+    def put(self, item: SlotLine | SlotExit, /) -> None:
+        """Called by the executor's threads."""
 
 
 class Slot(ABC):
