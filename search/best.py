@@ -31,8 +31,9 @@ from search.commands import (
     resources_of,
 )
 from search.console.progress import view_for
+from search.controller.ending import Outcome
 from search.controller.images import prepare_images
-from search.controller.session import Options, Outcome, run_study
+from search.controller.session import Options, run_study
 from search.environment import Environment
 from search.errors import SettingsError
 from search.executors import Executor, TrainerSource

@@ -29,7 +29,8 @@ from search.commands import (
     resources_of,
 )
 from search.console.progress import view_for
-from search.controller.session import HANG_S, Options, Outcome, run_study
+from search.controller.ending import Outcome
+from search.controller.session import HANG_S, Options, run_study
 from search.environment import Environment
 from search.errors import SettingsError
 from search.executors import TrainerSource

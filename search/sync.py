@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
+from search.controller.log import logged_in
 from search.controller.recovery import reconcile
 from search.controller.results import Results
 from search.errors import SearchError, SettingsError
@@ -114,7 +115,7 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
     study, record = manifest.study, manifest.record
     check_storage(record.name, folder, places)
     trials, results = folder / "trials", Results(study, folder / "models")
-    with StudyLock(folder, record.name):
+    with StudyLock(folder, record.name), logged_in(folder):
         say_moved(folder, places, say)
         stores = Stores(trials, places, say)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
 import threading
@@ -10,17 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.console.callbacks import View
 from search.controller.controller import Controller
+from search.controller.ending import Outcome, Parts, close_study, load_answer
 from search.controller.images import prepare_images
+from search.controller.log import LoggedView, logged_in
 from search.controller.phase import Phase
-from search.controller.setup import Callbacks, End, Setup
+from search.controller.setup import Callbacks, Setup
 from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
-from search.folder.journal import read_trials
 from search.folder.lock import StudyLock
 from search.folder.manifest import Manifest, check_storage, compare, has_manifest, say_moved, write_manifest
 from search.folder.names import study_name
@@ -32,19 +32,15 @@ from search.stores.stores import Stores
 from search.study import Study
 from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
-from trainer.data.index import example_image
 from trainer.errors import ConfigError
 from trainer.events import Ready
 
 if TYPE_CHECKING:
-    from search.answer import Answer
+    pass
 
 # A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
 # allows takes some 30 times as long, and its first epoch a trace.
 HANG_S = 1800.0
-LAST_WORDS_S = 300.0  # how long the end of a study waits for a store that answers
-SHORT_WORDS_S = 10.0  # and for one that does not
-INTERRUPTED_WORDS_S = 5.0  # for both together after Ctrl-C; the next start tells them the rest
 
 
 @dataclass
@@ -85,20 +81,6 @@ class Options:
         return Resources(self.slots, self.threads, self.gpus, self.slots_per_gpu)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run of a study ended. `untold`: trials that a store does not know yet, by the store's name."""
-
-    name: str
-    end: End
-    folder: Path
-    records: list[TrialRecord]
-    untold: dict[str, int]
-    refused: list[str]
-    answer: Answer
-    critical_s: float
-
-
 def run_study(
     study: Study,
     options: Options,
@@ -130,8 +112,8 @@ def run_study(
         except OSError as error:
             raise StorageError(f"{folder}: the folder cannot be made: {error.strerror or error}") from None
         try:
-            with StudyLock(folder, name):
-                return _Run(study, options, places, view, executor, name, folder).run(new)
+            with StudyLock(folder, name), logged_in(folder):
+                return _Run(study, options, places, LoggedView(view), executor, name, folder).run(new)
         except BaseException as error:
             if new and not has_manifest(folder):
                 _remove_empty(folder, made)
@@ -174,9 +156,7 @@ class _Run(Callbacks):
         self.study, self.options, self.places, self.view = study, options, places, view
         self.executor, self.name, self.folder = executor, name, folder
         say_moved(folder, places, view.say)
-        self.stores = stores = Stores(folder / "trials", places, view.say, self._prune)
-        self.tracker, self.optuna, self.mlflow = stores.tracker, stores.optuna, stores.mlflow
-        self.runs = stores.runs
+        self.stores = Stores(folder / "trials", places, view.say, self._prune)
         self.closing = False
         self.interrupted = False
 
@@ -214,12 +194,12 @@ class _Run(Callbacks):
         with _signals(self._interrupt):
             end = controller.run()
             self.closing = True
-            return self._close(end)
+            parts = Parts(self.study, self.name, self.folder, self.places, options.data, options.command)
+            return close_study(parts, end, self.controller, self.stores, self.view)
 
     def _interrupt(self) -> None:
         self.interrupted = True
         self.controller.interrupt()
-        self.stores.without_links()
         if self.closing or self.controller.phase is Phase.ENDING:
             self.stores.hurry()
 
@@ -289,89 +269,12 @@ class _Run(Callbacks):
         return self.record.data.photographs_record if self.record else ""
 
     def last_trial_begun(self) -> None:
-        threading.Thread(target=_load_answer, name="load-answer", daemon=True).start()
+        threading.Thread(target=load_answer, name="load-answer", daemon=True).start()
 
     def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
-        self.optuna.later(store.note_cost)
+        self.stores.optuna.later(store.note_cost)
         self.stores.sampler.start()
-
-    # -- after -------------------------------------------------------------------------------------------------------
-
-    def _close(self, end: End) -> Outcome:
-        from search.answer.markdown import answer_markdown  # NumPy, SciPy and matplotlib: a second or two
-        from search.answer.publish import draw, mlflow_links, note_on_dashboard
-
-        controller = self.controller
-        if end == "interrupted":
-            timer = threading.Timer(INTERRUPTED_WORDS_S, self.stores.hurry)
-            timer.daemon = True
-            timer.start()
-        records = [record for record in read_trials(self.folder / "trials") if record.terminal]
-        patience_s = 1.0 if (controller.phase is Phase.ENDING) else LAST_WORDS_S
-        answer = self._answer(records)
-        if self.record is not None:
-            record = self.record
-            status: Any = "FINISHED" if end == "finished" else "KILLED"
-            tally = controller.tally
-            figures = {"trials": tally.total, "trials_complete": tally.complete, "trials_failed": tally.failed}
-            numbers = {key: float(value) for key, value in figures.items()}
-            files = draw(answer, self.folder, self.view.say) if end != "interrupted" and records else {}
-            text = answer_markdown(answer, mlflow_links(record.optuna_page))
-            if files:
-                self.mlflow.later(lambda: self.tracker.log_study_files(record, files))
-            self.mlflow.later(lambda: self.tracker.close_study(record, status, text, numbers))
-            if end == "finished" and controller.results.best is not None:
-                self.mlflow.later(self._log_model)
-        self.view.say("Telling Optuna and MLflow the rest ...")
-        untold = {
-            outbox.name: outbox.close(patience_s, min(patience_s, SHORT_WORDS_S)) for outbox in self.stores.outboxes
-        }
-        if end != "interrupted" and not untold[self.mlflow.name] and self.mlflow.has_jobs:
-            self.view.say(
-                "MLflow was not told how the study ended (its answer, its model): the same command again tells it."
-            )
-        if self.optuna.healthy and controller.phase is not Phase.ENDING:
-            run, trial_runs = self.tracker.pages(self.name, self.runs)
-            problem = note_on_dashboard(self.places.storage_url, answer, run, trial_runs)
-            if problem:
-                self.view.say(problem)
-        self.tracker.close()
-        return Outcome(
-            name=self.name,
-            end=end,
-            folder=self.folder,
-            records=records,
-            untold={store: count for store, count in untold.items() if count},
-            refused=[*self.optuna.lost, *self.mlflow.lost],
-            answer=answer,
-            critical_s=controller.critical_s,
-        )
-
-    def _answer(self, records: list[TrialRecord]) -> Answer:
-        from search.answer import Recorded, answer_of
-
-        data, command = (self.record.data, self.record.command) if self.record else (None, self.options.command)
-        return answer_of(Recorded(self.name, self.study, data, command, tuple(records), folder=self.folder))
-
-    def _log_model(self) -> None:
-        """The study's best model, once. Its file stays in the study's folder."""
-        best, record = self.controller.results.best, self.record
-        if best is None or best.finished is None or record is None or not best.finished.model_file:
-            return
-        file = self.folder / "models" / best.finished.model_file
-        if file.exists():
-            example = example_image(self.options.data)
-            self.tracker.log_model(record, best, file, record.data.class_names, example)
-
-
-def _load_answer() -> None:
-    """What the answer is made with, while the last trials train: NumPy, SciPy, matplotlib, the dashboard's package."""
-    with contextlib.suppress(Exception):  # whoever needs it at the end will say what is wrong
-        import optuna_dashboard  # noqa: F401
-        import scipy.stats  # noqa: F401
-
-        import search.answer.publish  # noqa: F401
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def test_mlflow_goes_away_in_the_middle(
     seeds: int,
 ) -> None:
     """Trials go on meanwhile; it is back when the last has begun and so long has passed."""
-    monkeypatch.setattr("search.controller.session.SHORT_WORDS_S", 300.0)
+    monkeypatch.setattr("search.controller.ending.SHORT_WORDS_S", 300.0)
     mlflow_server.start()
     over: set[int] = set()
     half_over, back = threading.Event(), threading.Event()

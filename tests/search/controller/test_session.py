@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -343,3 +344,19 @@ def test_the_second_controller_names_the_first(here: Installation) -> None:
     assert answers[0].returncode == 2, answers[0].stderr
     assert answers[0].stderr.startswith(f"The study rates is being worked on by process {os.getpid()} on ")
     assert "Traceback" not in answers[0].stderr
+
+
+def test_the_controllers_log(here: Installation) -> None:
+    """What was said and done, by thread; of what went wrong the traceback."""
+    here.run(question(seeds=1, epochs=1))
+    text = (here.places.study("rates") / "controller.log").read_text()
+    assert "rates: 2 trials, 0 of them over" in text
+    assert re.search(r"INFO MainThread search\.controller\.log: slot 0 is ready: process \d+, noop on none", text)
+    assert "trial 1 (learning_rate=0.001 seed=0) is over: COMPLETE" in text
+    assert "Telling Optuna and MLflow the rest ..." in text
+    changed = question(seeds=1, epochs=2)
+    with pytest.raises(ChangedStudyError):
+        here.run(changed)
+    text = (here.places.study("rates") / "controller.log").read_text()
+    assert "the run ends by an error\nTraceback (most recent call last):" in text
+    assert "ChangedStudyError" in text

@@ -123,6 +123,7 @@ def test_a_finished_trial_is_told_in_full(
     assert shown == {
         "study": study.name, "trial": "3", "role": "replicate", "state": "COMPLETE", "slot": "0",
         "data": "blood-cells", "data_fingerprint": study.data.fingerprint, "demo": "false",
+        "photographs": "by the files' names", "leaks_policy": "stop",
         "device": "cpu", "device_name": "x86_64", "backend": "tensorflow", "vram": "not measured: no GPU",
         "keras_version": "3.15.1", "tensorflow_version": "2.21.0", "numpy_version": "2.4.6", "python_version": "3.11.7",
         "optuna_version": "5.0.0", "mlflow_version": "3.17.2",
@@ -482,7 +483,7 @@ def test_the_page_of_a_run(tracker: Tracker, study: StudyRecord) -> None:
     assert tracker.run_url(tracker.open_study(study)) is None
     server = Tracker("http://ada:secret@host:5000/", None)
     assert server.run_url("unknown") is None
-    server._experiment_of_run["abc"] = "7"
+    server.runs.experiment_of_run["abc"] = "7"
     assert server.run_url("abc") == "http://host:5000/#/experiments/7/runs/abc?workflowType=machine_learning"
 
 

@@ -230,6 +230,25 @@ def test_a_job_that_is_refused(make: Make) -> None:
     assert outbox.lost == ["the study: no"]
 
 
+def test_a_mistake_of_our_own_is_said_and_logged_with_its_traceback(
+    store: Store, make: Make, said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = make(bugs=(TypeError,))
+    store.error, store.failures = TypeError("no such argument"), 1
+    outbox.put(trial_record(5))
+    outbox.put(trial_record(6))
+    assert outbox.drain(PATIENCE_S)
+    assert said == [
+        "Store was not told of trial 5, by a mistake of this program (TypeError: no such argument); please report it "
+        "with its traceback, which is in the study's controller.log"
+    ]
+    assert outbox.lost == ["trial 5: a mistake of this program: TypeError: no such argument"]
+    assert [record.number for record in store.told] == [6]
+    (logged,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert logged.exc_info is not None
+    assert logged.exc_info[1] is store.error
+
+
 def test_closing_with_a_dead_store_returns_the_count(store: Store, make: Make) -> None:
     outbox = make()
     store.failures = 10**9
@@ -300,7 +319,7 @@ def test_what_the_store_may_not_know_is_read_from_the_journal(
 def test_a_store_that_is_far_behind_costs_no_memory(
     store: Store, make: Make, journal: dict[int, TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT", 2)
+    monkeypatch.setattr("search.stores.backlog.KEPT", 2)
     outbox = make()
     store.gate.clear()
     for number in range(6):
@@ -309,7 +328,7 @@ def test_a_store_that_is_far_behind_costs_no_memory(
     interrupted = trial_record(6, end="stopped")  # which no journal has
     outbox.put(interrupted, in_journal=False)
     assert store.entered.wait(PATIENCE_S)
-    assert sum(record is None for record in outbox._over.values()) in (3, 4)
+    assert sum(item.record is None for item in outbox.backlog.ended.values()) in (3, 4)
     assert outbox.behind == 7
     store.gate.set()
     assert outbox.drain(PATIENCE_S)
@@ -332,7 +351,7 @@ def test_what_is_withdrawn_is_told_no_more(store: Store, make: Make) -> None:
     store.failures = 0
     outbox.later(done.set)
     assert done.wait(PATIENCE_S)
-    assert outbox._live == {}
+    assert outbox.backlog.live == {}
     assert store.told == []
 
 
