@@ -13,6 +13,7 @@ from search.errors import StorageError
 from search.folder.record import StudyRecord, TrialRecord
 from search.stores.mlflow import contents
 from search.stores.mlflow.errors import RefusedError
+from search.stores.mlflow.surroundings import IMPORTING
 from trainer.events import Failed, Finished
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Runs:
     @cached_property
     def store(self) -> MlflowStore:
         """MLflow, connected when it is first needed."""
-        from search.stores.mlflow.store import MlflowStore
+        with IMPORTING:
+            from search.stores.mlflow.store import MlflowStore
 
         return MlflowStore(self._tracking_uri, self._artifact_root)
 

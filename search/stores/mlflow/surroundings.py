@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -14,6 +15,9 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+
+# Held by whoever imports a module that imports mlflow: two threads at once meet in its circular imports and deadlock.
+IMPORTING = threading.Lock()
 
 
 def set_up() -> None:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from search.stores.mlflow.surroundings import IMPORTING
 from trainer.gc_pause import gc_paused
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class SystemSampler:
         return [sample for sample in samples if start_s - SHORTEST_S <= sample.at_s <= last + SHORTEST_S]
 
     def _run(self) -> None:
-        with gc_paused():
+        with gc_paused(), IMPORTING:
             from search.stores.mlflow.monitors import Monitors
 
         monitors = Monitors()
