@@ -16,6 +16,7 @@ from typing import Any
 import search.controller.session
 from search.console.callbacks import View
 from search.controller.controller import Controller
+from search.controller.phase import Phase
 from search.controller.session import Options, run_study
 from search.executors import LocalExecutor, TrainerSource
 from search.settings import Places
@@ -55,7 +56,7 @@ class Watched(Controller):
         if self.profile:
             self.profile.disable()
         self.cpu_s += time.thread_time() - begun
-        if self._store is not None and len(self.results) == len(self.marks):
+        if self.phase is not Phase.PREPARING and len(self.results) == len(self.marks):
             self.marks.append(self.critical_s)
             self.trained_at = time.perf_counter()
 

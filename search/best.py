@@ -13,24 +13,35 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from search.console.progress import WIDTH, view_for
+from search.commands import (
+    ExitStatus,
+    add_place_options,
+    add_slot_options,
+    check_at_least_one,
+    ended,
+    environment_of,
+    new_console,
+    new_parser,
+    resources_of,
+)
+from search.console.progress import view_for
+from search.controller.ending import Outcome
 from search.controller.images import prepare_images
-from search.controller.session import INTERRUPTED, Options, Outcome, run_study
-from search.environment import EXECUTORS, Environment, add_place_options, chosen, gpus_of
-from search.errors import SearchError, SettingsError
+from search.controller.session import Options, run_study
+from search.environment import Environment
+from search.errors import SettingsError
 from search.executors import Executor, TrainerSource
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.study import Study
 from trainer.data import DataOptions
 from trainer.data.index import example_image
-from trainer.errors import DataError
 from trainer.folder import resolve_data
 
 if TYPE_CHECKING:
@@ -46,19 +57,14 @@ Make = Callable[[TrainerSource, Path], Executor]
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="python -m search.best", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = new_parser("best", __doc__)
     result.add_argument("--study", required=True, metavar="NAME", help="a search that was run, as joint")
     result.add_argument("--trial", type=int, metavar="N", help="its trial (default: the best by validation accuracy)")
     result.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="trainings of each model (%(default)s)")
     result.add_argument("--data", metavar="DIR", help="the images (default: the search's)")
     result.add_argument("--no-reference", action="store_true", help="leave out the reference model")
     how = result.add_argument_group("how to run it")
-    how.add_argument("--executor", choices=EXECUTORS, help="as of search.run")
-    how.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
-    how.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
-    how.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
+    add_slot_options(how)
     add_place_options(result)
     return result
 
@@ -66,22 +72,16 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0; 1 where trials failed; 2 for bad input; 130 where interrupted."""
     args = parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    try:
-        for flag in ("seeds", "slots", "threads"):
-            if getattr(args, flag) is not None and getattr(args, flag) < 1:
-                raise SettingsError(f"--{flag} {getattr(args, flag)}: at least 1")
-        environment = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
-        request = Request(args.study, args.trial, args.seeds, args.data, reference=not args.no_reference)
-        options = Options(Path(), slots=args.slots, threads=args.threads, gpus=gpus_of(args.gpus))
-        options.command = " ".join(["python -m search.best", *(sys.argv[1:] if argv is None else argv)])
-        return crown(request, options, environment.places, console, environment)
-    except (SearchError, DataError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # before the first trial
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+    command = " ".join(["python -m search.best", *(sys.argv[1:] if argv is None else argv)])
+    return ended(lambda: _main(args, command))
+
+
+def _main(args: argparse.Namespace, command: str) -> int:
+    check_at_least_one(args, "seeds", "slots", "threads")
+    resources, environment = resources_of(args), environment_of(args)
+    request = Request(args.study, args.trial, args.seeds, args.data, reference=not args.no_reference)
+    options = Options(Path(), command=command, **asdict(resources))
+    return crown(request, options, environment.places, new_console(), environment)
 
 
 @dataclass(frozen=True)
@@ -136,14 +136,18 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
         outcomes.append(outcome)
         if outcome.end != "finished":
             console.print("\nInterrupted. Run the same command to go on.")
-            return INTERRUPTED
+            return ExitStatus.INTERRUPTED
     best = outcomes[0].answer.recorded
     evidence = evidence_of(search, config)
     if evidence is None or (model := _kept(outcomes[0])) is None:
         console.print("No training finished, so nothing was registered; why stands in MLflow and Optuna.")
-        return 1
+        return ExitStatus.INCOMPLETE
     _finish(search, trial, best, model, evidence, places, console)
-    return 1 if any(record.state == "FAIL" for outcome in outcomes for record in outcome.records) else 0
+    return (
+        ExitStatus.INCOMPLETE
+        if any(record.state == "FAIL" for outcome in outcomes for record in outcome.records)
+        else ExitStatus.DONE
+    )
 
 
 def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecord]:
@@ -177,7 +181,7 @@ def _data(request: Request, search: Recorded, places: Places) -> Path:
 
 def _meant_otherwise(search: Recorded, study: Study) -> bool:
     """Whether an earlier recommendation was retrained under this name."""
-    from search.answer.recorded import beside
+    from search.folder.load import beside
 
     earlier = beside(search, study.name)
     return bool(earlier) and earlier[0].study.fixed != study.fixed
@@ -185,7 +189,7 @@ def _meant_otherwise(search: Recorded, study: Study) -> bool:
 
 def _not_fewer_seeds(search: Recorded, study: Study) -> Study:
     """With the seeds that were trained before, if it was retrained so: a study's seeds are never taken back."""
-    from search.answer.recorded import beside
+    from search.folder.load import beside
 
     earlier = [other.study.seeds for other in beside(search, study.name)[:1] if other.study.fixed == study.fixed]
     return study.override(seeds=max([study.seeds, *earlier]))
@@ -213,7 +217,7 @@ def _finish(
     from search.answer import answer_of, find
     from search.answer.card import model_card
     from search.answer.publish import draw, tell, write
-    from search.folder.manifest import read_manifest, record_of
+    from search.folder.manifest import read_manifest
 
     card = model_card(search, chosen_trial, best, model, evidence, search.name)
     folder = places.study(best.name)
@@ -221,7 +225,7 @@ def _finish(
     manifest = read_manifest(folder)
     assert manifest is not None
     assert model.finished is not None
-    study = record_of(manifest)
+    study = manifest.record
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
         file = folder / "models" / str(model.finished.model_file)

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from search.errors import ExecutorError, SettingsError
-from search.executors import DockerExecutor, Executor, LocalExecutor, TrainerSource
+from search.errors import SettingsError
+from search.executors import DockerExecutor, Executor, LocalExecutor, Order, Resources, TrainerSource, make_executor
 from search.settings import STORAGE, TRACKING, Places
-from search.stores.optuna import shown_url
+from search.urls import shown_url
 
-EXECUTORS = ("local", "docker")
 TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "postgres", "mysql", "mssql")  # that MLflow knows
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What slots may have, as the flags say it.
-
-    Attributes:
-        slots: how many at once; None: as many as suit the machine.
-        threads: CPU threads of each.
-        gpus: indexes; None: all; empty: the CPU.
-        slots_per_gpu: how many share one.
-    """
-
-    slots: int | None = None
-    threads: int = 1
-    gpus: tuple[int, ...] | None = None
-    slots_per_gpu: int = 1
 
 
 @dataclass(frozen=True)
@@ -54,30 +35,9 @@ class Environment:
         """Makes the executor, for a study of this name."""
 
         def make(source: TrainerSource, logs: Path) -> Executor:
-            threads, gpus, each = resources.threads, resources.gpus, resources.slots_per_gpu
-            if self.executor == "local":
-                return LocalExecutor(source, logs, threads=threads, gpus=gpus, slots_per_gpu=each)
-            return DockerExecutor(
-                source,
-                logs,
-                image=self.image,
-                study=study,
-                slots=resources.slots,
-                threads=threads,
-                gpus=gpus,
-                slots_per_gpu=each,
-            )
+            return make_executor(self.executor, Order(source, logs, resources, study, self.image))
 
         return make
-
-
-def add_place_options(parser: argparse.ArgumentParser) -> None:
-    """The flags that `chosen` takes its places from."""
-    where = parser.add_argument_group("where things are (where no stack is up, everything is in the folder of runs)")
-    where.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
-    where.add_argument("--storage-url", metavar="URL", help="Optuna's database (else $SEARCH_STORAGE_URL, the stack)")
-    where.add_argument("--tracking-uri", metavar="URI", help="MLflow's store (else $MLFLOW_TRACKING_URI, the stack)")
-    where.add_argument("--no-stack", action="store_true", help="leave the stack of docker-compose.yml alone")
 
 
 def choose(places: Places, wanted: str | None = None, *, stack: bool = True, given: tuple[bool, bool]) -> Environment:
@@ -96,14 +56,15 @@ def choose(places: Places, wanted: str | None = None, *, stack: bool = True, giv
     from search.stack.found import find_stack, project_name, trainer_image
 
     image = trainer_image(project_name())
+    local, docker = LocalExecutor.name, DockerExecutor.name
     if not stack:
-        return Environment(places, wanted or "local", "as given" if wanted else "--no-stack", image)
+        return Environment(places, wanted or local, "as given" if wanted else "--no-stack", image)
     try:
         engine = Engine()
     except EngineError as error:
-        if wanted == "docker":
+        if wanted == docker:
             raise
-        return Environment(places, "local", "as given" if wanted else f"no containers: {_first(error)}", image)
+        return Environment(places, local, "as given" if wanted else f"no containers: {error.problem}", image)
     try:
         found = find_stack(engine)
         there = engine.image(image) is not None
@@ -120,12 +81,12 @@ def choose(places: Places, wanted: str | None = None, *, stack: bool = True, giv
         return Environment(places, wanted, "as given", image)
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if found is None:
-        return Environment(places, "local", "the stack of docker-compose.yml is not up", image)
+        return Environment(places, local, "the stack of docker-compose.yml is not up", image)
     if not there:
-        return Environment(places, "local", f"the stack is up, its image {image} is not there", image)
+        return Environment(places, local, f"the stack is up, its image {image} is not there", image)
     if backend != "tensorflow":
-        return Environment(places, "local", f"KERAS_BACKEND is {backend}, the stack's trainers have TensorFlow", image)
-    return Environment(places, "docker", f"the stack {found.project} is up", image)
+        return Environment(places, local, f"KERAS_BACKEND is {backend}, the stack's trainers have TensorFlow", image)
+    return Environment(places, docker, f"the stack {found.project} is up", image)
 
 
 def chosen(
@@ -168,7 +129,3 @@ def gpus_of(text: str | None) -> tuple[int, ...] | None:
     if not all(part.isascii() and part.isdigit() for part in parts) or len(set(parts)) < len(parts):
         raise SettingsError(f"--gpus {text}: allowed are all, none, or indexes as 0,2")
     return tuple(int(part) for part in parts)
-
-
-def _first(error: ExecutorError) -> str:
-    return str(error).splitlines()[0].removesuffix(" Start it:").removesuffix(" Allow it, then log in anew:")

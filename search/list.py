@@ -6,19 +6,19 @@ python -m search.list
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from search.console.progress import WIDTH
+from search.commands import ExitStatus, add_runs_option, ended, new_console, new_parser
 from search.errors import SearchError
 from search.folder.journal import read_trials
 from search.folder.lock import holder_of
+from search.folder.manifest import read_manifest, study_folders
+from search.folder.record import DataInfo
 from search.settings import Places
 from search.study import Study
 from search.study.design import trial_count
@@ -27,41 +27,46 @@ from search.study.toml_file import load_study, study_names
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="python -m search.list", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    result.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
+    result = new_parser("list", __doc__)
+    add_runs_option(result)
     return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status."""
     args = parser().parse_args(argv)
-    places = Places.of(args.runs)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    try:
-        console.print(_table(places))
-    except SearchError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    return 0
+    return ended(lambda: _main(Places.of(args.runs)))
 
 
-def _table(places: Places) -> Table:
+def _main(places: Places) -> int:
+    table, problems = _table(places)
+    new_console().print(table)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return ExitStatus.BAD_INPUT if problems else ExitStatus.DONE
+
+
+def _table(places: Places) -> tuple[Table, list[SearchError]]:
+    """The table, and what keeps studies out of it."""
     table = Table(title=f"Studies in {places.runs}", title_justify="left")
     for column in ("study", "trials", "complete", "failed", "state", "images", "question"):
         table.add_column(column, justify="right" if column in ("trials", "complete", "failed") else "left")
-    begun = set()
-    for path in sorted(places.study("x").parent.glob("*/study.json")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        study = Study.model_validate(manifest["study"])
-        begun.add(study.name)
-        table.add_row(manifest["name"], *_state(path.parent, study), _images(manifest["data"]), study.question)
+    begun, problems = set(), []
+    for folder in study_folders(places).values():
+        try:
+            manifest = read_manifest(folder)
+            if manifest is None:
+                continue
+            study, record = manifest.study, manifest.record
+            begun.add(study.name)
+            table.add_row(record.name, *_state(folder, study), _images(record.data), study.question)
+        except SearchError as error:
+            problems.append(error)
     for name in study_names():
         if name not in begun:
             study = load_study(name)
             table.add_row(name, str(trial_count(study)), "", "", "not begun", "", study.question, style="dim")
-    return table
+    return table, problems
 
 
 def _state(folder: Path, study: Study) -> tuple[str, str, str, str]:
@@ -73,8 +78,8 @@ def _state(folder: Path, study: Study) -> tuple[str, str, str, str]:
     return str(total), str(counts["COMPLETE"]), str(counts["FAIL"] + counts["PRUNED"]), state
 
 
-def _images(data: dict[str, object]) -> str:
-    return "demo (drawn cells)" if data["is_demo"] else str(data["root"])
+def _images(data: DataInfo) -> str:
+    return "demo (drawn cells)" if data.is_demo else data.root
 
 
 if __name__ == "__main__":

@@ -12,37 +12,41 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from search.errors import SearchError, SettingsError
+from search.commands import ExitStatus, add_runs_option, ended, new_parser
+from search.errors import SettingsError
 from search.settings import Places
-from search.stores.optuna import shown_url, upgrade_storage
+from search.stores.optuna import upgrade_storage
+from search.urls import shown_url
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = new_parser("migrate", __doc__)
+    add_runs_option(result)
+    result.add_argument("--storage-url", metavar="URL", help="Optuna's database ($SEARCH_STORAGE_URL, else embedded)")
+    result.add_argument("--tracking-uri", metavar="URL", help="MLflow's database ($MLFLOW_TRACKING_URI, else embedded)")
+    return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0, or 2 where a store cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.migrate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
-    parser.add_argument("--storage-url", metavar="URL", help="Optuna's database ($SEARCH_STORAGE_URL, else embedded)")
-    parser.add_argument("--tracking-uri", metavar="URL", help="MLflow's database ($MLFLOW_TRACKING_URI, else embedded)")
-    args = parser.parse_args(argv)
-    places = Places.of(args.runs, args.storage_url, args.tracking_uri)
-    try:
-        if places.artifacts is None:
-            raise SettingsError(f"{places.tracking_uri} is a server: MLflow's tables are made through its database")
-        from search.stores.mlflow.store import upgrade_database  # seconds of imports
+    args = parser().parse_args(argv)
+    return ended(lambda: _main(Places.of(args.runs, args.storage_url, args.tracking_uri)))
 
-        if any(url.startswith("sqlite:") for url in (places.storage_url, places.tracking_uri)):
-            places.runs.mkdir(parents=True, exist_ok=True)
-        for name, url, upgrade in (
-            ("Optuna", places.storage_url, upgrade_storage),
-            ("MLflow", places.tracking_uri, upgrade_database),
-        ):
-            print(f"{name}: {shown_url(url)} {upgrade(url)}", flush=True)
-    except SearchError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    return 0
+
+def _main(places: Places) -> int:
+    if places.artifacts is None:
+        raise SettingsError(f"{places.tracking_uri} is a server: MLflow's tables are made through its database")
+    from search.stores.mlflow.schema import upgrade_database  # seconds of imports
+
+    if any(url.startswith("sqlite:") for url in (places.storage_url, places.tracking_uri)):
+        places.runs.mkdir(parents=True, exist_ok=True)
+    for name, url, upgrade in (
+        ("Optuna", places.storage_url, upgrade_storage),
+        ("MLflow", places.tracking_uri, upgrade_database),
+    ):
+        print(f"{name}: {shown_url(url)} {upgrade(url)}", flush=True)
+    return ExitStatus.DONE
 
 
 if __name__ == "__main__":

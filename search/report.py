@@ -14,8 +14,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.environment import add_place_options, chosen
-from search.errors import SearchError, SettingsError
+from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
+from search.errors import SettingsError
 
 ORDER = ("reference", "depth", "learning_rate", "pooling", "dropout", "augmentation", "joint")
 TITLE = "What the studies found"
@@ -23,9 +23,7 @@ TITLE = "What the studies found"
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="python -m search.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = new_parser("report", __doc__)
     result.add_argument(
         "--study",
         action="append",
@@ -53,15 +51,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0, or 2 for bad input."""
     args = parser().parse_args(argv)
-    try:
-        _main(args)
-    except SearchError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    return 0
+    return ended(lambda: _main(args))
 
 
-def _main(args: argparse.Namespace) -> None:
+def _main(args: argparse.Namespace) -> int:
     from search.answer import answer_of, find, find_all  # NumPy and matplotlib: not for --help
     from search.answer.page import Drawn, page
     from search.answer.publish import PAGE, figures_of, files_of, tell, write
@@ -70,7 +63,7 @@ def _main(args: argparse.Namespace) -> None:
         raise SettingsError("Name a study with --study, or --all.")
     if args.figure and args.figures is None:
         raise SettingsError(f"--figure {args.figure[0]}: say where to with --figures DIR")
-    places = chosen(args.runs, args.storage_url, args.tracking_uri, "local", stack=not args.no_stack).places
+    places = environment_of(args).places
     studies = [find(name, places) for name in args.study]
     studies += find_all(ORDER, places) if args.all else []
     studies = list({study.name: study for study in studies}.values())
@@ -103,6 +96,7 @@ def _main(args: argparse.Namespace) -> None:
         text = page(drawn) if single else page(drawn, TITLE)
         write({target.name: text.encode()}, target.parent)
     print(f"\nPage: {target}")
+    return ExitStatus.DONE
 
 
 if __name__ == "__main__":

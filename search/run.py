@@ -13,27 +13,40 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 
-from search.console.progress import WIDTH, duration, view_for
-from search.controller.session import HANG_S, INTERRUPTED, Options, Outcome, run_study
-from search.environment import EXECUTORS, Environment, add_place_options, chosen, gpus_of
-from search.errors import SearchError, SettingsError
+from search.commands import (
+    ExitStatus,
+    add_place_options,
+    add_slot_options,
+    check_at_least_one,
+    ended,
+    environment_of,
+    new_console,
+    new_parser,
+    resources_of,
+)
+from search.console.progress import view_for
+from search.controller.ending import Outcome
+from search.controller.session import HANG_S, Options, run_study
+from search.environment import Environment
+from search.errors import SettingsError
 from search.executors import TrainerSource
 from search.folder.names import study_name
-from search.folder.record import shown
 from search.settings import Places
+from search.stores.optuna import names_in
 from search.study import Study
 from search.study.cost import estimate
 from search.study.design import plan, trial_count
 from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
 from search.study.toml_file import load_study, study_names
+from search.text import duration, shown
 from search.urls import mlflow_ui
 from trainer.data import scan
 from trainer.data.options import add_data_options, data_options
-from trainer.errors import DataError
 from trainer.folder import resolve_data
 
 QUESTIONS = ("depth", "learning_rate", "pooling", "dropout", "augmentation")
@@ -41,9 +54,7 @@ QUESTIONS = ("depth", "learning_rate", "pooling", "dropout", "augmentation")
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="python -m search.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = new_parser("run", __doc__)
     what = result.add_argument_group("what to study")
     what.add_argument(
         "--study",
@@ -74,18 +85,10 @@ def parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="a few minutes on two cores: small images, few epochs, at most 3 seeds"
     )
     how = result.add_argument_group("how to run it")
-    how.add_argument(
-        "--executor",
-        choices=EXECUTORS,
-        help="what starts trainers: processes or containers of this machine (default: containers, where the stack of "
-        "docker-compose.yml is up)",
-    )
-    how.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
-    how.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
+    add_slot_options(how)
     how.add_argument(
         "--slots-per-gpu", type=int, default=1, metavar="N", help="trainers that share a GPU (%(default)s)"
     )
-    how.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
     how.add_argument("--timeout-s", type=float, metavar="S", help="begin no trial after so many seconds")
     how.add_argument(
         "--hang-s",
@@ -104,15 +107,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0; 1 where trials failed; 2 for bad input; 130 where interrupted."""
     args = parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    try:
-        return _main(args, console)
-    except (SearchError, DataError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # before the first trial
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+    return ended(lambda: _main(args, new_console()))
 
 
 def _main(args: argparse.Namespace, console: Console) -> int:
@@ -121,25 +116,20 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         raise SettingsError(f"Name a study with --study, or --all. There are: {', '.join(study_names())}.")
     fixed = _settings(args.set)
     studies = [_study(name, args, fixed) for name in dict.fromkeys(names)]  # all are checked before one is run
-    gpus = gpus_of(args.gpus)
-    for flag in ("slots", "threads", "slots_per_gpu"):
-        if getattr(args, flag) is not None and getattr(args, flag) < 1:
-            raise SettingsError(f"--{flag.replace('_', '-')} {getattr(args, flag)}: at least 1")
+    resources = resources_of(args)
+    check_at_least_one(args, "slots", "threads", "slots_per_gpu")
     if args.timeout_s is not None and not args.timeout_s > 0:
         raise SettingsError(f"--timeout-s {args.timeout_s}: more than 0")
     if not args.hang_s >= 0:
         raise SettingsError(f"--hang-s {args.hang_s:g}: at least 0")
-    environment = chosen(args.runs, args.storage_url, args.tracking_uri, args.executor, stack=not args.no_stack)
+    environment = environment_of(args)
     places = environment.places
     data, why = resolve_data(args.data, places.cache)
     console.print(f"Images: {why}", markup=False, highlight=False)
     console.print(f"Executor: {environment.executor} ({environment.why})", markup=False, highlight=False)
     options = Options(
         data=data,
-        slots=args.slots,
-        threads=args.threads,
-        gpus=gpus,
-        slots_per_gpu=args.slots_per_gpu,
+        **asdict(resources),
         timeout_s=args.timeout_s,
         hang_s=args.hang_s or None,
         fresh=args.fresh,
@@ -150,16 +140,16 @@ def _main(args: argparse.Namespace, console: Console) -> int:
     if args.dry_run:
         for study in studies:
             _dry_run(study, options, environment, console)
-        return 0
-    status = 0
+        return ExitStatus.DONE
+    status = ExitStatus.DONE
     for study in studies:
         console.rule(f"[bold]{study.name}[/]: {study.question}", align="left")
         outcome = run_study(study, options, places, view_for(console), environment)
         _report(study, outcome, places, console)
         if outcome.end == "interrupted":
-            return INTERRUPTED
+            return ExitStatus.INTERRUPTED
         if any(record.state == "FAIL" for record in outcome.records):
-            status = 1
+            status = ExitStatus.INCOMPLETE
     return status
 
 
@@ -187,11 +177,11 @@ def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) ->
 
 def _dry_run(study: Study, options: Options, environment: Environment, console: Console) -> None:
     index, places = scan(options.data), environment.places
-    name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh)
+    name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh, taken=names_in)
     folder = places.study(name)
     executor = environment.make(options.resources, name)(TrainerSource(options.data, places.cache, folder), folder)
     with executor:
-        runs_on = executor.check()
+        runs_on, on_gpu = executor.check(), executor.on_gpu
         slots = options.slots or executor.default_slots()
     base = study.base_config()
     console.rule(f"[bold]{name}[/]: {study.question}", align="left")
@@ -213,7 +203,7 @@ def _dry_run(study: Study, options: Options, environment: Environment, console: 
     )
     first = plan(study)
     lines.append(f"trials: {trial_count(study)}, the first {len(first)} queued at the start")
-    guess = estimate(study, index, slots, on_gpu="GPU" in runs_on)
+    guess = estimate(study, index, slots, on_gpu=on_gpu)
     lines.append(f"runs on: {runs_on}; {slots} slots")
     lines.append(f"time: {guess}")
     lines.append(f"goes to: {folder}")

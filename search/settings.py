@@ -53,6 +53,11 @@ class Places:
         """Where MLflow's artifacts go; None with a server, which has a place of its own."""
         return None if self.tracking_uri.startswith(("http://", "https://")) else self.runs / "artifacts"
 
+    @property
+    def studies(self) -> Path:
+        """The folder that holds the folders of all studies."""
+        return self.runs / "studies"
+
     def study(self, name: str) -> Path:
         """The folder of a study."""
-        return self.runs / "studies" / name
+        return self.studies / name

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
+from search.controller.log import logged_in
 from search.controller.recovery import reconcile
 from search.controller.results import Results
-from search.environment import add_place_options, chosen
 from search.errors import SearchError, SettingsError
 from search.folder.lock import StudyLock
-from search.folder.manifest import FILE, check_storage, read_manifest, record_of, say_moved, study_of
+from search.folder.manifest import check_storage, read_manifest, say_moved, study_folders
 from search.settings import Places
 from search.stores.optuna import OptunaStudy
 from search.stores.stores import Stores
@@ -44,9 +45,7 @@ class Caught:
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="python -m search.sync", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = new_parser("sync", __doc__)
     result.add_argument(
         "--study", action="append", metavar="NAME", help="as `python -m search.list` has it; may be given several times"
     )
@@ -58,25 +57,26 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0; 1 where a store is still behind; 2 for bad input."""
     args = parser().parse_args(argv)
-    try:
-        places = chosen(args.runs, args.storage_url, args.tracking_uri, "local", stack=not args.no_stack).places
-        folders = _folders(places, args.study)
-    except SearchError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
+    return ended(lambda: _main(args))
+
+
+def _main(args: argparse.Namespace) -> int:
+    places = environment_of(args).places
+    folders = _folders(places, args.study)
     if not folders:
         print(f"No studies in {places.runs}.")
-    status = 0
+    status = ExitStatus.DONE
     for folder in folders:
         try:
             caught = catch_up(folder, places, print, again=args.again)
-        except SearchError as error:
+        except SearchError as error:  # the other studies are told all the same
             print(error, file=sys.stderr)
-            status = max(status, error.exit_status)
+            status = ExitStatus.BAD_INPUT
             continue
         for line in _lines(folder.name, caught):
             print(line)
-        status = max(status, 0 if caught.ended and not any(caught.untold.values()) and not caught.refused else 1)
+        if not caught.ended or any(caught.untold.values()) or caught.refused:
+            status = max(status, ExitStatus.INCOMPLETE)
     return status
 
 
@@ -86,7 +86,7 @@ def _folders(places: Places, names: Sequence[str] | None) -> list[Path]:
     Raises:
         SettingsError: there is no study of a name.
     """
-    there = {path.parent.name: path.parent for path in sorted(places.study("x").parent.glob(f"*/{FILE}"))}
+    there = study_folders(places)
     if names is None:
         return list(there.values())
     missing = [name for name in names if name not in there]
@@ -112,10 +112,10 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
     manifest = read_manifest(folder)
     if manifest is None:
         raise SettingsError(f"{folder}: no study has begun here")
-    study, record = study_of(manifest), record_of(manifest)
+    study, record = manifest.study, manifest.record
     check_storage(record.name, folder, places)
     trials, results = folder / "trials", Results(study, folder / "models")
-    with StudyLock(folder, record.name):
+    with StudyLock(folder, record.name), logged_in(folder):
         say_moved(folder, places, say)
         stores = Stores(trials, places, say)
         try:

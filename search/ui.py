@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.environment import chosen
-from search.errors import SearchError, SettingsError, StorageError
+from search.errors import SettingsError, StorageError
 from search.settings import Places
-from search.stores.mlflow import TRAINING_VIEW
 from search.stores.mlflow.embedded import making_tables
-from search.stores.optuna import normal_url, open_storage, shown_url
-from search.urls import USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui
+from search.stores.optuna import open_storage
+from search.urls import TRAINING_VIEW, USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui, normal_url, shown_url
 
 HOST = "127.0.0.1"
 STUDIES_SHOWN = 10
@@ -210,47 +210,50 @@ def _without_password(address: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = new_parser("ui", "Open MLflow and the Optuna dashboard on what was run. Ctrl-C ends both.")
+    result.epilog = "SEARCH_STORAGE_URL and MLFLOW_TRACKING_URI name other stores than those in the folder of runs."
+    add_runs_option(result)
+    result.add_argument("--port-mlflow", type=int, metavar="N", help="default: a free one")
+    result.add_argument("--port-optuna", type=int, metavar="N", help="default: a free one")
+    return result
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.ui",
-        description="Open MLflow and the Optuna dashboard on what was run. Ctrl-C ends both.",
-        epilog="SEARCH_STORAGE_URL and MLFLOW_TRACKING_URI name other stores than those in the folder of runs.",
-    )
-    parser.add_argument("--runs", metavar="DIR", help="the folder of runs (default: $SEARCH_RUNS_DIR, else runs)")
-    parser.add_argument("--port-mlflow", type=int, metavar="N", help="default: a free one")
-    parser.add_argument("--port-optuna", type=int, metavar="N", help="default: a free one")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     over = threading.Event()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: the terminal was closed
         signal.signal(number, lambda *_: over.set())  # and not an exception, which could hit between start and note
-    try:
-        places = chosen(options.runs, None, None).places
-        if places.dashboard_url and places.artifacts is None:
-            print("Both are served already.")
-            print(f"{'MLflow:':<17} {mlflow_ui(places.tracking_uri)}")
-            print(f"{'Optuna dashboard:':<17} {places.dashboard_url}/dashboard")
-            return 0
-        print("Starting ...", file=sys.stderr, flush=True)
-        with opened(places, over, options.port_mlflow, options.port_optuna) as servers:
-            if places.artifacts is None:
-                print(f"{'MLflow:':<17} {_without_password(places.tracking_uri)}")
+    return ended(lambda: _main(options, over))
+
+
+def _main(options: argparse.Namespace, over: threading.Event) -> int:
+    places = chosen(options.runs, None, None).places
+    if places.dashboard_url and places.artifacts is None:
+        print("Both are served already.")
+        print(f"{'MLflow:':<17} {mlflow_ui(places.tracking_uri)}")
+        print(f"{'Optuna dashboard:':<17} {places.dashboard_url}/dashboard")
+        return ExitStatus.DONE
+    print("Starting ...", file=sys.stderr, flush=True)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        opened(places, over, options.port_mlflow, options.port_optuna) as servers,
+    ):
+        if places.artifacts is None:
+            print(f"{'MLflow:':<17} {_without_password(places.tracking_uri)}")
+        for server in servers:
+            print(f"{server.name + ':':<17} {server.url}")
+            for name, page in _studies(server.url).items() if server.name == "MLflow" else ():
+                print(f"  {name:<15} {page}")
+        print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
+        while not over.wait(0.5):
             for server in servers:
-                print(f"{server.name + ':':<17} {server.url}")
-                for name, page in _studies(server.url).items() if server.name == "MLflow" else ():
-                    print(f"  {name:<15} {page}")
-            print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
-            while not over.wait(0.5):
-                for server in servers:
-                    if server.process.poll() is not None:
-                        server.answers()  # says how it ended
-    except KeyboardInterrupt:
-        pass
-    except SearchError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    return 0
+                if server.process.poll() is not None:
+                    server.answers()  # says how it ended
+    return ExitStatus.DONE
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Addresses of pages, as a browser on the user's machine reaches them.
+"""Addresses: of databases, for their driver and for people; of pages, as a browser on the user's machine reaches them.
 
 `python -m search.ui` opens both pages on their usual ports where these are free. Where they stand elsewhere, or where
 the controller knows a server by another name than the user's browser does, as in containers, the environment says so:
@@ -39,3 +39,19 @@ def dashboard_study(study_id: int, dashboard_url: str | None = None) -> str:
     """
     address = os.environ.get(DASHBOARD_UI) or dashboard_url or f"http://127.0.0.1:{USUAL_OPTUNA}"
     return f"{address.rstrip('/')}/dashboard/studies/{study_id}"
+
+
+def normal_url(url: str) -> str:
+    """A database's address for the project's driver, psycopg2: SQLAlchemy 2.1 reads `postgresql://` as psycopg 3."""
+    scheme, mark, rest = url.partition("://")
+    return f"postgresql+psycopg2://{rest}" if mark and scheme in ("postgres", "postgresql") else url
+
+
+def shown_url(url: str) -> str:
+    """The address of a database or a server for people: without its password."""
+    import sqlalchemy  # 0.3 s, which a command that shows no address need not wait for
+
+    try:
+        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
+    except sqlalchemy.exc.ArgumentError:
+        return "(no URL of a database)"

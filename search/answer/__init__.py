@@ -28,6 +28,6 @@ publish.py        puts it where people look
 """
 
 from search.answer.answer import Answer, answer_of
-from search.answer.recorded import Recorded, find, find_all, recorded
+from search.folder.load import Recorded, find, find_all, recorded
 
 __all__ = ["Answer", "Recorded", "answer_of", "find", "find_all", "recorded"]

@@ -7,9 +7,9 @@ from functools import cached_property
 
 from search.answer.levels import LevelAnswer, compare
 from search.answer.planning import Effort, effort
-from search.answer.recorded import Recorded
 from search.answer.search_result import SearchAnswer, search_answer
 from search.answer.sentence import DEMO, Words, prefix, words
+from search.folder.load import Recorded
 
 
 @dataclass(frozen=True)

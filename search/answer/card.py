@@ -5,11 +5,12 @@ from __future__ import annotations
 from search.answer.evidence import Evidence
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
-from search.answer.recorded import Recorded
 from search.answer.rows import difference, with_interval
 from search.answer.search_result import val_accuracy
 from search.answer.wording import count, listed, p_text, word
-from search.folder.record import TrialRecord, shown
+from search.folder.load import Recorded
+from search.folder.record import TrialRecord
+from search.text import shown
 
 
 def model_card(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.answer.levels import Compared, LevelAnswer, compare, paired
-from search.answer.recorded import Recorded, beside
 from search.answer.simultaneous import Difference, decided
 from search.answer.wording import count, difference_text, p_text, share_text
+from search.folder.load import Recorded, beside
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.rules import PARAMETERS

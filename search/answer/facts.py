@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from search.answer.answer import Answer
 from search.answer.wording import count, listed, word
-from search.console.progress import duration
-from search.folder.record import DataInfo, shown
+from search.folder.record import DataInfo
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
 from search.study.space import Levels, Range
+from search.text import duration, shown
 from trainer.events import SplitName
 
 

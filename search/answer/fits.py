@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from search.answer.recorded import Recorded
 from search.answer.search_result import val_accuracy
+from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 
 CARDS_GB = (4, 6, 8, 12, 16, 24)

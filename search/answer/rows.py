@@ -11,7 +11,8 @@ from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.search_result import SearchAnswer, price, val_accuracy
 from search.answer.wording import p_text, percent, points, word
-from search.folder.record import TrialRecord, shown
+from search.folder.record import TrialRecord
+from search.text import shown
 
 MISSING = "–"
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.answer.evidence import Evidence, as_long_as_it_learnt, evidence_of
-from search.answer.recorded import Recorded
 from search.answer.sentence import Words, has_learnt
 from search.answer.wording import count, percent, word
-from search.folder.record import TrialRecord, shown
+from search.folder.load import Recorded
+from search.folder.record import TrialRecord
 from search.study.design import plan
+from search.text import shown
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from search.answer.equivalence import MARGIN
 from search.answer.levels import Compared, LevelAnswer, Spread, chance_of
 from search.answer.planning import Effort, Range, effort
-from search.answer.recorded import Recorded
 from search.answer.simultaneous import SEEDS_TO_CLAIM
 from search.answer.wording import (
     count,
@@ -21,6 +20,7 @@ from search.answer.wording import (
     points,
     share_text,
 )
+from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue

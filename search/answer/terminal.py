@@ -12,8 +12,8 @@ from rich.text import Text
 from search.answer import rows
 from search.answer.answer import Answer
 from search.answer.wording import p_text, word
-from search.folder.record import shown
 from search.study.space import ParamValue
+from search.text import shown
 
 BEST = 6  # of a search
 

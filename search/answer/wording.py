@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.answer.intervals import Estimate
-from search.folder.record import shown
 from search.study.space import ParamValue
+from search.text import shown
 from trainer.config import vocabulary_of
 
 WORDS = {"learning_rate": "learning rate", "dropout_rate": "dropout"}

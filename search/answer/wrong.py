@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from search.answer.recorded import Recorded
+from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 
 SHOWN = 12

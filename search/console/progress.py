@@ -12,19 +12,10 @@ from rich.text import Text
 
 from search.console.callbacks import Tally, View
 from search.folder.record import TrialRecord
+from search.text import duration
 from trainer.events import Failed, Finished, Ready, Stopped
 
 WIDTH = 120  # of a log: nothing says how wide it will be read
-
-
-def duration(seconds: float) -> str:
-    """As `45 s`, `12 min` or `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def outcome(record: TrialRecord) -> str:

@@ -1,11 +1,19 @@
 """One run of one study.
 
-session.py     the run, put together: name and folder, images, stores, slots; and its end
-setup.py       what one run of a study works with
-controller.py  the loop: trials out, events in, crashes mended
-recovery.py    the start: journals and stores are brought together
-queue.py       trials that wait, and which a slot takes next
-slots.py       what is known of each slot, and how long it may keep silent
-results.py     how a study stands, and its best trial
-images.py      the images of a study, before its first trial
+session.py       the run, put together: name and folder, lock, log, images, stores, slots
+ending.py        the end of a run: the answer, and what the stores are still to be told
+setup.py         what one run works with, and what it asks of whoever started it
+controller.py    the loop: mail in, phases, trials out, crashes mended
+phase.py         how far a run is
+mail.py          what arrives in the controller's mailbox
+trial_source.py  where trials come from: a design or a search
+queue.py         trials that wait, and which a slot takes next
+slot_pool.py     starts slots, starts them again, ends those that keep silent
+slots.py         what is known of each slot
+bookkeeper.py    what slots say: journal first, then results, stores, the user
+faults.py        the machine's faults, which stop a study, and a trial's own
+results.py       how a study stands, and its best trial
+recovery.py      the start: journals and stores are brought together
+images.py        the images of a study, before its first trial
+log.py           the controller's log
 """

@@ -6,13 +6,14 @@ import itertools
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from search.folder.record import Role
 from search.study import Study
 from search.study.cost import relative_cost
-from search.study.design import config_of
 from search.study.space import ParamValue
+from trainer.config import TrainConfig
 
 LOOK_AHEAD = 3  # seeds
 
@@ -26,14 +27,23 @@ class Waiting:
     number: int
     params: dict[str, ParamValue]
     role: Role
+    config: TrainConfig
     attempts: int = 0
-    graph: Graph = ()  # of its config, once it was looked at
-    cost: float = 0.0  # likewise: how long it takes, beside others
 
     @property
     def seed(self) -> int:
         """0 in a search, where the seed follows from the number."""
         return int(self.params.get("seed", 0))
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What a slot traces for it."""
+        return self.config.graph()
+
+    @cached_property
+    def cost(self) -> float:
+        """How long it takes, beside others."""
+        return relative_cost(self.config)
 
 
 class Queue:
@@ -73,9 +83,6 @@ class Queue:
         soon = [trial for trial in soon if trial.seed <= furthest]
         left: defaultdict[Graph, float] = defaultdict(float)
         for trial in soon:
-            if not trial.graph:
-                config = config_of(self._study, trial.params, "", trial.number)
-                trial.graph, trial.cost = config.graph(), relative_cost(config)
             left[trial.graph] += trial.cost
         ours = [trial for trial in soon if trial.graph == last]
         free = [trial for trial in soon if trial.graph not in others]

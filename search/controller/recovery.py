@@ -11,8 +11,8 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search.controller.queue import Waiting
 from search.controller.results import Results
+from search.controller.trial_source import Unfinished
 from search.errors import StorageError
 from search.folder.journal import read_trials
 from search.folder.record import Role
@@ -35,7 +35,7 @@ class _Known:
 
 def reconcile(
     study: Study, name: str, folder: Path, store: OptunaStudy, outboxes: tuple[Outbox, ...], results: Results
-) -> list[Waiting]:
+) -> list[Unfinished]:
     """Has the stores told what they do not know. Returns the trials that are to be trained, those under way first.
 
     Args:
@@ -68,13 +68,13 @@ def reconcile(
     for outbox in outboxes:
         for number in untold[outbox.name]:
             outbox.catch_up(number)
-    under_way: list[Waiting] = []
-    waiting: list[Waiting] = []
+    under_way: list[Unfinished] = []
+    waiting: list[Unfinished] = []
     for trial in trials:
         if trial.state.is_finished() or trial.number in results:
             continue
         begun = trial.state == TrialState.RUNNING or trial.number in known
-        (under_way if begun else waiting).append(_waiting(study, store, trial))
+        (under_way if begun else waiting).append(_unfinished(study, store, trial))
     return under_way + waiting
 
 
@@ -84,11 +84,11 @@ def remove_half_saved(models: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _waiting(study: Study, store: OptunaStudy, trial: FrozenTrial) -> Waiting:
+def _unfinished(study: Study, store: OptunaStudy, trial: FrozenTrial) -> Unfinished:
     params = trial_params(trial)
     if study.search and not set(study.scientific) <= set(params):  # a controller died in the proposal
         params = store.finish_asking(trial.number)
-    return Waiting(trial.number, params, trial.user_attrs.get(ROLE, "search"))
+    return trial.number, params, trial.user_attrs.get(ROLE, "search")
 
 
 def _restored(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
 import threading
@@ -10,41 +9,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.console.callbacks import View
 from search.controller.controller import Controller
+from search.controller.ending import Outcome, Parts, close_study, load_answer
 from search.controller.images import prepare_images
-from search.controller.setup import End, Setup
-from search.environment import Environment, Resources
+from search.controller.log import LoggedView, logged_in
+from search.controller.phase import Phase
+from search.controller.setup import Callbacks, Setup
+from search.environment import Environment
 from search.errors import SettingsError, StorageError
-from search.executors import Executor, TrainerSource
-from search.folder.journal import read_trials
+from search.executors import Executor, Resources, TrainerSource
 from search.folder.lock import StudyLock
-from search.folder.manifest import check_storage, compare, say_moved, write_manifest
+from search.folder.manifest import Manifest, check_storage, compare, has_manifest, say_moved, write_manifest
 from search.folder.names import study_name
 from search.folder.provenance import git_commit, versions, without_secrets
 from search.folder.record import StudyRecord, TrialRecord
 from search.settings import Places
-from search.stores.optuna import OptunaStudy, shown_url
+from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
-from search.urls import dashboard_study
+from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
-from trainer.data.index import example_image
 from trainer.errors import ConfigError
 from trainer.events import Ready
 
 if TYPE_CHECKING:
-    from search.answer import Answer
+    pass
 
 # A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
 # allows takes some 30 times as long, and its first epoch a trace.
 HANG_S = 1800.0
-INTERRUPTED = 130  # the exit status: 128 and the number of SIGINT
-LAST_WORDS_S = 300.0  # how long the end of a study waits for a store that answers
-SHORT_WORDS_S = 10.0  # and for one that does not
-INTERRUPTED_WORDS_S = 5.0  # for both together after Ctrl-C; the next start tells them the rest
 
 
 @dataclass
@@ -85,20 +81,6 @@ class Options:
         return Resources(self.slots, self.threads, self.gpus, self.slots_per_gpu)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run of a study ended. `untold`: trials that a store does not know yet, by the store's name."""
-
-    name: str
-    end: End
-    folder: Path
-    records: list[TrialRecord]
-    untold: dict[str, int]
-    refused: list[str]
-    answer: Answer
-    critical_s: float
-
-
 def run_study(
     study: Study,
     options: Options,
@@ -113,7 +95,7 @@ def run_study(
     """
     with view:  # whatever is refused, a terminal gets its cursor back
         index = scan(options.data)  # a folder that is none is refused before anything is made
-        name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh)
+        name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh, taken=names_in)
         folder = places.study(name)
         source = TrainerSource(options.data, places.cache, folder / "models", options.images.skip_bad_files)
         if isinstance(make_executor, Environment):
@@ -122,7 +104,7 @@ def run_study(
         view.say(f"{name}: {executor.check()}")
         if options.slots is not None and options.slots < 1:
             raise SettingsError(f"--slots {options.slots}: at least 1")
-        new = not (folder / "study.json").exists()
+        new = not has_manifest(folder)
         check_storage(name, folder, places)
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
@@ -130,10 +112,10 @@ def run_study(
         except OSError as error:
             raise StorageError(f"{folder}: the folder cannot be made: {error.strerror or error}") from None
         try:
-            with StudyLock(folder, name):
-                return _Run(study, options, places, view, executor, name, folder).run(new)
+            with StudyLock(folder, name), logged_in(folder):
+                return _Run(study, options, places, LoggedView(view), executor, name, folder).run(new)
         except BaseException as error:
-            if new and not (folder / "study.json").exists():
+            if new and not has_manifest(folder):
                 _remove_empty(folder, made)
             if isinstance(error, ConfigError):  # of a study file it would have been refused long before
                 raise StorageError(
@@ -160,7 +142,7 @@ class _InterruptedReading(Exception):
     """Images are read no further, for the run is to end."""
 
 
-class _Run:
+class _Run(Callbacks):
     def __init__(
         self,
         study: Study,
@@ -174,9 +156,7 @@ class _Run:
         self.study, self.options, self.places, self.view = study, options, places, view
         self.executor, self.name, self.folder = executor, name, folder
         say_moved(folder, places, view.say)
-        self.stores = stores = Stores(folder / "trials", places, view.say, self._prune)
-        self.tracker, self.optuna, self.mlflow = stores.tracker, stores.optuna, stores.mlflow
-        self.runs = stores.runs
+        self.stores = Stores(folder / "trials", places, view.say, self._prune)
         self.closing = False
         self.interrupted = False
 
@@ -193,40 +173,34 @@ class _Run:
 
     def _run(self, new: bool) -> Outcome:
         options = self.options
-        prepare: Callable[[], None] | None = self._prepare
         if not new:  # what was asked before is compared before anything is started
-            self._prepare()
-            prepare = None
+            self.prepare()
         setup = Setup(
             study=self.study,
             name=self.name,
             folder=self.folder / "trials",
             executor=self.executor,
             slots=options.slots or self.executor.default_slots(),
-            open_store=self._open_store,
             outboxes=self.stores.outboxes,
             models=self.folder / "models",
             view=self.view,
             max_trials_per_slot=options.max_trials_per_slot,
             timeout_s=options.timeout_s,
             hang_s=options.hang_s,
-            prepare=prepare,
-            first_ready=self._first_ready,
-            fingerprint=lambda: self.record.data.fingerprint if self.record else None,
-            photographs=lambda: self.record.data.photographs_record if self.record else "",
-            all_begun=lambda: threading.Thread(target=_load_answer, name="load-answer", daemon=True).start(),
+            callbacks=self,
+            prepared=not new,
         )
         self.controller = controller = Controller(setup)
         with _signals(self._interrupt):
             end = controller.run()
             self.closing = True
-            return self._close(end)
+            parts = Parts(self.study, self.name, self.folder, self.places, options.data, options.command)
+            return close_study(parts, end, self.controller, self.stores, self.view)
 
     def _interrupt(self) -> None:
         self.interrupted = True
         self.controller.interrupt()
-        self.stores.without_links()
-        if self.closing or self.controller.hurried:
+        if self.closing or self.controller.phase is Phase.ENDING:
             self.stores.hurry()
 
     def _prune(self, record: TrialRecord) -> None:
@@ -234,7 +208,7 @@ class _Run:
 
     # -- before ------------------------------------------------------------------------------------------------------
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         """Reads the images and compares the study with what it was."""
         options, view = self.options, self.view
         info, report = prepare_images(
@@ -271,12 +245,12 @@ class _Run:
             raise _InterruptedReading
         self.view.photographs(done, total)
 
-    def _open_store(self) -> OptunaStudy:
+    def open_store(self) -> OptunaStudy:
         record = self.record
         assert record is not None
         self.stores.store = store = OptunaStudy(self.places.storage_url, self.name, self.study)
         self.stores.study = replace(record, optuna_page=dashboard_study(store.study_id, self.places.dashboard_url))
-        write_manifest(self.folder, self.study, record, shown_url(self.places.tracking_uri))
+        write_manifest(self.folder, Manifest(self.study, record, shown_url(self.places.tracking_uri)))
         store.set_attributes(
             {
                 "question": self.study.question,
@@ -288,87 +262,19 @@ class _Run:
         )
         return store
 
-    def _first_ready(self, ready: Ready, store: OptunaStudy) -> None:
+    def fingerprint(self) -> str | None:
+        return self.record.data.fingerprint if self.record else None
+
+    def photographs(self) -> str:
+        return self.record.data.photographs_record if self.record else ""
+
+    def last_trial_begun(self) -> None:
+        threading.Thread(target=load_answer, name="load-answer", daemon=True).start()
+
+    def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
-        self.optuna.later(store.note_cost)
+        self.stores.optuna.later(store.note_cost)
         self.stores.sampler.start()
-
-    # -- after -------------------------------------------------------------------------------------------------------
-
-    def _close(self, end: End) -> Outcome:
-        from search.answer.markdown import answer_markdown  # NumPy, SciPy and matplotlib: a second or two
-        from search.answer.publish import draw, mlflow_links, note_on_dashboard
-
-        controller = self.controller
-        if end == "interrupted":
-            timer = threading.Timer(INTERRUPTED_WORDS_S, self.stores.hurry)
-            timer.daemon = True
-            timer.start()
-        records = [record for record in read_trials(self.folder / "trials") if record.terminal]
-        patience_s = 1.0 if controller.hurried else LAST_WORDS_S
-        answer = self._answer(records)
-        if self.record is not None:
-            record = self.record
-            status: Any = "FINISHED" if end == "finished" else "KILLED"
-            tally = controller.tally
-            figures = {"trials": tally.total, "trials_complete": tally.complete, "trials_failed": tally.failed}
-            numbers = {key: float(value) for key, value in figures.items()}
-            files = draw(answer, self.folder, self.view.say) if end != "interrupted" and records else {}
-            text = answer_markdown(answer, mlflow_links(record.optuna_page))
-            if files:
-                self.mlflow.later(lambda: self.tracker.log_study_files(record, files))
-            self.mlflow.later(lambda: self.tracker.close_study(record, status, text, numbers))
-            if end == "finished" and controller.best is not None:
-                self.mlflow.later(self._log_model)
-        self.view.say("Telling Optuna and MLflow the rest ...")
-        untold = {
-            outbox.name: outbox.close(patience_s, min(patience_s, SHORT_WORDS_S)) for outbox in self.stores.outboxes
-        }
-        if end != "interrupted" and not untold[self.mlflow.name] and self.mlflow.has_jobs:
-            self.view.say(
-                "MLflow was not told how the study ended (its answer, its model): the same command again tells it."
-            )
-        if self.optuna.healthy and not controller.hurried:
-            run, trial_runs = self.tracker.pages(self.name, self.runs)
-            problem = note_on_dashboard(self.places.storage_url, answer, run, trial_runs)
-            if problem:
-                self.view.say(problem)
-        self.tracker.close()
-        return Outcome(
-            name=self.name,
-            end=end,
-            folder=self.folder,
-            records=records,
-            untold={store: count for store, count in untold.items() if count},
-            refused=[*self.optuna.lost, *self.mlflow.lost],
-            answer=answer,
-            critical_s=controller.critical_s,
-        )
-
-    def _answer(self, records: list[TrialRecord]) -> Answer:
-        from search.answer import Recorded, answer_of
-
-        data, command = (self.record.data, self.record.command) if self.record else (None, self.options.command)
-        return answer_of(Recorded(self.name, self.study, data, command, tuple(records), folder=self.folder))
-
-    def _log_model(self) -> None:
-        """The study's best model, once. Its file stays in the study's folder."""
-        best, record = self.controller.best, self.record
-        if best is None or best.finished is None or record is None or not best.finished.model_file:
-            return
-        file = self.folder / "models" / best.finished.model_file
-        if file.exists():
-            example = example_image(self.options.data)
-            self.tracker.log_model(record, best, file, record.data.class_names, example)
-
-
-def _load_answer() -> None:
-    """What the answer is made with, while the last trials train: NumPy, SciPy, matplotlib, the dashboard's package."""
-    with contextlib.suppress(Exception):  # whoever needs it at the end will say what is wrong
-        import optuna_dashboard  # noqa: F401
-        import scipy.stats  # noqa: F401
-
-        import search.answer.publish  # noqa: F401
 
 
 @contextmanager

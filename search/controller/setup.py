@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,31 @@ from trainer.events import Ready
 End = Literal["finished", "interrupted", "timeout"]
 
 
+class Callbacks:
+    """What the controller asks of whoever started the run, and tells them. Called by the controller's thread."""
+
+    def prepare(self) -> None:
+        """Does what must be done before the first trial begins. In a thread of its own; slots start meanwhile."""
+
+    def open_store(self) -> OptunaStudy:
+        """Makes or opens the Optuna study; called once the images are known to be good."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> str | None:
+        """Of the images that were read before the first trial; None: not known."""
+        return None
+
+    def photographs(self) -> str:
+        """The id of the record in the image cache that trainers split by; empty: they find it."""
+        return ""
+
+    def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
+        """A slot is ready, before the first trial begins."""
+
+    def last_trial_begun(self) -> None:
+        """The last trial that is known of has begun; the end is near."""
+
+
 @dataclass
 class Setup:
     """What one run of a study works with.
@@ -27,17 +51,14 @@ class Setup:
         folder: of its journals.
         executor: starts the slots.
         slots: how many.
-        open_store: makes or opens the Optuna study; called once the images are known to be good.
         outboxes: who is told of trials, Optuna first.
         models: the folder of saved models.
+        callbacks: what is asked of whoever started the run.
+        prepared: whether `callbacks.prepare` was called already.
+        view: what the user is shown.
         max_trials_per_slot: a slot is replaced after so many; None: never. 1 gives each trial a process of its own.
         timeout_s: no trial begins after so long.
         hang_s: a slot that should say something, and says nothing for so long, is ended; None: never.
-        prepare: what must be done before the first trial begins, in a thread of its own; slots start meanwhile.
-        first_ready: called when a slot is ready, before the first trial begins.
-        fingerprint: of the images that were read before the first trial; None: not known.
-        photographs: the id of the record in the image cache that trainers split by; empty: they find it.
-        all_begun: called when the last trial that is known of has begun; the end is near.
     """
 
     study: Study
@@ -45,18 +66,14 @@ class Setup:
     folder: Path
     executor: Executor
     slots: int
-    open_store: Callable[[], OptunaStudy]
     outboxes: tuple[Outbox, ...]
     models: Path
+    callbacks: Callbacks
+    prepared: bool = False
     view: View = field(default_factory=View)
     max_trials_per_slot: int | None = None
     timeout_s: float | None = None
     hang_s: float | None = None
-    prepare: Callable[[], None] | None = None
-    first_ready: Callable[[Ready, OptunaStudy], None] | None = None
-    fingerprint: Callable[[], str | None] = lambda: None
-    photographs: Callable[[], str] = lambda: ""
-    all_begun: Callable[[], None] | None = None
 
     @property
     def optuna(self) -> Outbox:

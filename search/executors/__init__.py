@@ -1,29 +1,44 @@
-"""Executors: what starts trainers. One contract (`_base`), a file an executor."""
+"""Executors: what starts trainers.
+
+_base.py      the contract, and what passes between executors and the controller
+_table.py     the executors by name: one entry adds one
+_local.py     `local`: a slot is a process on this machine
+_docker.py    `docker`: a slot is a container on this machine
+_command.py   arguments and environment of a slot, the same for all
+_machine.py   cores, GPUs, the names of signals
+_kernel.py    whether the kernel ended a process for its memory
+_identity.py  which controller a container belongs to
+"""
 
 from search.executors._base import (
     Executor,
-    Mail,
     Mailbox,
+    Order,
+    Resources,
     Slot,
     SlotExit,
     SlotLine,
     TrainerSource,
-    Wake,
     log_tail,
 )
 from search.executors._docker import DockerExecutor
 from search.executors._local import LocalExecutor
+from search.executors._table import EXECUTORS, ExecutorEntry, executors_in_words, make_executor
 
 __all__ = [
+    "EXECUTORS",
     "DockerExecutor",
     "Executor",
+    "ExecutorEntry",
     "LocalExecutor",
-    "Mail",
     "Mailbox",
+    "Order",
+    "Resources",
     "Slot",
     "SlotExit",
     "SlotLine",
     "TrainerSource",
-    "Wake",
+    "executors_in_words",
     "log_tail",
+    "make_executor",
 ]

@@ -7,12 +7,10 @@ says arrives in the mailbox, from a thread of the executor's: for each slot its 
 
 from __future__ import annotations
 
-import queue
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,42 @@ class TrainerSource:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What slots may have.
+
+    Attributes:
+        slots: how many at once; None: as many as suit the machine.
+        threads: CPU threads of each.
+        gpus: indexes; None: all; empty: the CPU.
+        slots_per_gpu: how many share one.
+    """
+
+    slots: int | None = None
+    threads: int = 1
+    gpus: tuple[int, ...] | None = None
+    slots_per_gpu: int = 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an executor is made for.
+
+    Attributes:
+        source: what its slots train on.
+        logs: the folder for what they write on stderr.
+        resources: what they may have.
+        study: the study's name.
+        image: of the trainers, for executors of containers.
+    """
+
+    source: TrainerSource
+    logs: Path
+    resources: Resources
+    study: str
+    image: str
+
+
+@dataclass(frozen=True)
 class SlotLine:
     """A line that a slot wrote on stdout, without its end."""
 
@@ -50,15 +84,11 @@ class SlotExit:
     out_of_memory: bool = False
 
 
-@dataclass(frozen=True)
-class Wake:
-    """Nothing but a reason to look: a signal came, or work that went on beside has ended."""
+class Mailbox(Protocol):
+    """Where slots put what they say, as a `queue.SimpleQueue`."""
 
-    work: Callable[[], None] | None = None  # to be done by the thread that reads the mailbox
-
-
-Mail = SlotLine | SlotExit | Wake
-Mailbox = queue.SimpleQueue[Mail]
+    def put(self, item: SlotLine | SlotExit, /) -> None:
+        """Called by the executor's threads."""
 
 
 class Slot(ABC):
@@ -92,6 +122,15 @@ class Executor(ABC):
 
         Raises:
             ExecutorError: they cannot; the message has the command that mends it.
+        """
+
+    @property
+    @abstractmethod
+    def on_gpu(self) -> bool:
+        """Whether slots will train on GPUs.
+
+        Raises:
+            ExecutorError: as `check`.
         """
 
     @abstractmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import platform
 import re
 import secrets
 import time
@@ -13,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-import psutil
-
 import trainer
 from search.engine import Engine, EngineError, Request
 from search.errors import ExecutorError
 from search.executors._base import Executor, Mailbox, Slot, TrainerSource
+from search.executors._command import cpu_environment, trainer_arguments
 from search.executors._docker_slot import DockerSlot
-from search.executors._local import GRACE_S, MALLOC, available_cores, visible_gpus
+from search.executors._identity import controller_identity, is_dead
+from search.executors._machine import slots_of_cores, visible_gpus
 from trainer.events import PROTOCOL
 
 LABEL = "blood-cell-search"
@@ -28,6 +27,7 @@ PROTOCOL_LABEL, DEVICE_LABEL = f"{LABEL}.protocol", f"{LABEL}.device"  # of the 
 STUDY_LABEL, SLOT_LABEL, CONTROLLER_LABEL = (f"{LABEL}.{name}" for name in ("study", "slot", "controller"))
 PACKAGE = "/app/trainer"  # where the image has it
 OF_IMAGE = 10001  # the image's own user, for a controller that is root
+GRACE_S = 5.0  # how long slots that were told to end may take, as for local ones
 REMOVAL_S = 30.0  # how long the engine may take to remove a container that was killed
 MEMORY_SHARE = 0.9  # of the machine, over all slots
 
@@ -87,11 +87,16 @@ class DockerExecutor(Executor):
             return f"{where} on GPU {', '.join(str(gpu) for gpu in self._gpus)}"
         return f"{where} on the CPU, {'one thread' if self._threads == 1 else f'{self._threads} threads'} each"
 
+    @property
+    def on_gpu(self) -> bool:
+        self._check_image()
+        return bool(self._gpus)
+
     def default_slots(self) -> int:
         self._check_image()
         if self._gpus:
             return len(self._gpus) * self._slots_per_gpu
-        return max(1, min(available_cores() // self._threads, 8))  # as the local executor's
+        return slots_of_cores(self._threads)
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:
         self._check_image()
@@ -213,14 +218,8 @@ class DockerExecutor(Executor):
 
     def _request(self, number: int) -> Request:
         source, gpus = self._source, self._gpus or []
-        arguments = ["--data", str(source.data), "--cache", str(source.cache), "--output", str(source.output)]
-        arguments.append("--exit-with-stdin")
-        environment = {"HOME": "/tmp"}
-        if not gpus:
-            arguments += ["--threads", str(self._threads)]
-            environment |= {"CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": str(self._threads), **MALLOC}
-        if source.skip_bad_files:
-            arguments.append("--skip-bad-files")
+        arguments = trainer_arguments(source, None if gpus else self._threads)
+        environment = {"HOME": "/tmp", **({} if gpus else cpu_environment(self._threads))}
         command = self._command
         name = re.sub(r"[^a-zA-Z0-9_.-]", "-", f"{LABEL}-{self._study}-slot-{number}-{secrets.token_hex(3)}")
         return Request(
@@ -251,32 +250,3 @@ BUILD = (
     "(without a GPU: docker compose -f docker-compose.yml -f docker-compose.cpu.yml build trainer), or train without "
     "containers: --executor local"
 )
-
-
-def controller_identity() -> str:
-    """This process, in a form that `is_dead` understands: host, namespace of process ids, id and start."""
-    return f"{platform.node()} {_namespace()} {os.getpid()} {psutil.Process().create_time():.2f}"
-
-
-def is_dead(identity: str) -> bool:
-    """Whether the controller is known to be gone."""
-    try:
-        host, namespace, pid, created = identity.rsplit(" ", 3)
-        if (host, namespace) != (platform.node(), _namespace()):
-            return False
-        try:
-            return abs(psutil.Process(int(pid)).create_time() - float(created)) > 1
-        except psutil.NoSuchProcess:
-            return True
-        except psutil.Error:  # it lives, and is another user's
-            return False
-    except ValueError:
-        return False
-
-
-def _namespace() -> str:
-    """Process ids mean something within one; `-` where there are none, as on macOS."""
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return "-"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.engine import STDOUT, Attached
 from search.executors._base import Mailbox, Slot, SlotExit, SlotLine
-from search.executors._local import signal_name
+from search.executors._machine import signal_name
 
 
 class DockerSlot(Slot):

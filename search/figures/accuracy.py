@@ -24,9 +24,9 @@ from search.figures.style import (
     line_of_chance,
     picture,
 )
-from search.folder.record import shown
 from search.study.design import LOG_AXIS
 from search.study.space import ParamValue
+from search.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

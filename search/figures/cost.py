@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.answer.answer import Answer
 from search.figures.style import GREEN, INK, MUTED, SMALL, Picture, bare, figure, in_percent, picture
-from search.folder.record import shown
+from search.text import shown
 
 
 def accuracy_against_cost(answer: Answer) -> Picture | None:

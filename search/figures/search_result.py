@@ -29,8 +29,9 @@ from search.figures.style import (
     legend,
     picture,
 )
-from search.folder.record import TrialRecord, shown
+from search.folder.record import TrialRecord
 from search.study.space import Levels, ParamValue, Range
+from search.text import shown
 
 MOST_LINES = 300  # more are a smear, and megabytes
 COST_NAMES = {"vram_peak_mib": "peak VRAM (MiB)", "parameters": "parameters"}

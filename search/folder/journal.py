@@ -3,9 +3,6 @@
 A file a trial, `00012.jsonl` in the study's folder. The first line says what the trial is; each attempt opens with the
 slot that makes it; then come its events as the trainer sent them. A trial that is trained again, after a crash or an
 interruption, gets a new attempt, and only the last attempt counts. A line that was cut short by a crash is dropped.
-
-`told.jsonl` beside the trials lists what Optuna and MLflow have been told. It may lag behind: what is told twice is
-told the same.
 """
 
 from __future__ import annotations
@@ -24,10 +21,10 @@ from search.errors import StorageError
 from search.folder.record import Role, TrialRecord
 from search.study.space import ParamValue
 from trainer.config import TrainConfig
+from trainer.errors import ConfigError
 from trainer.events import TERMINAL, Epoch, Event, Ready, parse
 
 VERSION = 1
-TOLD = "told.jsonl"  # beside the journals: who knows what of them
 
 
 class TrialJournal:
@@ -47,11 +44,11 @@ class TrialJournal:
         attempt = {"at": time.time(), "slot": slot, "config": config.model_dump(), "ready": ready.model_dump()}
         try:
             if self._path.exists():
-                _drop_cut_line(self._path)
+                drop_cut_line(self._path)
             self._file = open(self._path, "ab")
             fresh = self._file.tell() == 0  # a crash may have left a file without a whole line
         except OSError as error:
-            raise _cannot_write(self._path, error) from None
+            raise cannot_write(self._path, error) from None
         try:
             if fresh:
                 self._append({**opened, "role": self.role})
@@ -80,7 +77,7 @@ class TrialJournal:
             try:
                 file.close()
             except OSError as error:  # what did not fit on the disk is tried again here
-                raise _cannot_write(self._path, error) from None
+                raise cannot_write(self._path, error) from None
 
     def _append(self, line: Mapping[str, Any], *, sync: bool = False) -> None:
         if self._file is None:
@@ -91,44 +88,7 @@ class TrialJournal:
             if sync:
                 os.fsync(self._file.fileno())
         except OSError as error:
-            raise _cannot_write(self._path, error) from None
-
-
-class Told:
-    """What each of Optuna and MLflow has been told of, by trial and attempt: what one was told of an attempt that was
-    interrupted says nothing of the next.
-
-    Threads: `add` and `knows` may be called by any.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / TOLD
-        self._told: set[tuple[str, int, float]] = set()
-        try:
-            if self._path.exists():
-                _drop_cut_line(self._path)
-                for line in self._path.read_bytes().splitlines():
-                    with contextlib.suppress(ValueError, KeyError, TypeError):  # then it is told again
-                        entry = json.loads(line)
-                        self._told.add((entry["who"], entry["number"], entry["started_at"]))
-            self._file = open(self._path, "ab")
-        except OSError as error:
-            raise _cannot_write(self._path, error) from None
-
-    def add(self, who: str, record: TrialRecord) -> None:
-        """`who` knows everything of this attempt at the trial."""
-        entry = {"who": who, "number": record.number, "started_at": record.started_at}
-        self._file.write(json.dumps(entry).encode() + b"\n")
-        self._file.flush()
-        self._told.add((who, record.number, record.started_at))
-
-    def knows(self, who: str, record: TrialRecord) -> bool:
-        """Whether `who` has been told everything of this attempt at the trial."""
-        return (who, record.number, record.started_at) in self._told
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+            raise cannot_write(self._path, error) from None
 
 
 def trial_path(folder: Path, number: int) -> Path:
@@ -159,7 +119,7 @@ def read_trial(path: Path) -> TrialRecord | None:
         if opened is None or attempt is None:
             return None
         return _record(opened, attempt, events)
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ValidationError, ConfigError) as error:
         raise StorageError(f"{path}: this is no journal of a trial, or another version's: {error}") from None
 
 
@@ -178,7 +138,7 @@ def _record(opened: Mapping[str, Any], attempt: Mapping[str, Any], events: list[
         number=opened["number"],
         params=opened["params"],
         role=opened["role"],
-        config=TrainConfig.of(attempt["config"]),
+        config=TrainConfig.of(_translated(attempt["config"])),
         ready=Ready.model_validate(attempt["ready"]),
         events=tuple(event for _, event in events),
         started_at=attempt["at"],
@@ -187,13 +147,23 @@ def _record(opened: Mapping[str, Any], attempt: Mapping[str, Any], events: list[
     )
 
 
-def _drop_cut_line(path: Path) -> None:
-    """A crash in the middle of a write leaves a line without its end."""
+def _translated(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config as this version has it. Version 0.1 validated on a share of the photographs, where folds are now."""
+    translated = dict(config)
+    share = translated.pop("validation_fraction", None)
+    if share:
+        translated.setdefault("folds", max(2, round(1 / share)))
+    return translated
+
+
+def drop_cut_line(path: Path) -> None:
+    """Takes a line without its end, which a crash in the middle of a write leaves, off the end of a file."""
     content = path.read_bytes()
     end = content.rfind(b"\n") + 1
     if end < len(content):
         os.truncate(path, end)
 
 
-def _cannot_write(path: Path, error: OSError) -> StorageError:
+def cannot_write(path: Path, error: OSError) -> StorageError:
+    """The error of a disk that refuses a journal."""
     return StorageError(f"{path}: the journal cannot be written: {error.strerror or error}")

@@ -7,40 +7,54 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from search.errors import ChangedStudyError, StorageError
 from search.folder.record import DataInfo, StudyRecord
 from search.settings import Places
-from search.stores.optuna import shown_url
 from search.study import Study
 from search.study.diff import meaning_diff
+from search.urls import shown_url
 
 FILE = "study.json"
+VERSION = 2  # 1 had no key `version`; what it lacks has a default in `DataInfo`
 
 
-def write_manifest(folder: Path, study: Study, record: StudyRecord, tracking: str) -> None:
-    """Writes it. The file appears whole or not at all.
+@dataclass(frozen=True)
+class Manifest:
+    """What is noted of a study.
 
-    Args:
-        folder: the study's.
-        study: the design.
-        record: the study as the stores are told of it.
-        tracking: where MLflow is, without a password.
+    Attributes:
+        study: the design, as it was last run.
+        record: the study as the stores are told of it, as it was last run.
+        tracking: where MLflow is, without a password; None in the oldest studies, which did not note it.
+    """
+
+    study: Study
+    record: StudyRecord
+    tracking: str | None
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest of the study in this folder. The file appears whole or not at all.
 
     Raises:
         StorageError: the disk refuses.
     """
+    record = manifest.record
     noted = {
+        "version": VERSION,
         "name": record.name,
-        "study": study.model_dump(mode="json"),
+        "study": manifest.study.model_dump(mode="json"),
         "design": dict(record.design),
         "data": asdict(record.data),
         "command": record.command,
         "storage": record.optuna_storage,
-        "tracking": tracking,
+        "tracking": manifest.tracking,
         "versions": dict(record.versions),
         "git_commit": record.git_commit,
     }
@@ -52,21 +66,62 @@ def write_manifest(folder: Path, study: Study, record: StudyRecord, tracking: st
         raise StorageError(f"{folder / FILE} cannot be written: {error.strerror or error}") from None
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What is noted in a study's folder; None where nothing is.
+def has_manifest(folder: Path) -> bool:
+    """Whether a study has begun in this folder."""
+    return (folder / FILE).exists()
+
+
+def study_folders(places: Places) -> dict[str, Path]:
+    """The folders of the studies that have begun in a folder of runs, by name."""
+    return {path.parent.name: path.parent for path in sorted(places.studies.glob(f"*/{FILE}"))}
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of the study in this folder; None where none has begun. The only reader of the file.
 
     Raises:
-        StorageError: the file is damaged.
+        StorageError: the file is damaged, or was written by a newer version.
     """
     path = folder / FILE
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
-        noted["name"], noted["study"], noted["design"], noted["data"]["fingerprint"]
+        version = noted.get("version", 1)
+        if version > VERSION:
+            raise StorageError(
+                f"{path}: this is a newer version's note of a study (version {version}; this one reads up to "
+                f"{VERSION}): install that version"
+            )
+        return _read(noted)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except ValidationError as error:
+        raise StorageError(f"{path}: this is no note of a study: {_first_mistake(error)}") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{path}: this is no note of a study: {type(error).__name__}: {error}") from None
-    return dict(noted)
+
+
+def _read(noted: Mapping[str, Any]) -> Manifest:
+    study = Study.model_validate(noted["study"])
+    data: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in noted["data"].items()
+    }
+    record = StudyRecord(
+        name=noted["name"],
+        question=study.question,
+        kind=study.kind,
+        design=dict(noted["design"]),
+        data=DataInfo(**data),
+        versions=noted.get("versions", {}),
+        git_commit=noted.get("git_commit"),
+        command=noted["command"],
+        optuna_storage=noted["storage"],
+    )
+    return Manifest(study, record, noted.get("tracking"))
+
+
+def _first_mistake(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"study.{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def compare(folder: Path, name: str, study: Study, data: DataInfo) -> None:
@@ -78,12 +133,12 @@ def compare(folder: Path, name: str, study: Study, data: DataInfo) -> None:
     noted = read_manifest(folder)
     if noted is None:
         return
-    changes = meaning_diff(noted["design"], study.canonical())
-    was = noted["data"]
-    if was["fingerprint"] != data.fingerprint:
-        changes.append(f"data: {was['name']} ({was['fingerprint']}) -> {data.name} ({data.fingerprint})")
-    elif was.get("grouping", "") != data.grouping:
-        before = was.get("photographs_by") or "taken from the files' names, which do not tell them"
+    changes = meaning_diff(noted.record.design, study.canonical())
+    was = noted.record.data
+    if was.fingerprint != data.fingerprint:
+        changes.append(f"data: {was.name} ({was.fingerprint}) -> {data.name} ({data.fingerprint})")
+    elif was.grouping != data.grouping:
+        before = was.photographs_by or "taken from the files' names, which do not tell them"
         changes.append(f"photographs: {before} -> {data.photographs_by} (other groups, so other splits)")
     if changes:
         lines = "\n".join(f"  {change}" for change in changes)
@@ -93,37 +148,14 @@ def compare(folder: Path, name: str, study: Study, data: DataInfo) -> None:
         )
 
 
-def study_of(noted: Mapping[str, Any]) -> Study:
-    """The design, as it was last run."""
-    return Study.model_validate(noted["study"])
-
-
-def record_of(noted: Mapping[str, Any]) -> StudyRecord:
-    """The study as MLflow is told of it, as it was last run."""
-    study = study_of(noted)
-    data: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in noted["data"].items()
-    }
-    return StudyRecord(
-        name=noted["name"],
-        question=study.question,
-        kind=study.kind,
-        design=noted["design"],
-        data=DataInfo(**data),
-        versions=noted.get("versions", {}),
-        git_commit=noted.get("git_commit"),
-        command=noted["command"],
-        optuna_storage=noted["storage"],
-    )
-
-
 def check_storage(name: str, folder: Path, places: Places) -> None:
     """A study that a server records is not gone on with in the folder of runs, only because the server is down.
 
     Raises:
         StorageError: it would be.
     """
-    recorded = (read_manifest(folder) or {}).get("storage", "sqlite:")
+    noted = read_manifest(folder)
+    recorded = noted.record.optuna_storage if noted else "sqlite:"
     if not recorded.startswith("sqlite:") and places.storage_url == Places.embedded_storage(places.runs):
         raise StorageError(
             f"The study {name} is recorded in {recorded}, which no flag, no variable and no running stack names now. "
@@ -134,7 +166,6 @@ def check_storage(name: str, folder: Path, places: Places) -> None:
 
 def say_moved(folder: Path, places: Places, say: Callable[[str], None]) -> None:
     """Says where MLflow is another one than before: it is told of every trial, whatever the other one knows."""
-    now = shown_url(places.tracking_uri)
-    recorded = (read_manifest(folder) or {}).get("tracking", now)
-    if recorded != now:
-        say(f"MLflow was {recorded} so far; the one of now is told everything that the journals know")
+    now, noted = shown_url(places.tracking_uri), read_manifest(folder)
+    if noted and noted.tracking not in (None, now):
+        say(f"MLflow was {noted.tracking} so far; the one of now is told everything that the journals know")

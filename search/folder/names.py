@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from search.errors import StorageError
+from search.folder.manifest import read_manifest
 from search.settings import Places
-from search.stores.optuna import names_in
 from search.study import Study
 
 
-def study_name(study: Study, places: Places, *, demo: bool, quick: bool, fresh: bool) -> str:
+def study_name(
+    study: Study, places: Places, *, demo: bool, quick: bool, fresh: bool, taken: Callable[[str], set[str]]
+) -> str:
     """`pooling`, `pooling-demo-quick`, and after --fresh `pooling-2`.
 
     Studies on the demo set and quick ones are never mixed with real ones. Of several, the last is gone on with. A fresh
     one takes no name that Optuna's storage knows, as from another folder of runs. A folder that is a study of another
     name, say of a file `pooling-2.toml`, is left to it.
+
+    Args:
+        study: the design.
+        places: the folder of runs and Optuna's storage.
+        demo: whether it trains on the demo set.
+        quick: whether it was cut short.
+        fresh: whether a new study is begun beside the old one.
+        taken: gives the names that a storage knows; asked for a fresh study alone.
     """
     base = "-".join([study.name, *(["demo"] if demo else []), *(["quick"] if quick else [])])
-    owners = _owners(places.study(base).parent, base)
+    owners = _owners(places.studies, base)
     last = _last(owners, study.name)
     if last and not fresh:
         return _numbered(base, last)
-    taken = names_in(places.storage_url) if fresh else set()
-    free = (n for n in itertools.count(last + 1) if n not in owners and _numbered(base, n) not in taken)
+    known = taken(places.storage_url) if fresh else set()
+    free = (n for n in itertools.count(last + 1) if n not in owners and _numbered(base, n) not in known)
     return _numbered(base, next(free))
 
 
@@ -36,25 +44,21 @@ def last_of(base: str, study: str, places: Places) -> str:
     Raises:
         StorageError: a note of a study is damaged.
     """
-    return _numbered(base, _last(_owners(places.study(base).parent, base), study) or 1)
+    return _numbered(base, _last(_owners(places.studies, base), study) or 1)
 
 
-def _last(owners: Mapping[int, str | None], study: str) -> int:
-    return max((number for number, owner in owners.items() if owner in (study, None)), default=0)
+def _last(owners: Mapping[int, str], study: str) -> int:
+    return max((number for number, owner in owners.items() if owner == study), default=0)
 
 
-def _owners(studies: Path, base: str) -> dict[int, str | None]:
-    """The studies that the folders `base`, `base-2`, ... hold; None for one that does not say."""
+def _owners(studies: Path, base: str) -> dict[int, str]:
+    """The studies that the folders `base`, `base-2`, ... hold: the names of their study files, by number."""
     found = {}
-    for path in [studies / base / "study.json", *studies.glob(f"{base}-[0-9]*/study.json")]:
-        tail = path.parent.name.removeprefix(base).removeprefix("-")
+    for folder in [studies / base, *studies.glob(f"{base}-[0-9]*")]:
+        tail = folder.name.removeprefix(base).removeprefix("-")
         number = int(tail) if tail.isdigit() else 1
-        if path.exists() and path.parent.name == _numbered(base, number):  # `base-1` is no generation
-            try:
-                manifest = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise StorageError(f"{path}: this is no note of a study: {error}") from None
-            found[number] = manifest.get("study", {}).get("name")
+        if folder.name == _numbered(base, number) and (manifest := read_manifest(folder)):  # `base-1` is no generation
+            found[number] = manifest.study.name
     return found
 
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from search.settings import Places
-from search.stores.optuna import shown_url
+from search.urls import shown_url
 
 
 def versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from search.text import shown
 from trainer.config import TrainConfig
 from trainer.data.options import DataOptions, Leaks
 from trainer.events import TERMINAL, Epoch, Event, Failed, Finished, Ready, Started, Stopped
@@ -163,8 +164,3 @@ class TrialRecord:
         """The trial in a few words, as `pooling=max seed=0`."""
         named = {**self.params, "seed": self.config.seed}
         return " ".join(f"{name}={shown(value)}" for name, value in named.items())
-
-
-def shown(value: ParamValue) -> str:
-    """A parameter's value as a person writes it: 0.0005, not 5e-04."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

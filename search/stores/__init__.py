@@ -1,7 +1,9 @@
 """Who is told of studies and trials: Optuna and MLflow, in the background.
 
-stores.py  `Stores`: the two outboxes of a study, and the link between the stores
-outbox.py  tells a store in the background, again where it did not answer
-optuna/    what Optuna is asked and told
-mlflow/    what MLflow is told
+stores.py        `Stores`: the two outboxes of a study
+outbox.py        tells a store in the background, again where it did not answer
+backlog.py       what a store is still to be told
+delivery_log.py  what each has been told
+optuna/          what Optuna is asked and told
+mlflow/          what MLflow is told
 """

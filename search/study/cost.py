@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from search.console.progress import duration
 from search.study import Study
 from search.study.design import plan, trial_count
+from search.text import duration
 from trainer.config import TrainConfig
 from trainer.data import Index
 from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS

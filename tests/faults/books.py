@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from search.folder.journal import read_trials
 from search.folder.record import TrialRecord
 from search.settings import Places
-from search.stores.optuna import normal_url
+from search.urls import normal_url
 from tests.search.noop_trainer import expected
 
 STATUS = {"COMPLETE": "FINISHED", "FAIL": "FAILED", "PRUNED": "KILLED"}

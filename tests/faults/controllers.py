@@ -32,7 +32,7 @@ from search.console.callbacks import Tally, View
 from search.controller.controller import Controller
 from search.controller.session import Options, run_study
 from search.errors import SearchError
-from search.executors import _local
+from search.executors import _local_slot
 from search.folder.journal import TrialJournal
 from search.folder.record import TrialRecord
 from search.settings import Places
@@ -65,7 +65,7 @@ BOUNDARIES: dict[str, tuple[Any, str, Callable[..., bool]]] = {
     "queue": (OptunaStudy, "_made", _any),
     "ask": (OptunaStudy, "ask", _any),
     "propose": (OptunaStudy, "_proposed", _any),
-    "submit": (_local._LocalSlot, "send", _config),
+    "submit": (_local_slot.LocalSlot, "send", _config),
     "first epoch": (Controller, "_event", _epoch(last=False)),
     "last epoch": (Controller, "_event", _epoch(last=True)),
     "journal": (TrialJournal, "_append", _any),

@@ -62,7 +62,7 @@ def embedded(runs: Path, data: Path, templates: Path) -> Installation:
 
 def make_templates(folder: Path) -> Path:
     """Empty stores."""
-    from search.stores.mlflow.store import prepare_database
+    from search.stores.mlflow.schema import prepare_database
     from tests.search.workshop import template
 
     prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")

@@ -75,7 +75,7 @@ def test_the_artifacts(
     artifacts = here.places.runs / "artifacts"
     artifacts.symlink_to(disk.folder, target_is_directory=True)
     disk.fill(8192)
-    monkeypatch.setattr("search.controller.session.SHORT_WORDS_S", 1.0)
+    monkeypatch.setattr("search.controller.ending.SHORT_WORDS_S", 1.0)
     view = Watcher()
     outcome = here.run(STUDY, view=view)
     assert outcome.end == "finished"

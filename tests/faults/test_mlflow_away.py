@@ -11,7 +11,7 @@ import pytest
 
 from search import sync
 from search.controller.controller import Controller
-from search.executors import _local
+from search.executors import _local_slot
 from search.executors._base import SlotLine
 from search.folder.record import TrialRecord
 from search.settings import Places
@@ -41,7 +41,7 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         line(controller, mail)
         found.append(time.perf_counter() - mail.came_at)
 
-    monkeypatch.setattr(_local, "SlotLine", Stamped)
+    monkeypatch.setattr(_local_slot, "SlotLine", Stamped)
     monkeypatch.setattr(Controller, "_line", watched)
     return found
 
@@ -68,7 +68,7 @@ def test_mlflow_goes_away_in_the_middle(
     seeds: int,
 ) -> None:
     """Trials go on meanwhile; it is back when the last has begun and so long has passed."""
-    monkeypatch.setattr("search.controller.session.SHORT_WORDS_S", 300.0)
+    monkeypatch.setattr("search.controller.ending.SHORT_WORDS_S", 300.0)
     mlflow_server.start()
     over: set[int] = set()
     half_over, back = threading.Event(), threading.Event()

@@ -98,7 +98,7 @@ def test_postgres_goes_away_at_a_tell(
                 all_over.set()
 
     monkeypatch.setattr(OptunaStudy, "tell", down)
-    monkeypatch.setattr("search.controller.session.SHORT_WORDS_S", 120.0)
+    monkeypatch.setattr("search.controller.ending.SHORT_WORDS_S", 120.0)
     view = Watcher(watch)
     outcome = here.run(question((0.01, 0.001), seeds=seeds), slots=2, view=view)
     assert (outcome.end, outcome.untold, outcome.refused) == ("finished", {}, [])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from search.folder.manifest import Manifest, write_manifest
 from search.folder.record import DataInfo, ParamValue, Role, StudyRecord, TrialRecord
+from search.study import Study
 from trainer.config import TrainConfig
 from trainer.events import Epoch, Event, Failed, Finished, PhotoCount, Ready, SplitMeasures, SplitName, Started, Stopped
 
@@ -50,6 +53,14 @@ def study_record(**changes: Any) -> StudyRecord:
         "optuna_storage": "sqlite:///runs/optuna.db",
     }
     return StudyRecord(**{**values, **changes})
+
+
+def note_study(folder: Path, study: Study, *, tracking: str | None = None, **changes: Any) -> Path:
+    """Writes the manifest of a study that has begun in this folder; `changes` are those of its record."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {"name": study.name, "question": study.question, "kind": study.kind, "design": study.canonical()}
+    write_manifest(folder, Manifest(study, study_record(**{**values, **changes}), tracking))
+    return folder
 
 
 def ready(*, gpu: bool = False) -> Ready:

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy i
 
 @pytest.fixture(scope="module")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from search.stores.mlflow.store import prepare_database
+    from search.stores.mlflow.schema import prepare_database
 
     folder = tmp_path_factory.mktemp("mlflow")
     prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")

@@ -113,7 +113,7 @@ def test_a_user_who_may_not_use_the_engine(monkeypatch: pytest.MonkeyPatch) -> N
     class Refusing(socket.socket):
         connect = refuse
 
-    monkeypatch.setattr("search.engine.socket.socket", Refusing)
+    monkeypatch.setattr("search.engine.address.socket.socket", Refusing)
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
     monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
     with pytest.raises(EngineError) as raised:
@@ -133,7 +133,7 @@ def test_an_engine_of_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_something_else_that_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "docker.sock"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
-    monkeypatch.setattr("search.engine.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("search.engine.engine.TIMEOUT_S", 0.2)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
         silent.bind(str(path))
         silent.listen()

@@ -75,7 +75,7 @@ def test_made_then_left_alone(urls: tuple[str, str], tmp_path: Path, capsys: pyt
     assert [line.split()[-3:] for line in capsys.readouterr().out.splitlines()] == [["up", "to", "date"]] * 2
     assert [version(url) for url in urls] == versions
     # what was made is what the packages want
-    from search.stores.mlflow.store import prepare_database
+    from search.stores.mlflow.schema import prepare_database
 
     open_storage(urls[0])._backend.engine.dispose()  # type: ignore[attr-defined]
     prepare_database(urls[1], tmp_path / "artifacts")

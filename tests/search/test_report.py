@@ -29,7 +29,7 @@ def make(source: TrainerSource, logs: Path) -> Executor:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, tiny_images: Path) -> Places:
     """A question and a search, run for real."""
-    from search.stores.mlflow.store import prepare_database
+    from search.stores.mlflow.schema import prepare_database
 
     runs = tmp_path_factory.mktemp("runs") / "Ada's runs"
     runs.mkdir()

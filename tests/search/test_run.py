@@ -11,7 +11,7 @@ from search import list as listing
 from search import run
 from search.folder.journal import TrialJournal
 from search.study.toml_file import study_names
-from tests.search.fabricate import trial_record
+from tests.search.fabricate import data_info, note_study, trial_record
 
 BAD_STUDY = """\
 question = "Q?"
@@ -132,7 +132,6 @@ def test_the_list_without_runs(elsewhere: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_folder_of_runs_with_a_broken_journal(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import json
 
     from search.folder.lock import StudyLock
     from tests.search.workshop import question
@@ -140,8 +139,7 @@ def test_a_folder_of_runs_with_a_broken_journal(elsewhere: Path, capsys: pytest.
     study = question(seeds=2)
     folder = elsewhere / "runs" / "studies" / "rates"
     (folder / "trials").mkdir(parents=True)
-    noted = {"name": "rates", "study": study.model_dump(mode="json"), "data": {"is_demo": False, "root": "/images"}}
-    (folder / "study.json").write_text(json.dumps(noted))
+    note_study(folder, study, data=data_info(root="/images"))
     for number, end in enumerate(("finished", "error", "running")):
         record = trial_record(number, {"learning_rate": 0.01, "seed": number}, end=end)
         journal = TrialJournal(folder / "trials", "rates", number, record.params, record.role)

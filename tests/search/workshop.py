@@ -15,10 +15,11 @@ import optuna
 
 from search.console.callbacks import Tally, View
 from search.controller.controller import Controller
-from search.controller.setup import End, Setup
+from search.controller.setup import Callbacks, End, Setup
 from search.executors import LocalExecutor, Mailbox, Slot, TrainerSource
-from search.folder.journal import Told, read_trial, read_trials, trial_path
+from search.folder.journal import read_trial, read_trials, trial_path
 from search.folder.record import TrialRecord
+from search.stores.delivery_log import DeliveryLog
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
 from search.study import Study
@@ -136,6 +137,8 @@ class Workshop:
         say: Callable[[str], None] | None = None,
         settings: Mapping[str, Any] | None = None,
         on_store: Callable[[OptunaStudy], None] | None = None,
+        prepare: Callable[[], None] | None = None,
+        fingerprint: str | None = None,
         **setup: Any,
     ) -> End:
         """One run of the study."""
@@ -164,7 +167,7 @@ class Workshop:
             if record.terminal is not None:
                 self.told_mlflow.append(record)
 
-        told = Told(self.folder)
+        told = DeliveryLog(self.folder)
         say = say or self.said.append
 
         def read(number: int) -> TrialRecord | None:
@@ -175,9 +178,20 @@ class Workshop:
             Outbox("MLflow", tell_mlflow, told, read, say=say, pause_s=0.01),
         )
 
-        def first_ready(ready: Ready, store: OptunaStudy) -> None:
-            store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
-            outboxes[0].later(store.note_cost)
+        class Told(Callbacks):
+            def prepare(self) -> None:
+                assert prepare is not None
+                prepare()
+
+            def open_store(self) -> OptunaStudy:
+                return open_store()
+
+            def fingerprint(self) -> str | None:
+                return fingerprint
+
+            def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
+                store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
+                outboxes[0].later(store.note_cost)
 
         source = TrainerSource(self.place / "data", self.place / "cache", self.place / "models")
         self.executor = executor = Noops(source, self.place / "slots", settings)
@@ -188,11 +202,11 @@ class Workshop:
                 folder=self.folder,
                 executor=executor,
                 slots=slots,
-                open_store=open_store,
                 outboxes=outboxes,
                 models=self.place / "models",
                 view=view or Watcher(),
-                first_ready=first_ready,
+                callbacks=Told(),
+                prepared=prepare is None,
                 **setup,
             )
         )

@@ -1,18 +1,29 @@
-"""What MLflow is told of studies and trials.
+"""What MLflow is told of studies and trials. The only package of the project that imports mlflow.
 
     tracker.py         `Tracker`: what is told when, such that telling twice is telling once
+    runs.py            `Runs`: the run of a study and of each trial, found or made
     contents.py        what is told: params, tags, metrics and files of a record, as plain data
     system_metrics.py  `SystemSampler`: CPU, memory, network and GPUs of the machine, by MLflow's own names
     embedded.py        the lock on MLflow's SQLite file while its tables are made
     errors.py          try again, or do not
-    store.py           the only module of the project that imports mlflow; a second or two, when it is first used
+    surroundings.py    what MLflow reads from its environment when it is imported
+  those that import mlflow, a second or two when they are first used:
+    store.py           `MlflowStore`: experiments and runs, as the tracker needs them
+    models.py          models: logged and registered
+    schema.py          the tables, made and upgraded
+    monitors.py        MLflow's monitors of the machine
+    refusals.py        MLflow's errors in words
 
 Importing this package does not import mlflow.
 """
 
-from search.stores.mlflow.errors import RefusedError
-from search.stores.mlflow.system_metrics import Sample, SystemSampler
-from search.stores.mlflow.tracker import Known, Tracker
-from search.urls import TRAINING_VIEW
+from search.stores.mlflow.surroundings import set_up
 
-__all__ = ["TRAINING_VIEW", "Known", "RefusedError", "Sample", "SystemSampler", "Tracker"]
+set_up()
+
+from search.stores.mlflow.errors import RefusedError  # noqa: E402
+from search.stores.mlflow.runs import Status  # noqa: E402
+from search.stores.mlflow.system_metrics import Sample, SystemSampler  # noqa: E402
+from search.stores.mlflow.tracker import Known, Tracker  # noqa: E402
+
+__all__ = ["Known", "RefusedError", "Sample", "Status", "SystemSampler", "Tracker"]

@@ -11,10 +11,11 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from search.stores.mlflow.surroundings import IMPORTING
 from trainer.gc_pause import gc_paused
 
 if TYPE_CHECKING:
-    from search.stores.mlflow.store import Monitors
+    from search.stores.mlflow.monitors import Monitors
 
 INTERVAL_S = 10.0  # MLflow's own default
 SHORTEST_S = 1.0  # psutil's CPU share over less is noise
@@ -72,8 +73,8 @@ class SystemSampler:
         return [sample for sample in samples if start_s - SHORTEST_S <= sample.at_s <= last + SHORTEST_S]
 
     def _run(self) -> None:
-        with gc_paused():
-            from search.stores.mlflow.store import Monitors
+        with gc_paused(), IMPORTING:
+            from search.stores.mlflow.monitors import Monitors
 
         monitors = Monitors()
         if self._stopped.wait(SHORTEST_S):

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import trainer
-from search.errors import StorageError
 from search.folder.record import StudyRecord, TrialRecord
 from search.stores.mlflow import contents
 from search.stores.mlflow.contents import Point
-from search.stores.mlflow.errors import RefusedError
+from search.stores.mlflow.runs import Runs, Status, TrialRun, ms, status_of
 from search.stores.mlflow.system_metrics import Sample
 from search.urls import mlflow_run
-from trainer.events import Epoch, Failed, Finished
+from trainer.events import Epoch
 
 if TYPE_CHECKING:
     from search.stores.mlflow.store import FoundRun, MlflowStore
-
-Status = Literal["FINISHED", "FAILED", "KILLED"]
-INTERRUPTED = "interrupted"  # the tag `state` of a run whose controller went away
 
 
 class Known(NamedTuple):
@@ -33,21 +27,6 @@ class Known(NamedTuple):
     experiment_id: str
     run_id: str
     trials: dict[int, str]
-
-
-@dataclass
-class _Study:
-    experiment_id: str
-    run_id: str
-    is_new: bool  # made by this tracker, and all went well since: MLflow has no trial of it that we do not know
-
-
-@dataclass
-class _Trial:
-    start_ms: int
-    run_id: str
-    epochs_told: int = 0
-    ended: bool = False
 
 
 class Tracker:
@@ -72,57 +51,23 @@ class Tracker:
 
     def __init__(self, tracking_uri: str, artifact_root: Path | None, *, with_pictures: bool = True) -> None:
         self.tracking_uri = tracking_uri
-        self._artifact_root = artifact_root
         self._with_pictures = with_pictures
-        self._studies: dict[str, _Study] = {}
-        self._trials: dict[tuple[str, int], _Trial] = {}
-        self._trial_of_run: dict[str, _Trial] = {}
-        self._experiment_of_run: dict[str, str] = {}
-        self._pages: dict[str, tuple[str, str]] = {}  # experiment and parent run, by study
+        self.runs = Runs(tracking_uri, artifact_root)
 
-    @cached_property
+    @property
     def _store(self) -> MlflowStore:
-        from search.stores.mlflow.store import MlflowStore
-
-        return MlflowStore(self.tracking_uri, self._artifact_root)
+        return self.runs.store
 
     def open_study(self, study: StudyRecord) -> str:
         """The study's experiment and parent run, RUNNING. Returns the parent run's id.
 
         The first time in a process, trials that another controller left RUNNING are marked KILLED: none can run now.
         """
-        note = f"{study.question}\n\n`{study.command}`"
-        experiment_id = self._store.experiment(
-            study.name, {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}
-        )
-        found = self._store.runs(experiment_id, {"study": study.name, "role": "study"})
-        tags = contents.study_tags(study)
-        params = contents.study_params(study)
-        if found:
-            run = found[-1]  # the oldest, whoever made another
-            run_id = run.run_id
-            tags.pop("command")  # the first
-            params = {key: value for key, value in params.items() if key not in run.params}  # MLflow changes none
-            if run.status != "RUNNING":
-                self._store.set_status(run_id, "RUNNING")
-        else:
-            started = {**tags, "mlflow.note.content": note}
-            run_id = self._store.create_run(experiment_id, study.name, started, _ms(time.time()))
-        self._store.log(run_id, params=params, tags=tags)
-        self._store.log_data(run_id, study.data)
-        self._store.log_files(run_id, {"study.json": contents.as_json(dict(study.design))})
-        if study.name not in self._studies:
-            for left in self._store.runs(experiment_id, {"mlflow.parentRunId": run_id}, status="RUNNING"):
-                self._store.log(left.run_id, tags={"state": INTERRUPTED})
-                self._store.set_status(left.run_id, "KILLED", _ms(time.time()))
-        self._studies[study.name] = _Study(experiment_id, run_id, is_new=not found)
-        self._experiment_of_run[run_id] = experiment_id
-        self._pages[study.name] = experiment_id, run_id
-        return run_id
+        return self.runs.open_study(study)
 
     def begin_trial(self, study: StudyRecord, record: TrialRecord) -> str:
         """The trial's run, RUNNING, with all params and tags. Returns its id."""
-        return self._tell(study, record, lambda trial: trial.run_id)
+        return self.runs.tell(study, record, lambda trial: trial.run_id)
 
     def log_epochs(self, run_id: str, epochs: Sequence[Epoch], started_at: float) -> None:
         """The metrics of a trial's epochs.
@@ -132,7 +77,7 @@ class Tracker:
             epochs: all so far, from the first on. Those that this tracker has told are not sent again.
             started_at: the record's.
         """
-        trial = self._trial_of_run.get(run_id)
+        trial = self.runs.known(run_id)
         told = trial.epochs_told if trial else 0
         points = contents.epoch_points(epochs, started_at)
         self._store.log(run_id, [point for point in points if point.step > told])
@@ -142,7 +87,7 @@ class Tracker:
     def log_system(self, run_id: str, samples: Sequence[Sample], started_at: float) -> None:
         """The machine's metrics while a trial ran; the step is the second of the trial."""
         points = [
-            Point(key, value, round(sample.at_s * 1000), max(0, round(sample.at_s - started_at)))
+            Point(key, value, ms(sample.at_s), max(0, round(sample.at_s - started_at)))
             for sample in samples
             for key, value in sample.values.items()
         ]
@@ -151,13 +96,13 @@ class Tracker:
     def follow_trial(self, study: StudyRecord, record: TrialRecord, samples: Sequence[Sample] = ()) -> str:
         """The metrics of a trial's epochs so far, and of the machine meanwhile. Returns its run's id."""
 
-        def tell(trial: _Trial) -> str:
+        def tell(trial: TrialRun) -> str:
             self.log_epochs(trial.run_id, record.epochs, record.started_at)
             if samples:
                 self.log_system(trial.run_id, samples, record.started_at)
             return trial.run_id
 
-        return self._tell(study, record, tell)
+        return self.runs.tell(study, record, tell)
 
     def finish_trial(self, study: StudyRecord, record: TrialRecord) -> str:
         """Everything that there is to tell of a trial that is over, and the status of its run. Returns its id.
@@ -166,17 +111,17 @@ class Tracker:
         """
         class_names = study.data.class_names
 
-        def tell(trial: _Trial) -> str:
+        def tell(trial: TrialRun) -> str:
             if not trial.ended:
                 self.log_epochs(trial.run_id, record.epochs, record.started_at)
                 self._store.log(trial.run_id, contents.end_points(record, class_names), tags=contents.end_tags(record))
                 files = contents.trial_files(record, class_names, with_pictures=self._with_pictures)
                 self._store.log_files(trial.run_id, files)
-                self._store.set_status(trial.run_id, _status(record), _ms(record.finished_at or record.started_at))
+                self._store.set_status(trial.run_id, status_of(record), ms(record.finished_at or record.started_at))
                 trial.ended = True
             return trial.run_id
 
-        return self._tell(study, record, tell)
+        return self.runs.tell(study, record, tell)
 
     def close_study(
         self, study: StudyRecord, status: Status, summary_markdown: str, metrics: Mapping[str, float]
@@ -184,32 +129,32 @@ class Tracker:
         """The parent run's end: its description, its metrics (those that changed) and its status."""
         run = self._parent(study)
         if run is None:  # somebody deleted it in MLflow
-            self._studies.pop(study.name)
+            self.runs.forget_study(study.name)
             run = self._parent(study)
             assert run is not None
-        now_ms = _ms(time.time())
+        now_ms = ms(time.time())
         points = [Point(key, value, now_ms, 0) for key, value in metrics.items() if run.metrics.get(key) != value]
         self._store.log(run.run_id, points, tags={"mlflow.note.content": summary_markdown[: contents.TAG_LENGTH]})
         self._store.set_status(run.run_id, status, now_ms)
 
     def _parent(self, study: StudyRecord) -> FoundRun | None:
-        opened = self._opened(study)
+        opened = self.runs.opened(study)
         parents = self._store.runs(opened.experiment_id, {"study": study.name, "role": "study"})
         return next((run for run in parents if run.run_id == opened.run_id), None)
 
     def end_study(self, study: StudyRecord, status: Status) -> None:
         """The parent run's status alone, after trials were told late."""
-        self._store.set_status(self._opened(study).run_id, status, _ms(time.time()))
+        self._store.set_status(self.runs.opened(study).run_id, status, ms(time.time()))
 
     def log_study_files(self, study: StudyRecord, files: Mapping[str, bytes]) -> None:
         """Files of the study, by name, as artifacts of its parent run; they take the place of older ones."""
-        self._store.log_files(self._opened(study).run_id, files)
+        self._store.log_files(self.runs.opened(study).run_id, files)
 
     def pages(self, name: str, runs: Mapping[int, str]) -> tuple[str | None, dict[int, str]]:
         """The pages of a study that this tracker told of or looked up, and of its trials' runs. Connects to nothing."""
-        if name not in self._pages:
+        if name not in self.runs.pages:
             return None, {}
-        experiment_id, study_run = self._pages[name]
+        experiment_id, study_run = self.runs.pages[name]
         found = {n: mlflow_run(self.tracking_uri, experiment_id, run_id) for n, run_id in runs.items()}
         return mlflow_run(self.tracking_uri, experiment_id, study_run), found
 
@@ -222,7 +167,7 @@ class Tracker:
         run_id = parents[-1].run_id  # the oldest, as in `open_study`
         trials = self._store.runs(experiment_id, {"mlflow.parentRunId": run_id})
         by_number = {int(run.tags["trial"]): run.run_id for run in reversed(trials) if "trial" in run.tags}
-        self._pages[name] = experiment_id, run_id
+        self.runs.pages[name] = experiment_id, run_id
         return Known(experiment_id, run_id, by_number)
 
     def show_answer(self, known: Known, files: Mapping[str, bytes], markdown: str) -> None:
@@ -256,9 +201,9 @@ class Tracker:
         Returns:
             The model's id, for the address `models:/ID`.
         """
-        from search.stores.mlflow.store import ModelFiles
+        from search.stores.mlflow.models import ModelFiles
 
-        def tell(trial: _Trial) -> str:
+        def tell(trial: TrialRun) -> str:
             files = ModelFiles(
                 name=study.name,
                 key=f"{study.name}-{record.number}-{trial.start_ms}",
@@ -272,11 +217,11 @@ class Tracker:
                 points=contents.end_points(record, class_names),
             )
             model_id = self._store.log_model(trial.run_id, files)
-            for run_id in (trial.run_id, self._opened(study).run_id):
+            for run_id in (trial.run_id, self.runs.opened(study).run_id):
                 self._store.show_model(run_id, model_id)
             return model_id
 
-        return self._tell(study, record, tell)
+        return self.runs.tell(study, record, tell)
 
     def register(self, model_id: str, name: str, alias: str, description: str, tags: Mapping[str, str]) -> str:
         """Registers a logged model: from then on `models:/NAME@ALIAS` is it. Returns the number of its version."""
@@ -288,84 +233,14 @@ class Tracker:
 
         Connects to nothing; may be called from any thread.
         """
-        experiment_id = self._experiment_of_run.get(run_id)
+        experiment_id = self.runs.experiment_of_run.get(run_id)
         if experiment_id is None or not self.tracking_uri.startswith(("http://", "https://")):
             return None
         return mlflow_run(self.tracking_uri, experiment_id, run_id)
 
     def close(self) -> None:
         """Lets go of connections. The tracker may be used again."""
-        if "_store" in self.__dict__:
-            self._store.close()
-
-    def _opened(self, study: StudyRecord) -> _Study:
-        if study.name not in self._studies:
-            self.open_study(study)
-        return self._studies[study.name]
-
-    def _tell(self, study: StudyRecord, record: TrialRecord, tell: Callable[[_Trial], str]) -> str:
-        """Calls `tell` with the trial's run. A run that someone deleted in MLflow meanwhile is made again."""
-        was_known = (study.name, record.number) in self._trials
-        try:
-            return tell(self._trial(study, record))
-        except RefusedError:
-            self._forget(study.name, record.number)
-            if not was_known:
-                raise
-        except StorageError:
-            self._forget(study.name, record.number)
-            raise
-        return self._tell(study, record, tell)
-
-    def _forget(self, study: str, number: int) -> None:
-        """Nothing is sure after an error: what was sent may have arrived or not."""
-        trial = self._trials.pop((study, number), None)
-        if trial:
-            self._trial_of_run.pop(trial.run_id, None)
-        if study in self._studies:
-            self._studies[study].is_new = False
-
-    def _trial(self, study: StudyRecord, record: TrialRecord) -> _Trial:
-        known = self._trials.get((study.name, record.number))
-        start_ms = _ms(record.started_at)
-        if known and known.start_ms == start_ms:
-            return known
-        opened = self._opened(study)
-        tags = {"mlflow.parentRunId": opened.run_id, **contents.trial_tags(study, record)}
-        run_id, ended = None, False
-        if known or not opened.is_new:
-            identity = {key: tags[key] for key in ("mlflow.parentRunId", "study", "trial")}
-            for run in self._store.runs(opened.experiment_id, identity):
-                if run.start_ms == start_ms and run_id is None:
-                    run_id = run.run_id
-                    ended = run.status == _status(record) and run.tags.get("state") == record.state
-                elif run.start_ms < start_ms and run.status != "FINISHED":
-                    self._store.delete_run(run.run_id)
-        if run_id is None:
-            run_id = self._store.create_run(opened.experiment_id, record.label, tags, start_ms)
-        if not ended:
-            self._store.log(run_id, params=contents.trial_params(record))
-            self._store.log_data(run_id, study.data)
-        if known:
-            self._trial_of_run.pop(known.run_id, None)
-        trial = _Trial(start_ms, run_id, ended=ended)
-        self._experiment_of_run[run_id] = opened.experiment_id
-        self._trials[study.name, record.number] = self._trial_of_run[run_id] = trial
-        return trial
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
-def _status(record: TrialRecord) -> Status:
-    match record.terminal:
-        case Finished():
-            return "FINISHED"
-        case Failed():
-            return "FAILED"
-        case _:
-            return "KILLED"
+        self.runs.close()
 
 
 def _requirements(record: TrialRecord) -> list[str]:

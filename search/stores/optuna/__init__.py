@@ -12,9 +12,7 @@ from search.stores.optuna.outcome import SLOT
 from search.stores.optuna.storage import (
     close_storage,
     names_in,
-    normal_url,
     open_storage,
-    shown_url,
     storage_errors,
     upgrade_storage,
 )
@@ -26,9 +24,7 @@ __all__ = [
     "OptunaStudy",
     "close_storage",
     "names_in",
-    "normal_url",
     "open_storage",
-    "shown_url",
     "storage_errors",
     "trial_params",
     "upgrade_storage",

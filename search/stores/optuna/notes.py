@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import optuna
 
 from search.errors import StorageError
-from search.stores.optuna import close_storage, open_storage, shown_url, storage_errors
+from search.stores.optuna import close_storage, open_storage, storage_errors
+from search.urls import shown_url
 
 # A trial's note stands among the study's attributes, and each one written reads all of them: a thousand would take
 # minutes. Trials beyond that have the address of their MLflow run among their user attributes, like all others.

@@ -13,6 +13,7 @@ from search.study.objectives import OBJECTIVES
 from trainer.events import Failed
 
 SLOT = "slot"
+LINK = "mlflow_run"  # the page of a trial's MLflow run
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
     """A trial's user attributes: what the dashboard shows of it."""
     found: dict[str, Any] = {SLOT: record.slot, "seed": record.config.seed}
     if link:
-        found["mlflow_run"] = link
+        found[LINK] = link
     if record.finished_at is not None:
         found["wall_s"] = round(record.finished_at - record.started_at, 2)
     finished, terminal = record.finished, record.terminal

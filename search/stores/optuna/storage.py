@@ -12,6 +12,7 @@ import optuna
 import sqlalchemy
 
 from search.errors import StorageError
+from search.urls import normal_url, shown_url
 
 ROOM = 2**20  # bytes; SQLite's write-ahead log and its index want about as much
 
@@ -72,22 +73,6 @@ def close_storage(storage: optuna.storages.BaseStorage) -> None:
     backend: Any = getattr(storage, "_backend", storage)  # behind Optuna's cache
     backend.remove_session()
     backend.engine.dispose()
-
-
-def normal_url(url: str) -> str:
-    """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; the project's driver is psycopg2."""
-    for old in ("postgresql://", "postgres://"):
-        if url.startswith(old):
-            return "postgresql+psycopg2://" + url.removeprefix(old)
-    return url
-
-
-def shown_url(url: str) -> str:
-    """A storage's URL without its password."""
-    try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
-        return "(no URL of a database)"
 
 
 @contextlib.contextmanager

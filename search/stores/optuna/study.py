@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.folder.record import TrialRecord
 from search.stores.optuna.distributions import propose, space_of
 from search.stores.optuna.growth import grown
-from search.stores.optuna.outcome import attributes, ending
+from search.stores.optuna.outcome import LINK, attributes, ending
 from search.stores.optuna.storage import close_storage, open_storage, storage_errors
 from search.study import Study
 from search.study.design import PlannedTrial, derived_seed
@@ -215,10 +215,14 @@ class OptunaStudy:
 
     # -- tellings ----------------------------------------------------------------------------------------------------
 
-    def report(self, record: TrialRecord) -> bool:
+    def report(self, record: TrialRecord, link: str | None = None) -> bool:
         """A trial under way: RUNNING, its epochs as intermediate values (Optuna has none for several objectives).
 
         Returns whether the study's pruner stops it now. Only a search with one objective prunes.
+
+        Args:
+            record: of the trial.
+            link: to its MLflow run, where there is one by now.
         """
         with self._lock:
             known = self._known(record.number)
@@ -226,6 +230,8 @@ class OptunaStudy:
                 return False
             self._begin(known)
             self._report_epochs(record, known)
+            if link and known.user_attrs.get(LINK) != link:
+                self._storage.set_trial_user_attr(known._trial_id, LINK, link)
             return self._should_prune(record)
 
     def put_back(self, number: int) -> None:

@@ -12,7 +12,8 @@ import psutil
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from search.controller.controller import ATTEMPTS, STARTS
+from search.controller.faults import ATTEMPTS
+from search.controller.slot_pool import STARTS
 from search.errors import ExecutorError, StorageError
 from search.folder.record import TrialRecord
 from search.stores.optuna import OptunaStudy
@@ -184,8 +185,8 @@ def test_one_model_a_study_is_kept(shop: Workshop) -> None:
     assert shop.run(question(seeds=2), settings={"models": True}) == "finished"
     assert shop.controller is not None
     best = max(shop.records(), key=lambda r: r.finished.splits["val"].accuracy if r.finished else 0)
-    assert shop.controller.best is not None
-    assert shop.controller.best.number == best.number
+    assert shop.controller.results.best is not None
+    assert shop.controller.results.best.number == best.number
     assert [path.name for path in (shop.place / "models").iterdir()] == [f"rates-{best.number:05d}.keras"]
 
 
@@ -305,7 +306,7 @@ def test_a_trial_that_ends_its_slot_three_times_fails(shop: Workshop) -> None:
 
 
 def test_a_slot_that_the_kernel_ends_for_its_memory(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.executors._local.KernelKills.ended", lambda kills, pid: True)
+    monkeypatch.setattr("search.executors._kernel.KernelKills.ended", lambda kills, pid: True)
     settings = {"faults": {"0": "kill"}}
     assert shop.run(question((0.01, 0.001), seeds=2), settings=settings) == "finished"
     assert shop.states() == ["PRUNED", "PRUNED", "COMPLETE", "COMPLETE"]
@@ -388,9 +389,9 @@ def test_images_that_change_meanwhile_stop_the_study(shop: Workshop) -> None:
         r"changed\. Bring the images back as they were, and run the same command to go on\."
     )
     with pytest.raises(StorageError, match=message):
-        shop.run(question(), settings={"images": "fed"}, fingerprint=lambda: "abc")
+        shop.run(question(), settings={"images": "fed"}, fingerprint="abc")
     assert [record.events for record in shop.records()] == [()]
-    assert shop.run(question(), settings={"images": "abc"}, fingerprint=lambda: "abc") == "finished"
+    assert shop.run(question(), settings={"images": "abc"}, fingerprint="abc") == "finished"
 
 
 def test_a_search_into_which_somebody_puts_trials_stops_with_a_word(shop: Workshop) -> None:

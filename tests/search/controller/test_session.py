@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -29,7 +29,9 @@ from search.folder.journal import read_trials
 from search.folder.names import study_name
 from search.folder.record import TrialRecord
 from search.settings import Places
+from search.stores.optuna import names_in
 from search.study import Study
+from tests.search.fabricate import note_study
 from tests.search.workshop import Noops, Watcher, question
 from trainer.errors import DataError
 
@@ -86,7 +88,7 @@ class Installation:
 @pytest.fixture(scope="module")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables, which take seconds to make."""
-    from search.stores.mlflow.store import prepare_database
+    from search.stores.mlflow.schema import prepare_database
 
     folder = tmp_path_factory.mktemp("mlflow")
     prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
@@ -228,7 +230,7 @@ def test_the_name_of_a_study(tmp_path: Path) -> None:
     places, study = Places.of(str(tmp_path)), question()
 
     def name(**given: bool) -> str:
-        return study_name(study, places, **{"demo": False, "quick": False, "fresh": False, **given})
+        return study_name(study, places, **{"demo": False, "quick": False, "fresh": False, "taken": names_in, **given})
 
     assert [name(), name(demo=True), name(quick=True), name(demo=True, quick=True)] == [
         "rates",
@@ -242,8 +244,7 @@ def test_the_name_of_a_study(tmp_path: Path) -> None:
         ("rates-2", "rates-2", "rates-3"),
         ("rates-x", "rates-2", "rates-3"),
     ):
-        places.study(there).mkdir(parents=True)
-        (places.study(there) / "study.json").write_text("{}")
+        note_study(places.study(there), study)
         assert (name(), name(fresh=True)) == (plain, fresh)
     assert name(quick=True, fresh=True) == "rates-quick"
 
@@ -252,11 +253,10 @@ def test_a_study_whose_file_is_named_like_a_generation_is_another(tmp_path: Path
     places = Places.of(str(tmp_path))
 
     def name(study: Study, **given: bool) -> str:
-        return study_name(study, places, **{"demo": False, "quick": False, "fresh": False, **given})
+        return study_name(study, places, **{"demo": False, "quick": False, "fresh": False, "taken": names_in, **given})
 
     def note(folder: str, study: Study) -> None:
-        places.study(folder).mkdir(parents=True)
-        (places.study(folder) / "study.json").write_text(json.dumps({"study": {"name": study.name}}))
+        note_study(places.study(folder), study)
 
     rates, second, demo = (question().model_copy(update={"name": name}) for name in ("rates", "rates-2", "rates-demo"))
     note("rates-2", second)
@@ -281,7 +281,7 @@ def test_a_damaged_note_of_a_study_is_named(tmp_path: Path) -> None:
     places.study("rates").mkdir(parents=True)
     (places.study("rates") / "study.json").write_text("{")
     with pytest.raises(StorageError, match=r"rates/study\.json: this is no note of a study: "):
-        study_name(question(), places, demo=False, quick=False, fresh=False)
+        study_name(question(), places, demo=False, quick=False, fresh=False, taken=names_in)
 
 
 def test_whatever_is_refused_the_view_ends(here: Installation, tmp_path: Path) -> None:
@@ -344,3 +344,19 @@ def test_the_second_controller_names_the_first(here: Installation) -> None:
     assert answers[0].returncode == 2, answers[0].stderr
     assert answers[0].stderr.startswith(f"The study rates is being worked on by process {os.getpid()} on ")
     assert "Traceback" not in answers[0].stderr
+
+
+def test_the_controllers_log(here: Installation) -> None:
+    """What was said and done, by thread; of what went wrong the traceback."""
+    here.run(question(seeds=1, epochs=1))
+    text = (here.places.study("rates") / "controller.log").read_text()
+    assert "rates: 2 trials, 0 of them over" in text
+    assert re.search(r"INFO MainThread search\.controller\.log: slot 0 is ready: process \d+, noop on none", text)
+    assert "trial 1 (learning_rate=0.001 seed=0) is over: COMPLETE" in text
+    assert "Telling Optuna and MLflow the rest ..." in text
+    changed = question(seeds=1, epochs=2)
+    with pytest.raises(ChangedStudyError):
+        here.run(changed)
+    text = (here.places.study("rates") / "controller.log").read_text()
+    assert "the run ends by an error\nTraceback (most recent call last):" in text
+    assert "ChangedStudyError" in text

@@ -24,10 +24,9 @@ from search.executors._docker import (
     OF_IMAGE,
     SLOT_LABEL,
     STUDY_LABEL,
-    controller_identity,
-    is_dead,
 )
 from search.executors._docker_slot import DockerSlot
+from search.executors._identity import controller_identity, is_dead
 from tests.search.executors.conformance import ROOT, ExecutorSuite, Reader, config
 from tests.search.noop_trainer import SEEDS
 from trainer.events import PROTOCOL, Ready, Started

@@ -11,7 +11,7 @@ import pytest
 
 from search.errors import ExecutorError
 from search.executors import Executor, LocalExecutor, TrainerSource
-from search.executors._local import available_cores, visible_gpus
+from search.executors._machine import available_cores, visible_gpus
 from tests.search import noop_trainer
 from tests.search.executors.conformance import ExecutorSuite, Reader, config
 from tests.search.noop_trainer import SEEDS
@@ -58,13 +58,13 @@ class TestLocalExecutor(ExecutorSuite):
         assert LocalExecutor(source, place, gpus=[0, 3]).check() == "local processes on GPU 0, 3"
 
     def test_slots_by_default(self, source: TrainerSource, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("search.executors._local.available_cores", lambda: 6)
+        monkeypatch.setattr("search.executors._machine.available_cores", lambda: 6)
 
         def slots(threads: int = 1, gpus: list[int] | None = None, each: int = 1) -> int:
             return LocalExecutor(source, place, threads=threads, gpus=gpus or [], slots_per_gpu=each).default_slots()
 
         assert [slots(), slots(2), slots(12), slots(gpus=[0, 1]), slots(gpus=[0], each=3)] == [6, 3, 1, 2, 3]
-        monkeypatch.setattr("search.executors._local.available_cores", lambda: 64)
+        monkeypatch.setattr("search.executors._machine.available_cores", lambda: 64)
         assert slots() == 8
 
     def test_gpus_are_dealt_out_in_turn(self, source: TrainerSource, place: Path, reader: Reader) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from search.errors import StorageError
-from search.folder.journal import Told, TrialJournal, read_trial, read_trials, trial_path
+from search.folder.journal import TrialJournal, read_trial, read_trials, trial_path
 from search.folder.record import TrialRecord
+from search.stores.delivery_log import DeliveryLog
 from tests.search.fabricate import trial_record
 
 
@@ -45,7 +46,7 @@ def test_what_is_read_is_what_was_written(folder: Path, end: str, gpu: bool) -> 
 def test_trials_come_by_number_and_other_files_are_no_trials(folder: Path) -> None:
     for number in (11, 2, 100_000):
         write(folder, trial_record(number))
-    Told(folder).close()
+    DeliveryLog(folder).close()
     (folder / "notes.jsonl").write_text("mine\n")
     assert [record.number for record in read_trials(folder)] == [2, 11, 100_000]
     assert trial_path(folder, 7).name == "00007.jsonl"
@@ -131,10 +132,10 @@ def test_a_folder_that_is_gone_is_named(folder: Path) -> None:
 
 def test_told_is_read_back_by_trial_attempt_and_store(folder: Path) -> None:
     first, again, other = trial_record(1, started_at=1.5), trial_record(1, started_at=2.5), trial_record(2)
-    told = Told(folder)
+    told = DeliveryLog(folder)
     told.add("Optuna", first)
     told.add("MLflow", other)
-    for known in (told, Told(folder)):
+    for known in (told, DeliveryLog(folder)):
         assert known.knows("Optuna", first)
         assert known.knows("MLflow", other)
         for who, record in (("MLflow", first), ("Optuna", again), ("Optuna", other)):
@@ -143,17 +144,17 @@ def test_told_is_read_back_by_trial_attempt_and_store(folder: Path) -> None:
 
 
 def test_what_cannot_be_read_of_told_is_told_again(folder: Path) -> None:
-    told = Told(folder)
+    told = DeliveryLog(folder)
     told.add("Optuna", trial_record(1))
     told.add("Optuna", trial_record(2))
     told.close()
     path = folder / "told.jsonl"
     path.write_bytes(b'nonsense\n{"who": "Optuna"}\n[]\n' + path.read_bytes()[:-5])
-    told = Told(folder)
+    told = DeliveryLog(folder)
     assert told.knows("Optuna", trial_record(1))
     assert not told.knows("Optuna", trial_record(2))
     told.add("Optuna", trial_record(3))
     told.close()
-    again = Told(folder)
+    again = DeliveryLog(folder)
     assert again.knows("Optuna", trial_record(3))
     again.close()

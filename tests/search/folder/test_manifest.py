@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -13,8 +12,9 @@ import pytest
 from search.errors import StorageError
 from search.folder.manifest import check_storage, say_moved
 from search.settings import Places
-from search.stores.optuna import shown_url
+from search.urls import shown_url
 from tests.search.controller.test_session import Installation, here, mlflow_template
+from tests.search.fabricate import note_study
 from tests.search.workshop import Watcher, question
 
 __all__ = ["here", "mlflow_template"]
@@ -27,14 +27,12 @@ SERVER = "postgresql+psycopg2://optuna:***@127.0.0.1:5450/optuna"
 def noted(folder: Path, **stores: str) -> Path:
     (folder / "trials").mkdir(parents=True)
     (folder / "trials" / "told.jsonl").write_text("told")
-    study = {"name": "rates", "study": {}, "design": {}, "data": {"fingerprint": "f"}, **stores}
-    (folder / "study.json").write_text(json.dumps(study))
-    return folder
+    return note_study(folder, question(), **stores)
 
 
 def test_a_study_of_a_server_is_not_gone_on_with_in_the_folder_of_runs(tmp_path: Path) -> None:
     places = Places.of(str(tmp_path))
-    folder = noted(places.study("rates"), storage=SERVER)
+    folder = noted(places.study("rates"), optuna_storage=SERVER)
     with pytest.raises(StorageError) as raised:
         check_storage("rates", folder, places)
     assert str(raised.value) == (
@@ -48,7 +46,7 @@ def test_a_study_of_a_server_is_not_gone_on_with_in_the_folder_of_runs(tmp_path:
 
 def test_a_study_of_the_folder_of_runs_moves_into_a_server(tmp_path: Path) -> None:
     places = Places.of(str(tmp_path), SERVER)
-    check_storage("rates", noted(places.study("rates"), storage="sqlite:////somewhere/optuna.db"), places)
+    check_storage("rates", noted(places.study("rates"), optuna_storage="sqlite:////somewhere/optuna.db"), places)
 
 
 def test_another_mlflow_is_told_anew(tmp_path: Path) -> None:

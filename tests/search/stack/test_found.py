@@ -134,8 +134,9 @@ def test_what_a_flag_or_a_variable_names_goes_first(engine: Any, monkeypatch: py
 
 
 def test_without_an_engine(engine: Any) -> None:
-    said = "The Docker engine is not running: /x: No such file. Start it:\n  sudo systemctl start docker"
-    engine(EngineError(said))
+    engine(
+        EngineError("The Docker engine is not running: /x: No such file.", "Start it:\n  sudo systemctl start docker")
+    )
     environment = chosen(None, None, None)
     assert (environment.executor, environment.why) == (
         "local",
@@ -146,7 +147,7 @@ def test_without_an_engine(engine: Any) -> None:
 
 
 def test_the_executor_that_is_made(engine: Any, tmp_path: Path) -> None:
-    from search.environment import Resources
+    from search.executors import Resources
 
     engine(MadeUp(*ALL))
     source = TrainerSource(tmp_path, tmp_path, tmp_path)

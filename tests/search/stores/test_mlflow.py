@@ -59,7 +59,7 @@ def tracker(new_tracker: Callable[..., Tracker]) -> Tracker:
 
 @pytest.fixture
 def client(tracker: Tracker) -> MlflowClient:
-    return tracker._store._client
+    return tracker.runs.store.client
 
 
 @pytest.fixture
@@ -341,7 +341,7 @@ def test_a_crash_anywhere_leaves_nothing_lost_and_nothing_twice(
     new_tracker: Callable[..., Tracker], client: MlflowClient, study: StudyRecord
 ) -> None:
     untroubled = new_tracker()
-    counting = untroubled.__dict__["_store"] = CrashingStore(untroubled._store, -1)
+    counting = untroubled.runs.__dict__["store"] = CrashingStore(untroubled.runs.store, -1)
     record = trial(study, n_epochs=2)
     live(untroubled, study, record)
     wanted = everything(client, study)
@@ -349,7 +349,7 @@ def test_a_crash_anywhere_leaves_nothing_lost_and_nothing_twice(
     for last in range(counting.calls):
         other = dataclasses.replace(study, name=f"{study.name}-{last}")
         crashing = new_tracker()
-        crashing.__dict__["_store"] = CrashingStore(crashing._store, last)
+        crashing.runs.__dict__["store"] = CrashingStore(crashing.runs.store, last)
         with pytest.raises(Crash):
             live(crashing, other, record)
         live(new_tracker(), other, record)
@@ -450,7 +450,7 @@ def test_postgres(postgres: Callable[[], str], tmp_path: Path) -> None:
     record = trial(study, gpu=True)
     for teller in (tracker, Tracker(plain, tmp_path / "artifacts", with_pictures=False)):
         teller.finish_trial(study, record)
-    ((info, *_),) = everything(tracker._store._client, study)
+    ((info, *_),) = everything(tracker.runs.store.client, study)
     assert info[1] == "FINISHED"
     tracker.close()
 
@@ -483,7 +483,7 @@ def test_the_page_of_a_run(tracker: Tracker, study: StudyRecord) -> None:
     assert tracker.run_url(tracker.open_study(study)) is None
     server = Tracker("http://ada:secret@host:5000/", None)
     assert server.run_url("unknown") is None
-    server._experiment_of_run["abc"] = "7"
+    server.runs.experiment_of_run["abc"] = "7"
     assert server.run_url("abc") == "http://host:5000/#/experiments/7/runs/abc?workflowType=machine_learning"
 
 

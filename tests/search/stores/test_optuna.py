@@ -12,9 +12,10 @@ import pytest
 from optuna.trial import TrialState
 
 from search.errors import StorageError
-from search.stores.optuna import OptunaStudy, names_in, normal_url, shown_url
+from search.stores.optuna import OptunaStudy, names_in
 from search.study import Study
 from search.study.design import PlannedTrial, plan
+from search.urls import normal_url, shown_url
 from tests.search.fabricate import trial_record
 from tests.search.workshop import hunt, question
 

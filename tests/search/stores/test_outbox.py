@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from search.folder.journal import Told
 from search.folder.record import TrialRecord
 from search.stores import outbox as module
+from search.stores.delivery_log import DeliveryLog
 from search.stores.outbox import Outbox
 from tests.search.fabricate import trial_record
 
@@ -59,8 +59,8 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[Told]:
-    told = Told(tmp_path)
+def told(tmp_path: Path) -> Iterator[DeliveryLog]:
+    told = DeliveryLog(tmp_path)
     yield told
     told.close()
 
@@ -73,7 +73,7 @@ def journal() -> dict[int, TrialRecord]:
 
 @pytest.fixture
 def make(
-    store: Store, said: list[str], told: Told, journal: dict[int, TrialRecord], monkeypatch: pytest.MonkeyPatch
+    store: Store, said: list[str], told: DeliveryLog, journal: dict[int, TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Make]:
     monkeypatch.setattr(module, "FIRST_RETRY_S", 0.001)
     monkeypatch.setattr(module, "LAST_RETRY_S", 0.002)
@@ -140,7 +140,7 @@ def test_trials_that_are_over_go_before_those_that_run(store: Store, make: Make)
     assert [r.number for r in store.told][:2] == [0, 2]
 
 
-def test_a_store_that_fails_is_told_again(store: Store, make: Make, said: list[str], told: Told) -> None:
+def test_a_store_that_fails_is_told_again(store: Store, make: Make, said: list[str], told: DeliveryLog) -> None:
     outbox = make()
     store.failures = 5
     outbox.put(trial_record(1))
@@ -185,7 +185,7 @@ def test_while_it_fails_it_is_not_healthy_and_behind(store: Store, make: Make, s
     assert len(said) == 1
 
 
-def test_what_is_refused_is_given_up_and_noted(store: Store, make: Make, said: list[str], told: Told) -> None:
+def test_what_is_refused_is_given_up_and_noted(store: Store, make: Make, said: list[str], told: DeliveryLog) -> None:
     outbox = make()
     store.failures, store.error = 1, RefusedError("deleted")
     outbox.put(trial_record(1))
@@ -230,6 +230,25 @@ def test_a_job_that_is_refused(make: Make) -> None:
     assert outbox.lost == ["the study: no"]
 
 
+def test_a_mistake_of_our_own_is_said_and_logged_with_its_traceback(
+    store: Store, make: Make, said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = make(bugs=(TypeError,))
+    store.error, store.failures = TypeError("no such argument"), 1
+    outbox.put(trial_record(5))
+    outbox.put(trial_record(6))
+    assert outbox.drain(PATIENCE_S)
+    assert said == [
+        "Store was not told of trial 5, by a mistake of this program (TypeError: no such argument); please report it "
+        "with its traceback, which is in the study's controller.log"
+    ]
+    assert outbox.lost == ["trial 5: a mistake of this program: TypeError: no such argument"]
+    assert [record.number for record in store.told] == [6]
+    (logged,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert logged.exc_info is not None
+    assert logged.exc_info[1] is store.error
+
+
 def test_closing_with_a_dead_store_returns_the_count(store: Store, make: Make) -> None:
     outbox = make()
     store.failures = 10**9
@@ -263,7 +282,7 @@ def test_a_job_that_was_not_done_is_known(store: Store, make: Make) -> None:
     assert outbox.has_jobs
 
 
-def test_what_one_store_was_told_another_of_its_kind_does_not_know(store: Store, make: Make, told: Told) -> None:
+def test_what_one_store_was_told_another_of_its_kind_does_not_know(store: Store, make: Make, told: DeliveryLog) -> None:
     record = trial_record(1)
     first, second = make(told_as="MLflow here"), make(told_as="MLflow there")
     first.put(record)
@@ -282,7 +301,7 @@ def test_closing_tells_what_waits(store: Store, make: Make) -> None:
 
 
 def test_what_the_store_may_not_know_is_read_from_the_journal(
-    store: Store, make: Make, told: Told, journal: dict[int, TrialRecord]
+    store: Store, make: Make, told: DeliveryLog, journal: dict[int, TrialRecord]
 ) -> None:
     told.add("Store", trial_record(1))
     told.add("Another", trial_record(2))
@@ -300,7 +319,7 @@ def test_what_the_store_may_not_know_is_read_from_the_journal(
 def test_a_store_that_is_far_behind_costs_no_memory(
     store: Store, make: Make, journal: dict[int, TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT", 2)
+    monkeypatch.setattr("search.stores.backlog.KEPT", 2)
     outbox = make()
     store.gate.clear()
     for number in range(6):
@@ -309,7 +328,7 @@ def test_a_store_that_is_far_behind_costs_no_memory(
     interrupted = trial_record(6, end="stopped")  # which no journal has
     outbox.put(interrupted, in_journal=False)
     assert store.entered.wait(PATIENCE_S)
-    assert sum(record is None for record in outbox._over.values()) in (3, 4)
+    assert sum(item.record is None for item in outbox.backlog.ended.values()) in (3, 4)
     assert outbox.behind == 7
     store.gate.set()
     assert outbox.drain(PATIENCE_S)
@@ -332,12 +351,12 @@ def test_what_is_withdrawn_is_told_no_more(store: Store, make: Make) -> None:
     store.failures = 0
     outbox.later(done.set)
     assert done.wait(PATIENCE_S)
-    assert outbox._live == {}
+    assert outbox.backlog.live == {}
     assert store.told == []
 
 
 def test_a_disk_that_is_full_is_no_fault_of_the_store(
-    store: Store, make: Make, told: Told, said: list[str], monkeypatch: pytest.MonkeyPatch
+    store: Store, make: Make, told: DeliveryLog, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(who: str, record: TrialRecord) -> None:
         raise OSError(28, "No space left on device")
@@ -349,7 +368,7 @@ def test_a_disk_that_is_full_is_no_fault_of_the_store(
     assert (store.tries, said) == (1, [])
 
 
-def test_only_what_is_over_is_noted_as_told(store: Store, make: Make, told: Told) -> None:
+def test_only_what_is_over_is_noted_as_told(store: Store, make: Make, told: DeliveryLog) -> None:
     outbox = make()
     outbox.put(trial_record(1, end="running"))
     assert store.entered.wait(PATIENCE_S)

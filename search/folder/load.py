@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from search.errors import SettingsError, StorageError
 from search.folder.journal import read_trials
 from search.folder.lock import holder_of
-from search.folder.manifest import FILE, read_manifest, record_of, study_of
+from search.folder.manifest import has_manifest, read_manifest, study_folders
 from search.folder.names import last_of
 from search.folder.record import DataInfo, TrialRecord
 from search.settings import Places
@@ -81,18 +79,14 @@ def recorded(folder: Path) -> Recorded:
     manifest = read_manifest(folder)
     if manifest is None:
         raise StorageError(f"{folder}: no study was begun here")
-    try:
-        study, record = study_of(manifest), record_of(manifest)
-    except (ValidationError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise StorageError(f"{folder / FILE}: another version's note of a study: {reason}") from None
+    study, record = manifest.study, manifest.record
     trials = tuple(read_trials(folder / "trials"))
     return Recorded(record.name, study, record.data, record.command, trials, holder_of(folder), folder)
 
 
 def names(places: Places) -> list[str]:
     """The studies that lie in the folder of runs."""
-    return sorted(path.parent.name for path in places.study("x").parent.glob(f"*/{FILE}"))
+    return list(study_folders(places))
 
 
 def find(name: str, places: Places) -> Recorded:
@@ -109,7 +103,7 @@ def find(name: str, places: Places) -> Recorded:
     if name in there:
         manifest = read_manifest(places.study(name))
         assert manifest is not None
-        return recorded(places.study(last_of(name, manifest["study"]["name"], places)))
+        return recorded(places.study(last_of(name, manifest.study.name, places)))
     kin = _runs_of(name, places)
     if not kin:
         listing = ", ".join(there) or "none yet"
@@ -134,7 +128,7 @@ def beside(study: Recorded, base: str) -> list[Recorded]:
     """What a study file of this name has begun on the same images beside a study, the last first."""
     if study.folder is None or study.data is None:
         return []
-    folders = [path.parent for path in study.folder.parent.glob(f"{base}*/{FILE}")]
+    folders = [folder for folder in study.folder.parent.glob(f"{base}*") if has_manifest(folder)]
     found = [other for other in map(recorded, folders) if other.study.name == base and other.data is not None]
     same = [
         other

@@ -1,0 +1,112 @@
+"""What the commands of the search share: flags, checks, exit statuses, and how an error ends one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from search.console.progress import WIDTH
+from search.environment import Environment, chosen, gpus_of
+from search.errors import SearchError, SettingsError
+from search.executors import EXECUTORS, Resources, executors_in_words
+from trainer.errors import DataError
+
+if TYPE_CHECKING:
+    from argparse import _ArgumentGroup as Group  # argparse has no public name for it
+
+
+class ExitStatus(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    INCOMPLETE = 1  # trials failed, or a store does not know everything
+    BAD_INPUT = 2  # the user must mend something; argparse ends so too
+    INTERRUPTED = 130  # 128 and the number of SIGINT, as in shells
+
+
+def new_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m search.NAME`; its description is printed as it stands."""
+    return argparse.ArgumentParser(
+        prog=f"python -m search.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_runs_option(where: argparse.ArgumentParser | Group) -> None:
+    """`--runs`."""
+    where.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
+
+
+def add_place_options(parser: argparse.ArgumentParser) -> None:
+    """The flags that `environment_of` takes its places from."""
+    where = parser.add_argument_group("where things are (where no stack is up, everything is in the folder of runs)")
+    add_runs_option(where)
+    where.add_argument("--storage-url", metavar="URL", help="Optuna's database (else $SEARCH_STORAGE_URL, the stack)")
+    where.add_argument("--tracking-uri", metavar="URI", help="MLflow's store (else $MLFLOW_TRACKING_URI, the stack)")
+    where.add_argument("--no-stack", action="store_true", help="leave the stack of docker-compose.yml alone")
+
+
+def add_slot_options(where: Group) -> None:
+    """The flags that `resources_of` reads, and `--executor`."""
+    where.add_argument(
+        "--executor",
+        choices=list(EXECUTORS),
+        help=f"what starts trainers: {executors_in_words()}; default: docker where the stack of docker-compose.yml is "
+        "up, else local",
+    )
+    where.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
+    where.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
+    where.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
+
+
+def check_at_least_one(args: argparse.Namespace, *flags: str) -> None:
+    """Flags whose number, where it is given, must be 1 or more.
+
+    Raises:
+        SettingsError: one is not.
+    """
+    for flag in flags:
+        if getattr(args, flag) is not None and getattr(args, flag) < 1:
+            raise SettingsError(f"--{flag.replace('_', '-')} {getattr(args, flag)}: at least 1")
+
+
+def resources_of(args: argparse.Namespace) -> Resources:
+    """What slots may have.
+
+    Raises:
+        SettingsError: a flag is not what it may be.
+    """
+    return Resources(args.slots, args.threads, gpus_of(args.gpus), getattr(args, "slots_per_gpu", 1))
+
+
+def environment_of(args: argparse.Namespace) -> Environment:
+    """The places and the executor that the flags ask for; a command without `--executor` starts no trainer.
+
+    Raises:
+        SearchError: the stack is up in part, or what was asked for cannot be used.
+    """
+    executor = args.executor if hasattr(args, "executor") else "local"
+    return chosen(args.runs, args.storage_url, args.tracking_uri, executor, stack=not args.no_stack)
+
+
+def new_console() -> Console:
+    """As wide as the terminal; in a log, as wide as its lines."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH)
+
+
+def ended(work: Callable[[], int]) -> int:
+    """Does the work of a command. Returns its exit status; what the user must mend is printed without a traceback."""
+    try:
+        return work()
+    except (SearchError, DataError) as error:
+        print(error, file=sys.stderr)
+        return ExitStatus.BAD_INPUT
+    except KeyboardInterrupt:  # before there was anything to put in order
+        print("Interrupted.", file=sys.stderr)
+        return ExitStatus.INTERRUPTED

@@ -1,0 +1,58 @@
+"""Whose fault it is that a trial did not end well: the machine's, which stops the study, or the trial's own."""
+
+from __future__ import annotations
+
+from search.controller.slots import SlotState, Work
+from search.errors import StorageError
+from search.executors import SlotExit, log_tail
+from trainer.events import Event, Failed, Started
+
+ATTEMPTS = 3  # a trial whose slot dies is trained again; this often it is the trial's own fault
+# Failures that are no matter of the trial, and what mends them: the images were read before the first trial.
+NOT_THE_TRIALS = {
+    "disk": "Free some space, and run the same command to go on.",
+    "data": "Bring the images back as they were, and run the same command to go on.",
+}
+
+
+def check_machine(event: Event, slot: int, fingerprint: str | None) -> None:
+    """Whether an event says that the machine is at fault; the trial is trained again then, when the study goes on.
+
+    Args:
+        event: of a slot.
+        slot: its number.
+        fingerprint: of the images that the study began with; None: not known.
+
+    Raises:
+        StorageError: the disk is full, or the images are others than before.
+    """
+    if isinstance(event, Failed) and event.kind in NOT_THE_TRIALS:
+        raise StorageError(f"Slot {slot}: {event.message.rstrip('.')}. {NOT_THE_TRIALS[event.kind]}")
+    if isinstance(event, Started) and event.fingerprint and fingerprint and event.fingerprint != fingerprint:
+        raise StorageError(
+            f"Slot {slot} found other images than the study began with ({event.fingerprint}, not {fingerprint}): files "
+            f"were added, taken away or changed. {NOT_THE_TRIALS['data']}"
+        )
+
+
+def failure_of(state: SlotState, work: Work, mail: SlotExit) -> Failed | None:
+    """How a trial failed whose slot died; None where it is to be trained again.
+
+    Args:
+        state: of the slot.
+        work: what it trained; `attempts` counts this one already.
+        mail: the slot's exit.
+    """
+    if work.trial.attempts < ATTEMPTS and not mail.out_of_memory and state.silent_s is None:
+        return None
+    return Failed(
+        trial=work.record.config.trial,
+        kind="out_of_memory" if mail.out_of_memory else "error",
+        message=f"the trainer {why(mail)}, attempt {work.trial.attempts} of {ATTEMPTS}",
+        traceback=log_tail(mail.slot.log),
+    )
+
+
+def why(mail: SlotExit) -> str:
+    """Why a slot ended, in words that follow its name."""
+    return "was ended by the kernel for its memory" if mail.out_of_memory else mail.reason

@@ -1,0 +1,182 @@
+"""Where trials come from: a design, whose trials are queued beforehand, or a search, whose sampler proposes them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from search.controller.mail import Mails, NotProposed, Proposed
+from search.controller.queue import Graph, Queue, Waiting
+from search.errors import StorageError
+from search.folder.record import Role
+from search.stores.optuna import OptunaStudy
+from search.stores.outbox import Outbox
+from search.study import Study
+from search.study.design import Result, config_of, missing, plan
+from search.study.space import ParamValue
+
+# What Optuna raises of a study in which somebody queued, ended or deleted trials: ValueError of a value outside the
+# space, RuntimeError of a trial that is over (UpdateFinishedTrialError), KeyError of one that is gone.
+NOT_OURS = (ValueError, KeyError, RuntimeError)
+QUEUED_AT_ONCE = 100  # trials; written to Optuna between two tellings
+
+Unfinished = tuple[int, dict[str, ParamValue], Role]  # number, params, role
+
+
+class TrialSource(ABC):
+    """The trials that wait, and whatever brings more. Every method belongs to the controller's thread.
+
+    Args:
+        study: the design.
+        name: of the study; trials are labelled by it.
+        optuna: who tells Optuna, and asks it, in a thread of its own.
+    """
+
+    def __init__(self, study: Study, name: str, optuna: Outbox) -> None:
+        self._study, self._name, self._optuna = study, name, optuna
+        self._waiting = Queue(study)
+        self._store: OptunaStudy | None = None
+        self._photographs = ""
+
+    @property
+    def store(self) -> OptunaStudy:
+        """The Optuna study."""
+        if self._store is None:
+            raise RuntimeError("the store is opened when the images are ready")
+        return self._store
+
+    def open(self, store: OptunaStudy, photographs: str, unfinished: Iterable[Unfinished]) -> None:
+        """The images are ready: trials may be taken.
+
+        Args:
+            store: the Optuna study.
+            photographs: the id of the record in the image cache that trainers split by; empty: they find it.
+            unfinished: what an earlier run left, those under way first.
+
+        Raises:
+            ConfigError: somebody queued a trial that cannot be trained.
+        """
+        self._store, self._photographs = store, photographs
+        self._waiting.extend([self._planned(*trial) for trial in unfinished])
+
+    def _planned(self, number: int, params: dict[str, ParamValue], role: Role) -> Waiting:
+        config = config_of(self._study, params, f"{self._name}-{number:05d}", number)
+        return Waiting(number, params, role, config.model_copy(update={"photographs": self._photographs}))
+
+    def put_back(self, trial: Waiting) -> None:
+        """A trial that was under way waits again, in front."""
+        self._waiting.put_back(trial)
+
+    def _enqueue(self, results: Sequence[Result], known: Sequence[Waiting]) -> int:
+        """Queues what the plan asks for by now, in Optuna too. Returns how many trials that is."""
+        there = [params for params, _, _ in results] + [trial.params for trial in (*self._waiting, *known)]
+        wanted = missing(plan(self._study, results), there)
+        numbers = self.store.enqueue(wanted)
+        self._waiting.extend(
+            [self._planned(number, trial.params, trial.role) for number, trial in zip(numbers, wanted, strict=True)]
+        )
+        if wanted:
+            self._optuna.later(self._write_queue)
+        return len(wanted)
+
+    def _write_queue(self) -> None:
+        """In the outbox's thread, between two tellings."""
+        if not self.store.write_queue(QUEUED_AT_ONCE):
+            self._optuna.later(self._write_queue)
+
+    @property
+    @abstractmethod
+    def left(self) -> int:
+        """Trials that could begin now or later."""
+
+    @abstractmethod
+    def extend(self, results: Sequence[Result], under_way: Sequence[Waiting]) -> None:
+        """Queues what the study asks for by now.
+
+        Args:
+            results: of the trials that are over.
+            under_way: trials on slots.
+        """
+
+    @abstractmethod
+    def take(self, last: Graph, others: Collection[Graph]) -> Waiting | None:
+        """A trial for a slot to begin; None where there is none now. Arguments as of `Queue.take`."""
+
+    @abstractmethod
+    def proposed(self, mail: Proposed) -> None:
+        """A proposal has come. A design asks for none."""
+
+
+class DesignSource(TrialSource):
+    """Every trial is queued beforehand; of a study that tunes, replicates when all tuning trials are over."""
+
+    @property
+    def left(self) -> int:
+        return len(self._waiting)
+
+    def extend(self, results: Sequence[Result], under_way: Sequence[Waiting]) -> None:
+        self._enqueue(results, under_way)
+
+    def take(self, last: Graph, others: Collection[Graph]) -> Waiting | None:
+        return self._waiting.take(last, others) if self._waiting else None
+
+    def proposed(self, mail: Proposed) -> None:
+        raise RuntimeError(f"trial {mail.number} was proposed to a design")
+
+
+class SearchSource(TrialSource):
+    """One trial is asked for at a time, once Optuna knows of every trial that is over: its sampler sees them all.
+
+    Args:
+        study: the search.
+        name: of the study.
+        optuna: who asks Optuna.
+        mailbox: of the controller, for proposals.
+        is_stopping: whether no more trial will begin; called in the outbox's thread.
+    """
+
+    def __init__(
+        self, study: Study, name: str, optuna: Outbox, mailbox: Mails, is_stopping: Callable[[], bool]
+    ) -> None:
+        super().__init__(study, name, optuna)
+        if study.search is None:
+            raise ValueError(f"{study.name} is no search")
+        self._n_trials, self._mailbox, self._is_stopping = study.search.n_trials, mailbox, is_stopping
+        self._asked = 0  # trials that have a number
+        self._asking = False  # for the params of one more
+
+    @property
+    def left(self) -> int:
+        return len(self._waiting) + max(0, self._n_trials - self._asked)
+
+    def extend(self, results: Sequence[Result], under_way: Sequence[Waiting]) -> None:
+        self._asked = len(results) + len(under_way) + len(self._waiting)
+        if self._asked == 0:
+            self._asked = self._enqueue(results, under_way)
+
+    def take(self, last: Graph, others: Collection[Graph]) -> Waiting | None:
+        if self._waiting:
+            return self._waiting.take(last, others)
+        if self.left and not self._asking:
+            self._asking = True
+            self._optuna.later(self._ask)
+        return None
+
+    def _ask(self) -> None:
+        """In the outbox's thread."""
+        if self._is_stopping():
+            return
+        try:
+            number, params = self.store.ask()
+        except NOT_OURS as error:  # trying again will not help, and without an answer slots would wait for ever
+            changed = f"Optuna's study {self._name} was changed by somebody else: {error}"
+            self._mailbox.put(NotProposed(StorageError(changed)))
+            return
+        if self._is_stopping():
+            self.store.put_back(number)
+        self._mailbox.put(Proposed(number, params))
+
+    def proposed(self, mail: Proposed) -> None:
+        self._asking = False
+        self._asked += 1
+        self._waiting.extend([self._planned(mail.number, mail.params, "search")])

@@ -1,0 +1,56 @@
+"""This machine: its cores, its GPUs, and how its processes end."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from search.errors import ExecutorError
+
+MOST_SLOTS = 8  # on cores: each takes about 1.5 GB of memory
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def slots_of_cores(threads: int) -> int:
+    """How many slots of so many threads suit the cores of this machine."""
+    return max(1, min(available_cores() // threads, MOST_SLOTS))
+
+
+def visible_gpus() -> list[int]:
+    """Indexes of this machine's NVIDIA GPUs, within CUDA_VISIBLE_DEVICES where it is set; none without a driver.
+
+    Raises:
+        ExecutorError: the variable names GPUs in another way than by index.
+    """
+    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if wanted is not None:
+        parts = [part.strip() for part in wanted.split(",")]
+        named = [part for part in parts if part.startswith(("GPU-", "MIG-"))]
+        if named:
+            raise ExecutorError(
+                f"CUDA_VISIBLE_DEVICES: found {named[0]}; allowed: indexes, as 0,2 (nvidia-smi lists them). Unset it, "
+                "and name GPUs with --gpus"
+            )
+        return [int(part) for part in parts if part.isdigit()]
+    try:
+        import pynvml  # loads the driver's library
+
+        pynvml.nvmlInit()
+        try:
+            return list(range(pynvml.nvmlDeviceGetCount()))
+        finally:
+            pynvml.nvmlShutdown()
+    except Exception:  # no driver, no library, or a driver that refuses: no GPU for us
+        return []
+
+
+def signal_name(number: int) -> str:
+    """As `SIGKILL`."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

@@ -1,0 +1,18 @@
+"""Values and spans of time as people write them."""
+
+from __future__ import annotations
+
+
+def shown(value: str | int | float | bool) -> str:
+    """A parameter's value as a person writes it: 0.0005, not 5e-04."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A span of time, as `45 s`, `12 min` or `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
