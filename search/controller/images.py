@@ -37,6 +37,7 @@ def prepare_images(
     *,
     progress: Callable[[int, int], None] | None = None,
     finding: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[DataInfo, CacheReport]:
     """Decodes what the cache lacks, finds the photographs, and says what the study trains on.
 
@@ -47,12 +48,13 @@ def prepare_images(
         options: what the user says of the folder.
         progress: called with (files done, files in all) while files are decoded.
         finding: called likewise while photographs are looked for.
+        say: called with a sentence before something that takes long.
 
     Raises:
         DataError: the folder cannot be used, or the cache cannot be written.
     """
     sizes = image_sizes(study)
-    report = prepare(root, cache, sizes, options, progress=progress, finding=finding)
+    report = prepare(root, cache, sizes, options, progress=progress, finding=finding, say=say)
     base = study.base_config()
     data = open_dataset(
         root,

@@ -218,6 +218,7 @@ class _Run(Callbacks):
             options.images,
             progress=self._images_read,
             finding=self._photographs_found,
+            say=view.say,
         )
         for sentence in (report.sentence(), *info.notes):
             if sentence:

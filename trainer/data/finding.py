@@ -20,6 +20,7 @@ from trainer.data.photographs import (
     FINDER_VERSION,
     Link,
     find_photographs,
+    foreseen_seconds,
     from_csv,
     from_pattern,
     names_agreement,
@@ -28,6 +29,7 @@ from trainer.errors import DataError
 
 Progress = Callable[[int, int], None]
 
+LONG_S = 300.0  # from here on a person is told before it begins
 RECORD_VERSION = 1  # raised when a record of before would be misread, or photographs are put together otherwise
 
 
@@ -93,6 +95,18 @@ def group(
     )
     write_record(record_path(cache_dir, identity), asdict(result))
     return result
+
+
+def cost_warning(index: Index, options: DataOptions, *, workers: int | None = None) -> str:
+    """A sentence where looking at the pixels takes minutes, with the ways around it; empty where it does not."""
+    seconds = foreseen_seconds(len(index.files), workers=workers)
+    if seconds < LONG_S or _told(index, options)[0] != "pixels":
+        return ""
+    return (
+        f"Looking for photographs in {len(index.files):,} images takes about {seconds / 60:.0f} minutes, once. To "
+        "spare it, say what you know: --photographs FILE or PATTERN, or --photographs none (each image then counts as "
+        "its own)."
+    )
 
 
 def known_grouping(index: Index, contents: Sequence[str], options: DataOptions, cache_dir: Path) -> Grouping | None:

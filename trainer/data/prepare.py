@@ -17,7 +17,7 @@ from trainer.data.checks import check_photographs
 from trainer.data.conversions import ordered
 from trainer.data.decoding import FileResult, Output
 from trainer.data.depth import common_ranges
-from trainer.data.finding import group, known_grouping
+from trainer.data.finding import cost_warning, group, known_grouping
 from trainer.data.grouping import Grouping
 from trainer.data.index import Index, class_problems, list_folder, refusal, shown
 from trainer.data.options import DataOptions
@@ -78,6 +78,7 @@ def prepare(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     finding: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> CacheReport:
     """Decode every file of `root` once, for all of `sizes` that `cache_dir` lacks, and find its photographs.
 
@@ -92,6 +93,7 @@ def prepare(
         workers: processes; None chooses by the amount of data and the CPUs.
         progress: called in this thread with (files done, files in all) while files are decoded.
         finding: called likewise while photographs are looked for.
+        say: called with a sentence before something that takes long.
 
     Raises:
         DataError: listing every problem of the layout and of the files at once; then those of its photographs; or the
@@ -102,7 +104,7 @@ def prepare(
     index, problems = list_folder(root)
     sidecar, decoded = decode_index(index, problems, cache_dir, sizes, options, workers=workers, progress=progress)
     good = good_files(index, sidecar)
-    grouping = find_grouping(index, good, sidecar, options, cache_dir, workers=workers, progress=finding)
+    grouping = find_grouping(index, good, sidecar, options, cache_dir, workers=workers, progress=finding, say=say)
     check_photographs(good, grouping, cache_dir, sidecar.ranges)
     return CacheReport(
         images=len(sidecar.files),
@@ -127,11 +129,14 @@ def find_grouping(
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Grouping:
     """The photographs of the good files: from the cache, else found by this process or another that is at it."""
     known = known_grouping(good, sidecar.contents, options, cache_dir)
     if known is not None:
         return known
+    if say is not None and (warning := cost_warning(good, options)):
+        say(warning)
     with _lock(cache_dir, cache_key(index, None, options.skip_bad_files)):
         known = known_grouping(good, sidecar.contents, options, cache_dir)
         return known or group(good, sidecar.contents, options, cache_dir, workers=workers, progress=progress)

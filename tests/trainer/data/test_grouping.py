@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.trainer.data.photographs.scenes import scene
 from tests.trainer.data.sets import CLASSES, write_set
-from trainer.data import CacheReport, DataOptions, ImageSize, open_dataset, prepare
+from trainer.data import CacheReport, DataOptions, ImageSize, open_dataset, prepare, scan
 from trainer.data import finding as module
+from trainer.data.finding import cost_warning
 from trainer.data.grouping import record_path
 from trainer.errors import DataError
 
@@ -155,3 +161,53 @@ def test_too_few_photographs_name_how_they_are_known(tmp_path: Path) -> None:
         "  TRAIN/EOSINOPHIL: 1 photograph; at least 2 are needed, one to train and one to validate\n"
         f"  TRAIN/{ROUND}: 1 photograph; at least 2 are needed, one to train and one to validate"
     )
+
+
+def test_what_takes_minutes_is_said_before_with_the_ways_around_it(root: Path, tmp_path: Path) -> None:
+    index = scan(root)
+    large = replace(index, **{name: getattr(index, name) * 20_000 for name in ("files", "told")})
+    (root / "photographs.csv").unlink()
+    assert cost_warning(index, DataOptions()) == ""
+    assert cost_warning(large, DataOptions(photographs="none")) == ""
+    said = cost_warning(large, DataOptions(), workers=2)
+    assert re.fullmatch(
+        r"Looking for photographs in 480,000 images takes about \d+ minutes, once. To spare it, say what you know: "
+        r"--photographs FILE or PATTERN, or --photographs none \(each image then counts as its own\).",
+        said,
+    )
+
+
+def smear(seed: int) -> Image.Image:
+    """A wide field of a smear, of which photographs show parts."""
+    return scene(seed, 600, 180, spots=110)
+
+
+@pytest.fixture
+def overlapping(tmp_path: Path) -> Callable[[int], Path]:
+    """A set whose TRAIN and TEST have parts of one smear in common, so many pixels of 240."""
+
+    def make(common: int) -> Path:
+        root = tmp_path / f"{common} common"
+        scenes = {f"TRAIN/{name}/{n}.png": scene(10 * n + ord(name)) for name in "AB" for n in range(3)}
+        scenes |= {f"TEST/{name}/1.png": scene(500 + ord(name)) for name in "AB"}
+        scenes["TRAIN/A/part.png"] = smear(7).crop((60, 0, 300, 180))
+        scenes["TEST/A/part.png"] = smear(7).crop((300 - common, 0, 540 - common, 180))
+        for name, image in scenes.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            image.save(root / name)
+        return root
+
+    return make
+
+
+def test_photographs_that_overlap_across_the_split_are_a_leak(
+    overlapping: Callable[[int], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError) as caught:
+        prepared(overlapping(140), tmp_path)
+    assert caught.value.problems == ["TRAIN/A/part.png = TEST/A/part.png: one photograph (1 in TRAIN, 1 in TEST)"]
+    assert prepared(overlapping(140), tmp_path, leaks="drop").grouping.sides.count("") == 1
+
+
+def test_photographs_that_touch_are_two(overlapping: Callable[[int], Path], tmp_path: Path) -> None:
+    assert not prepared(overlapping(10), tmp_path).grouping.leaks
