@@ -8,6 +8,7 @@ reads the history from the storage. So a proposal depends on nothing that a proc
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,7 @@ def _random(proposal: Proposal) -> BaseSampler:
 
 def _qmc(proposal: Proposal) -> BaseSampler:
     """One scrambled Sobol sequence for the whole study, from the first proposal on."""
+    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import QMCSampler, RandomSampler
 
     class FromTheStart(QMCSampler):
@@ -85,7 +87,9 @@ def _qmc(proposal: Proposal) -> BaseSampler:
             return dict(proposal.space)
 
     other = RandomSampler(seed=proposal.seed)
-    return FromTheStart(qmc_type="sobol", scramble=True, seed=proposal.study_seed, independent_sampler=other)
+    with warnings.catch_warnings():  # in Optuna since 3.0, and still called experimental
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return FromTheStart(qmc_type="sobol", scramble=True, seed=proposal.study_seed, independent_sampler=other)
 
 
 def _cmaes(proposal: Proposal) -> BaseSampler:
@@ -107,9 +111,12 @@ def _nsgaii(proposal: Proposal) -> BaseSampler:
 
 
 def _gp(proposal: Proposal) -> BaseSampler:
+    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import GPSampler
 
-    return GPSampler(seed=proposal.seed, n_startup_trials=proposal.n_startup_trials)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return GPSampler(seed=proposal.seed, n_startup_trials=proposal.n_startup_trials)
 
 
 SAMPLERS = Registry[Sampler]("sampler")
