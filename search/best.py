@@ -114,7 +114,7 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
 
     search, trial = _recommended(request, places)
     options.data = _data(request, search, places)
-    options.quick = "-quick" in search.name
+    options.quick = search.quick
     options.images = search.data.options if search.data is not None else DataOptions()
     info, _ = prepare_images(search.study, options.data, places.cache, options.images)
     if search.data is None or info.fingerprint != search.data.fingerprint:
@@ -216,8 +216,8 @@ def _finish(
     """Model card, registry, and the search's answer with the evidence."""
     from search.answer import answer_of, find
     from search.answer.card import model_card
-    from search.answer.publish import draw, tell, write
     from search.folder.manifest import read_manifest
+    from search.pages.publish import draw, tell, write
 
     card = model_card(search, chosen_trial, best, model, evidence, search.name)
     folder = places.study(best.name)

@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(args: argparse.Namespace) -> int:
     from search.answer import answer_of, find, find_all  # NumPy and matplotlib: not for --help
-    from search.answer.page import Drawn, page
-    from search.answer.publish import PAGE, figures_of, files_of, tell, write
+    from search.pages.page import Drawn, page
+    from search.pages.publish import PAGE, figures_of, files_of, tell, write
 
     if not args.study and not args.all:
         raise SettingsError("Name a study with --study, or --all.")

@@ -1,6 +1,5 @@
 """The answer: what a study found, with honest intervals.
 
-recorded.py       a study as it lies in the folder of runs
 variance.py       the variance of a mean over photographs and trained models, whatever cells there are
 intervals.py      intervals and p-values from it
 measures.py       accuracy, recall and F1 as sums over photographs
@@ -20,11 +19,9 @@ facts.py          design, data and machine in words
 method.py         how it was computed, for a page's reader
 terminal.py       for a terminal of 80 columns
 markdown.py       for MLflow and the Optuna dashboard
-page.py           for a browser: one file; page.html.jinja and page.css
 wrong.py          the test images most often wrong
 fits.py           what fits on which card
 card.py           the model card of a champion
-publish.py        puts it where people look
 """
 
 from search.answer.answer import Answer, answer_of

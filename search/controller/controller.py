@@ -53,8 +53,6 @@ class Controller:
         self._deadline: float | None = None
         self.critical_s = 0.0  # time spent on trials by this thread, waiting excluded (benchmarks/)
 
-    # -- for other threads and signal handlers -----------------------------------------------------------------------
-
     def interrupt(self) -> None:
         """Once: trials under way end their epoch and are put back. Twice: everything ends now. For signal handlers."""
         self._interrupts += 1
@@ -80,8 +78,6 @@ class Controller:
     def tally(self) -> Tally:
         """How far the study is."""
         return self._books.tally
-
-    # -- the run -----------------------------------------------------------------------------------------------------
 
     def run(self) -> End:
         """Trains what is left of the study. Slots are gone when it returns or raises.
@@ -142,8 +138,6 @@ class Controller:
     def _extend(self) -> None:
         """Queues what the design asks for by now."""
         self._trials.extend(list(self.results.outcomes), [state.work.trial for state in self._slots if state.work])
-
-    # -- mail --------------------------------------------------------------------------------------------------------
 
     def _wait(self) -> Mail | None:
         """The next mail; None where it is time to look at the clock. A slot that keeps silent is ended meanwhile."""
@@ -237,8 +231,6 @@ class Controller:
             if running and (running.number, running.started_at) == (record.number, record.started_at):
                 state.stop_training()
 
-    # -- trials ------------------------------------------------------------------------------------------------------
-
     def _dispatch(self) -> None:
         """Gives idle slots work, and lets those go that get none."""
         begun = time.perf_counter()
@@ -289,8 +281,6 @@ class Controller:
         """An interrupted trial waits again."""
         self._books.take_back(state, work, self._trials.store)
         self._trials.put_back(work.trial)
-
-    # -- what may still come -----------------------------------------------------------------------------------------
 
     @property
     def _has_trained(self) -> bool:

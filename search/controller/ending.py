@@ -106,7 +106,8 @@ def _answer(parts: Parts, record: StudyRecord | None, records: list[TrialRecord]
     from search.answer import Recorded, answer_of  # NumPy, SciPy and matplotlib: a second or two
 
     data, command = (record.data, record.command) if record else (None, parts.command)
-    return answer_of(Recorded(parts.name, parts.study, data, command, tuple(records), folder=parts.folder))
+    quick = record is not None and record.quick
+    return answer_of(Recorded(parts.name, parts.study, data, command, tuple(records), folder=parts.folder, quick=quick))
 
 
 def _queue_study(
@@ -120,7 +121,7 @@ def _queue_study(
 ) -> None:
     """What MLflow is told of the study itself, once it knows of every trial."""
     from search.answer.markdown import answer_markdown
-    from search.answer.publish import draw, mlflow_links
+    from search.pages.publish import draw, mlflow_links
 
     tracker, mlflow = stores.tracker, stores.mlflow
     status: Status = "FINISHED" if end == "finished" else "KILLED"
@@ -147,7 +148,7 @@ def _log_model(parts: Parts, record: StudyRecord, best: TrialRecord, stores: Sto
 
 
 def _note_on_dashboard(parts: Parts, answer: Answer, stores: Stores, view: View) -> None:
-    from search.answer.publish import note_on_dashboard
+    from search.pages.publish import note_on_dashboard
 
     run, trial_runs = stores.tracker.pages(parts.name, stores.runs)
     problem = note_on_dashboard(parts.places.storage_url, answer, run, trial_runs)
@@ -160,4 +161,4 @@ def load_answer() -> None:
     with contextlib.suppress(Exception):  # whoever needs it at the end will say what is wrong
         import scipy.stats  # noqa: F401
 
-        import search.answer.publish  # noqa: F401
+        import search.pages.publish  # noqa: F401

@@ -234,6 +234,7 @@ class _Run(Callbacks):
             git_commit=git_commit(),
             command=without_secrets(options.command, self.places),
             optuna_storage=shown_url(self.places.storage_url),
+            quick=options.quick,
         )
 
     def _images_read(self, done: int, total: int) -> None:

@@ -9,9 +9,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from search.answer.levels import LevelAnswer
-from search.figures.style import BLUE, INK, SMALL, WIDTH_IN, Picture, bare, figure, picture
-
-COUNTED_CLASSES = 12  # with more, the figures no longer fit into their cells
+from search.figures.style import BLUE, COUNTED_CLASSES, INK, SMALL, WIDTH_IN, Picture, bare, figure, picture
 
 
 def confusion(level: LevelAnswer, class_names: Sequence[str], key: str, title: str) -> Picture:

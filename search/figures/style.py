@@ -32,6 +32,7 @@ SPLIT_NAMES = {"train": "training", "val": "validation", "test": "testing"}
 WIDTH_IN = 5.2  # drawn at 343 pixels, a phone's, its 10 point letters are 9 pixels high
 SIZE, SMALL = 10.5, 9.0  # points
 DPI = 160
+COUNTED_CLASSES = 12  # with more, the counts of a confusion matrix no longer fit into its cells
 
 
 @dataclass(frozen=True)

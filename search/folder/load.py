@@ -30,6 +30,7 @@ class Recorded:
         records: of every trial that was begun, by number.
         holder: who works on it now, in words; None for nobody.
         folder: where it lies.
+        quick: whether it was cut short (`--quick`).
     """
 
     name: str
@@ -39,6 +40,12 @@ class Recorded:
     records: tuple[TrialRecord, ...]
     holder: str | None = None
     folder: Path | None = None
+    quick: bool = False
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether it is of the drawn images."""
+        return self.data is not None and self.data.is_demo
 
     @property
     def total(self) -> int:
@@ -81,7 +88,7 @@ def recorded(folder: Path) -> Recorded:
         raise StorageError(f"{folder}: no study was begun here")
     study, record = manifest.study, manifest.record
     trials = tuple(read_trials(folder / "trials"))
-    return Recorded(record.name, study, record.data, record.command, trials, holder_of(folder), folder)
+    return Recorded(record.name, study, record.data, record.command, trials, holder_of(folder), folder, record.quick)
 
 
 def names(places: Places) -> list[str]:
@@ -120,7 +127,7 @@ def find_all(bases: Iterable[str], places: Places) -> list[Recorded]:
     for base in bases:
         kin = [study for study in _runs_of(base, places) if study.records]
         if kin:
-            found.append(min(kin, key=lambda study: ("-demo" in study.name, "-quick" in study.name, -_number(study))))
+            found.append(min(kin, key=lambda study: (study.is_demo, study.quick, -_number(study))))
     return found
 
 
@@ -133,9 +140,7 @@ def beside(study: Recorded, base: str) -> list[Recorded]:
     same = [
         other
         for other in found
-        if other.data
-        and other.data.fingerprint == study.data.fingerprint
-        and ("-quick" in other.name) == ("-quick" in study.name)
+        if other.data and other.data.fingerprint == study.data.fingerprint and other.quick == study.quick
     ]
     return sorted(same, key=_number, reverse=True)
 

@@ -21,7 +21,7 @@ from search.study.diff import meaning_diff
 from search.urls import shown_url
 
 FILE = "study.json"
-VERSION = 2  # 1 had no key `version`; what it lacks has a default in `DataInfo`
+VERSION = 2  # 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "design": dict(record.design),
         "data": asdict(record.data),
         "command": record.command,
+        "quick": record.quick,
         "storage": record.optuna_storage,
         "tracking": manifest.tracking,
         "versions": dict(record.versions),
@@ -115,6 +116,7 @@ def _read(noted: Mapping[str, Any]) -> Manifest:
         git_commit=noted.get("git_commit"),
         command=noted["command"],
         optuna_storage=noted["storage"],
+        quick=noted.get("quick", "-quick" in noted["name"]),  # version 1 had it in the name alone
     )
     return Manifest(study, record, noted.get("tracking"))
 

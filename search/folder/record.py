@@ -82,6 +82,7 @@ class StudyRecord:
         command: the command line that started the study.
         optuna_storage: where the Optuna study is, without a password.
         optuna_page: of the study on the Optuna dashboard, where it is known.
+        quick: whether it was cut short (`--quick`).
     """
 
     name: str
@@ -94,6 +95,7 @@ class StudyRecord:
     command: str
     optuna_storage: str
     optuna_page: str | None = None
+    quick: bool = False
 
 
 @dataclass(frozen=True)

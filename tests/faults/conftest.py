@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow is told of trials without pictures, which cost 0.3 s of processor time each, and no answer is drawn."""
-    monkeypatch.setattr("search.answer.publish.draw", lambda *_: {})
+    monkeypatch.setattr("search.pages.publish.draw", lambda *_: {})
     monkeypatch.setattr("search.stores.stores.Tracker", partial(Tracker, with_pictures=False))
 
 

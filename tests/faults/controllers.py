@@ -26,7 +26,7 @@ from typing import Any
 
 import psutil
 
-import search.answer.publish
+import search.pages.publish
 import search.stores.stores
 from search.console.callbacks import Tally, View
 from search.controller.controller import Controller
@@ -121,7 +121,7 @@ class Meter(View):
 
 
 def _run(order: dict[str, Any]) -> int:
-    search.answer.publish.draw = lambda *_: {}  # type: ignore[assignment]
+    search.pages.publish.draw = lambda *_: {}  # type: ignore[assignment]
     search.stores.stores.Tracker = partial(Tracker, with_pictures=False)  # type: ignore[assignment, misc]
     if order.get("boundary"):
         _die_at(order["boundary"], order["after"], order["nth"])

@@ -1,11 +1,12 @@
-"""Notes on the Optuna dashboard: the answer on the study's page, the MLflow run on each trial's.
-
-optuna_dashboard takes two seconds to import, and is imported when it is asked.
-"""
+"""Notes on the Optuna dashboard: the answer on the study's page, the MLflow run on each trial's."""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
 
 import optuna
 
@@ -42,8 +43,8 @@ class Notes:
 
     def write(self, study_note: str, trial_notes: Mapping[int, str]) -> None:
         """Markdown for the study, and for the first trials by number. A note that says so already is left."""
-        from optuna_dashboard import get_note, save_note
-
+        module = _note_module()
+        get_note, save_note = module.get_note, module.save_note
         with storage_errors(self._url):
             if get_note(self._study) != study_note:
                 save_note(self._study, study_note)
@@ -57,3 +58,21 @@ class Notes:
     def close(self) -> None:
         """Lets go of the database's connections."""
         close_storage(self._storage)
+
+
+@functools.cache
+def _note_module() -> ModuleType:
+    """The part of optuna_dashboard that reads and writes notes, without the rest of it.
+
+    The whole package takes two seconds and 74 MiB to import, as it imports scikit-learn; the controller's peak was at
+    that moment. Where the package has no such file, all of it is imported.
+    """
+    package = importlib.util.find_spec("optuna_dashboard")
+    folders = package.submodule_search_locations if package else None
+    file = Path(folders[0], "_note.py") if folders else None
+    spec = importlib.util.spec_from_file_location("optuna_dashboard_note", file) if file and file.exists() else None
+    if spec is None or spec.loader is None:
+        return importlib.import_module("optuna_dashboard")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

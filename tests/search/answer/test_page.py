@@ -17,13 +17,13 @@ from rich.console import Console
 from search.answer import Recorded, answer_of
 from search.answer.fits import what_fits
 from search.answer.markdown import answer_markdown
-from search.answer.page import Drawn, page
-from search.answer.publish import figures_of, files_of
 from search.answer.rows import tables
 from search.answer.terminal import print_answer
 from search.answer.wrong import most_often_wrong, photo_of
 from search.figures.gallery import gallery
 from search.figures.wrong import contact_sheet
+from search.pages.page import Drawn, page
+from search.pages.publish import figures_of, files_of
 from search.study import Study
 from tests.search.answer.made import COMMAND, question, trial
 from tests.search.fabricate import data_info, trial_record
@@ -227,7 +227,7 @@ def test_markdown_has_question_answer_tables_and_links() -> None:
 
 
 def test_no_global_state_of_pyplot() -> None:
-    program = "import sys, search.answer.page; sys.exit('matplotlib.pyplot' in sys.modules)"
+    program = "import sys, search.pages.page; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

@@ -40,7 +40,7 @@ def page(drawn: Sequence[Drawn], title: str = "") -> str:
     """The page of one study, or of several with a summary on top."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
     environment.filters["together"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
-    here = files("search.answer")
+    here = files("search.pages")
     template = environment.from_string((here / "page.html.jinja").read_text(encoding="utf-8"))
     return template.render(
         title=title or drawn[0].answer.recorded.study.question,

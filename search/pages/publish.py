@@ -9,9 +9,9 @@ from pathlib import Path
 from search import urls as links
 from search.answer.answer import Answer
 from search.answer.markdown import answer_markdown
-from search.answer.page import Drawn, page
 from search.errors import StorageError
 from search.figures.wrong import contact_sheet
+from search.pages.page import Drawn, page
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.stores.optuna.notes import Notes
