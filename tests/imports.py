@@ -11,9 +11,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
-def imported_names(source: str, module: str, is_package: bool) -> Iterator[str]:
-    """Every module that the source imports, at its top or inside a function, with what `from` takes of it."""
-    for node in ast.walk(ast.parse(source)):
+def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that are run when a module is imported: none inside a function, none for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                pass
+            case ast.If(test=ast.Name("TYPE_CHECKING")):
+                yield from _at_import(ast.Module(node.orelse, []))
+            case _:
+                yield node
+                yield from _at_import(node)
+
+
+def imported_names(source: str, module: str, is_package: bool, *, at_import: bool = False) -> Iterator[str]:
+    """Every module that the source imports, at its top or inside a function, with what `from` takes of it.
+
+    Args:
+        source: of the module.
+        module: its name.
+        is_package: whether it is a package's `__init__`.
+        at_import: only what is imported when the module is, not later in a function.
+    """
+    tree = ast.parse(source)
+    for node in _at_import(tree) if at_import else ast.walk(tree):
         match node:
             case ast.Import():
                 yield from (alias.name for alias in node.names)
@@ -38,11 +59,13 @@ class Graph:
     Attributes:
         files: of the modules, by name.
         names: what each module imports, as written.
+        names_at_import: those of them that are imported with the module, not later in a function.
         edges: the modules of the checkout among them; a module of a package imports the package too.
     """
 
     files: dict[str, Path]
     names: dict[str, set[str]] = field(default_factory=dict)
+    names_at_import: dict[str, set[str]] = field(default_factory=dict)
     edges: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
@@ -51,10 +74,13 @@ class Graph:
         files = {_name(path, root): path for package in packages for path in (root / package).rglob("*.py")}
         graph = cls(files)
         for name, path in files.items():
-            names = set(_names(path.read_text(encoding="utf-8"), name, path.name == "__init__.py"))
-            graph.names[name] = names
-            graph.edges[name] = {target for used in names for target in graph._loaded_by(used)} - {name}
+            names, at_import = _names(path.read_text(encoding="utf-8"), name, path.name == "__init__.py")
+            graph.names[name], graph.names_at_import[name] = set(names), set(at_import)
+            graph.edges[name] = graph._targets(name, names)
         return graph
+
+    def _targets(self, module: str, names: Iterable[str]) -> set[str]:
+        return {target for used in names for target in self._loaded_by(used)} - {module}
 
     def _loaded_by(self, used: str) -> Iterator[str]:
         """The modules of the checkout that the import of a name runs: itself or its module, and the packages above."""
@@ -71,14 +97,22 @@ class Graph:
         """The packages that a module itself imports from."""
         return {name.partition(".")[0] for name in self.names[module]}
 
-    def chain_to(self, start: str, packages: set[str]) -> list[str]:
-        """The shortest chain of imports from a module to one of these packages of others; empty where there is none."""
+    def chain_to(self, start: str, packages: set[str], *, later: str = ".*") -> list[str]:
+        """The shortest chain of imports from a module to one of these packages of others; empty where there is none.
+
+        Args:
+            start: the module.
+            packages: of others.
+            later: a pattern of the modules whose imports inside functions count too.
+        """
         waiting, seen = deque([[start]]), {start}
         while waiting:
             chain = waiting.popleft()
-            if found := sorted(self.roots(chain[-1]) & packages):
+            module = chain[-1]
+            names = self.names[module] if re.fullmatch(later, module) else self.names_at_import[module]
+            if found := sorted({name.partition(".")[0] for name in names} & packages):
                 return [*chain, found[0]]
-            for target in sorted(self.edges[chain[-1]] - seen):
+            for target in sorted(self._targets(module, names) - seen):
                 seen.add(target)
                 waiting.append([*chain, target])
         return []
@@ -94,8 +128,10 @@ class Graph:
 
 
 @functools.cache
-def _names(source: str, module: str, is_package: bool) -> tuple[str, ...]:
-    return tuple(imported_names(source, module, is_package))
+def _names(source: str, module: str, is_package: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All, and those that are imported with the module."""
+    names = imported_names(source, module, is_package)
+    return tuple(names), tuple(imported_names(source, module, is_package, at_import=True))
 
 
 def _name(path: Path, root: Path) -> str:

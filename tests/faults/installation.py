@@ -1,49 +1,38 @@
-"""A whole installation for fault tests: the session as `search.run` makes it, no-op trainers, real stores."""
+"""A whole installation for fault tests, and the books of all its stores."""
 
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from search.controller.session import Options, Outcome, run_study
-from search.executors import Executor, TrainerSource
+from search.controller.session import Outcome
 from search.settings import Places
 from search.study import Study
 from tests.faults.books import Books
-from tests.search.workshop import Noops, Watcher
+from tests.search import installation
+from tests.search.installation import copy_database, mlflow_tables
+from tests.search.workshop import template
 
 
-class Installation:
+class Installation(installation.Installation):
     """A folder of runs and the images.
 
     Attributes:
         books: of all stores.
-        executor: of the latest run.
     """
 
     def __init__(self, places: Places, data: Path, database: str | None = None) -> None:
-        self.places, self.data = places, data
+        super().__init__(places, data)
         self.books = Books(places, database)
-        self.executor: Noops | None = None
         self.on_start: Callable[[], None] | None = None
 
-    def run(
-        self, study: Study, *, settings: Mapping[str, Any] | None = None, view: Watcher | None = None, **options: Any
-    ) -> Outcome:
+    def run(self, study: Study, **options: Any) -> Outcome:
         """One run of the study."""
-
-        def make(source: TrainerSource, logs: Path) -> Executor:
-            self.executor = Noops(source, logs, settings)
-            return self.executor
-
-        given = Options(self.data, command="python -m search.run --study rates", **{"slots": 1, **options})
         try:
-            return run_study(study, given, self.places, view or Watcher(), make_executor=make)
+            return super().run(study, **options)
         finally:
             # A command ends with its threads, also with one that a store keeps. The next run here is another command.
             for thread in threading.enumerate():
@@ -52,20 +41,16 @@ class Installation:
 
 
 def embedded(runs: Path, data: Path, templates: Path) -> Installation:
-    """One with stores in its own folder, whose tables are copied: making them takes seconds."""
+    """One with stores in its own folder, whose tables are copied."""
     runs.mkdir(parents=True)
     for name in ("optuna.db", "mlflow.db"):
-        with closing(sqlite3.connect(templates / name)) as template, closing(sqlite3.connect(runs / name)) as copy:
-            template.backup(copy)  # what stands in its write-ahead log too
+        copy_database(templates / name, runs / name)
     return Installation(Places.of(str(runs)), data)
 
 
 def make_templates(folder: Path) -> Path:
     """Empty stores."""
-    from search.stores.mlflow.schema import prepare_database
-    from tests.search.workshop import template
-
-    prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
+    mlflow_tables(folder)
     template(folder)
     shutil.rmtree(folder / "artifacts", ignore_errors=True)
     return folder

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from search.errors import SettingsError
 from search.executors import Executor, TrainerSource
 from search.settings import Places
 from tests.search.fabricate import trial_record
+from tests.search.installation import copy_database, mlflow_tables
 from tests.search.workshop import Noops, hunt, question
 from trainer.config import TrainConfig
 
@@ -32,19 +31,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy i
 
 @pytest.fixture(scope="module")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from search.stores.mlflow.schema import prepare_database
-
-    folder = tmp_path_factory.mktemp("mlflow")
-    prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
-    return folder / "mlflow.db"
+    return mlflow_tables(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture
 def places(tmp_path: Path, mlflow_template: Path) -> Places:
     runs = tmp_path / "Ada's runs"
     runs.mkdir()
-    with closing(sqlite3.connect(mlflow_template)) as template, closing(sqlite3.connect(runs / "mlflow.db")) as copy:
-        template.backup(copy)
+    copy_database(mlflow_template, runs / "mlflow.db")
     return Places.of(str(runs))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -17,6 +15,7 @@ from search.controller.session import Options, run_study
 from search.executors import Executor, TrainerSource
 from search.folder.lock import StudyLock
 from search.settings import Places
+from tests.search.installation import copy_database, mlflow_tables
 from tests.search.workshop import Noops, hunt, question
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -29,14 +28,9 @@ def make(source: TrainerSource, logs: Path) -> Executor:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, tiny_images: Path) -> Places:
     """A question and a search, run for real."""
-    from search.stores.mlflow.schema import prepare_database
-
     runs = tmp_path_factory.mktemp("runs") / "Ada's runs"
     runs.mkdir()
-    template = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    prepare_database(f"sqlite:///{template}", template.parent / "artifacts")
-    with closing(sqlite3.connect(template)) as source, closing(sqlite3.connect(runs / "mlflow.db")) as copy:
-        source.backup(copy)
+    copy_database(mlflow_tables(tmp_path_factory.mktemp("mlflow")), runs / "mlflow.db")
     places = Places.of(str(runs))
     for study in (question(seeds=2, name="pooling"), hunt(3).model_copy(update={"name": "joint"})):
         run_study(study, Options(tiny_images, slots=1, command="python -m search.run"), places, View(), make)

@@ -6,12 +6,10 @@ import itertools
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,17 @@ from optuna_dashboard import get_note
 
 from search.answer import find
 from search.controller import session
-from search.controller.session import Options, Outcome, run_study
+from search.controller.session import Options, run_study
 from search.errors import ChangedStudyError, SettingsError, StorageError
-from search.executors import Executor, TrainerSource
 from search.folder.journal import read_trials
 from search.folder.names import study_name
 from search.folder.record import TrialRecord
 from search.settings import Places
 from search.stores.optuna import names_in
 from search.study import Study
+from tests.search import installation
 from tests.search.fabricate import note_study
+from tests.search.installation import copy_database, mlflow_tables
 from tests.search.workshop import Noops, Watcher, question
 from trainer.errors import DataError
 
@@ -42,23 +41,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy i
 ROOT = Path(__file__).resolve().parents[3]
 
 
-class Installation:
-    """A folder of runs, and the images."""
+class Installation(installation.Installation):
+    """A folder of runs, and what its stores know."""
 
     def __init__(self, runs: Path, data: Path) -> None:
-        self.places, self.data = Places.of(str(runs)), data
+        super().__init__(Places.of(str(runs)), data)
         self.client = MlflowClient(self.places.tracking_uri)
-        self.executor: Noops | None = None
-
-    def run(
-        self, study: Study, *, settings: Mapping[str, Any] | None = None, view: Watcher | None = None, **options: Any
-    ) -> Outcome:
-        def make(source: TrainerSource, logs: Path) -> Executor:
-            self.executor = Noops(source, logs, settings)
-            return self.executor
-
-        given = Options(self.data, command="python -m search.run --study rates", **{"slots": 1, **options})
-        return run_study(study, given, self.places, view or Watcher(), make)
 
     def mlflow_runs(self, name: str) -> tuple[Run, dict[int, Run]]:
         """The study's run, and its trials' by number."""
@@ -99,19 +87,14 @@ class Installation:
 @pytest.fixture(scope="module")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables, which take seconds to make."""
-    from search.stores.mlflow.schema import prepare_database
-
-    folder = tmp_path_factory.mktemp("mlflow")
-    prepare_database(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
-    return folder / "mlflow.db"
+    return mlflow_tables(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture
 def here(tmp_path: Path, tiny_images: Path, mlflow_template: Path) -> Installation:
     runs = tmp_path / "Ada's runs"
     runs.mkdir()
-    with closing(sqlite3.connect(mlflow_template)) as template, closing(sqlite3.connect(runs / "mlflow.db")) as copy:
-        template.backup(copy)  # what stands in its write-ahead log too
+    copy_database(mlflow_template, runs / "mlflow.db")
     return Installation(runs, tiny_images)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from search.settings import Places
 from search.urls import shown_url
 from tests.search.controller.test_session import Installation, here, mlflow_template
 from tests.search.fabricate import note_study
+from tests.search.installation import copy_database
 from tests.search.workshop import Watcher, question
 
 __all__ = ["here", "mlflow_template"]
@@ -68,8 +67,7 @@ def test_for_real(here: Installation, mlflow_template: Path) -> None:
     """A second MLflow has every trial once, and so has the first."""
     here.run(question(seeds=1, epochs=1))
     first, runs = here.places, here.places.runs
-    with closing(sqlite3.connect(mlflow_template)) as template, closing(sqlite3.connect(runs / "second.db")) as copy:
-        template.backup(copy)
+    copy_database(mlflow_template, runs / "second.db")
     second = Installation(runs, here.data)
     second.places = replace(first, tracking_uri=f"sqlite:///{runs / 'second.db'}")
     second.client = type(here.client)(second.places.tracking_uri)
