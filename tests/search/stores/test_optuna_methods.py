@@ -55,12 +55,16 @@ def test_a_tiny_search_with_each_sampler(name: str, tmp_path: Path, capfd: pytes
     assert "independent" not in capfd.readouterr().err  # Optuna's warning of values that no sampler chose
 
 
-@pytest.fixture
-def open_study(tmp_path: Path) -> Iterator[Callable[[Study], OptunaStudy]]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_study(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Study], OptunaStudy]]:
     opened: list[OptunaStudy] = []
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    if request.param == "postgres":
+        new_database: Callable[[], str] = request.getfixturevalue("postgres")
+        url = new_database()
 
     def open_study(study: Study) -> OptunaStudy:
-        opened.append(OptunaStudy(f"sqlite:///{tmp_path}/optuna.db", study.name, study))
+        opened.append(OptunaStudy(url, study.name, study))
         return opened[-1]
 
     yield open_study
