@@ -16,8 +16,8 @@ from pathlib import Path
 
 from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
 from search.errors import SettingsError
+from search.study.toml_file import load_studies
 
-ORDER = ("reference", "depth", "learning_rate", "pooling", "dropout", "augmentation", "joint")
 TITLE = "What the studies found"
 
 
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="one that was begun; may be given several times",
     )
-    result.add_argument("--all", action="store_true", help="the five questions, the reference model and the search")
+    result.add_argument("--all", action="store_true", help="every study of studies/ that was begun")
     result.add_argument("--output", type=Path, metavar="FILE", help="the page (default: in the folder of runs)")
     result.add_argument(
         "--figures", type=Path, metavar="DIR", help="write the figures here too, as STUDY-FIGURE.png, for a README"
@@ -65,7 +65,8 @@ def _main(args: argparse.Namespace) -> int:
         raise SettingsError(f"--figure {args.figure[0]}: say where to with --figures DIR")
     places = environment_of(args).places
     studies = [find(name, places) for name in args.study]
-    studies += find_all(ORDER, places) if args.all else []
+    if args.all:  # what the questions are compared with comes first, what searches over all of them last
+        studies += find_all([study.name for study in load_studies("reference", "levels", "search")], places)
     studies = list({study.name: study for study in studies}.values())
     if not studies:
         raise SettingsError(f"{places.runs / 'studies'}: no study was begun there; python -m search.run begins one")

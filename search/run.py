@@ -1,7 +1,7 @@
 """Runs studies: hands their trials to trainers, records each in Optuna and MLflow, and says what was found.
 
     python -m search.run --study pooling --data DIR       one question, on your images
-    python -m search.run --all                            the five questions, one after another
+    python -m search.run --all                            every question of studies/, one after another
     python -m search.run --study pooling --dry-run        what it would do, and how long that takes
     python -m search.run --study my_question.toml         a question of your own (see studies/pooling.toml)
 
@@ -42,14 +42,12 @@ from search.study.cost import estimate
 from search.study.design import plan, trial_count
 from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
-from search.study.toml_file import load_study, study_names
+from search.study.toml_file import load_studies, load_study, study_names
 from search.text import duration, shown
 from search.urls import mlflow_ui
 from trainer.data import scan
 from trainer.data.options import add_data_options, data_options
 from trainer.folder import resolve_data
-
-QUESTIONS = ("depth", "learning_rate", "pooling", "dropout", "augmentation")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME|FILE",
         help=f"a study of studies/ ({', '.join(study_names())}) or a TOML file; may be given several times",
     )
-    what.add_argument("--all", action="store_true", help=f"the five questions: {', '.join(QUESTIONS)}")
+    what.add_argument("--all", action="store_true", help="every question of studies/: every file that compares levels")
     what.add_argument(
         "--data",
         metavar="DIR|demo",
@@ -111,7 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(args: argparse.Namespace, console: Console) -> int:
-    names = [*args.study, *(QUESTIONS if args.all else ())]
+    names = [*args.study, *((study.name for study in load_studies("levels")) if args.all else ())]
+    if not names and args.all:
+        raise SettingsError("--all: found no question; allowed: a file in studies/ that compares levels")
     if not names:
         raise SettingsError(f"Name a study with --study, or --all. There are: {', '.join(study_names())}.")
     fixed = _settings(args.set)

@@ -39,10 +39,21 @@ from search.errors import StudyFileError
 from search.study.diagnostics import shown, shown_path
 from search.study.diff import meaning_diff
 from search.study.space import Levels, ParamValue, Range
-from search.study.study import NAME, Search, Study, Tuning
+from search.study.study import NAME, Kind, Search, Study, Tuning
 from search.study.toml_lines import key_lines, line_of
 
-__all__ = ["Levels", "ParamValue", "Range", "Search", "Study", "Tuning", "load_study", "meaning_diff", "study_names"]
+__all__ = [
+    "Levels",
+    "ParamValue",
+    "Range",
+    "Search",
+    "Study",
+    "Tuning",
+    "load_studies",
+    "load_study",
+    "meaning_diff",
+    "study_names",
+]
 
 STUDIES = Path(__file__).resolve().parents[2] / "studies"
 MAX_BYTES = 64 * 1024  # the longest shipped file has 2 KiB
@@ -51,6 +62,16 @@ MAX_BYTES = 64 * 1024  # the longest shipped file has 2 KiB
 def study_names(folder: Path | None = None) -> list[str]:
     """The names of the studies in a folder (default: the repository's), sorted."""
     return sorted(path.stem for path in (folder or STUDIES).glob("*.toml") if re.fullmatch(NAME, path.stem))
+
+
+def load_studies(*kinds: Kind, folder: Path | None = None) -> list[Study]:
+    """The studies in a folder (default: the repository's) that are of these kinds, kind by kind, sorted by name.
+
+    Raises:
+        StudyFileError: a file of the folder cannot be used.
+    """
+    there = [load_study(name, folder) for name in study_names(folder)]
+    return [study for kind in kinds for study in there if study.kind == kind]
 
 
 def load_study(name_or_path: str, folder: Path | None = None) -> Study:

@@ -10,6 +10,7 @@ import pytest
 from search import list as listing
 from search import run
 from search.folder.journal import TrialJournal
+from search.study import toml_file
 from search.study.toml_file import study_names
 from tests.search.fabricate import data_info, note_study, trial_record
 
@@ -109,6 +110,41 @@ def test_a_dry_run_says_what_it_would_do(
     assert "sampler: tpe" in joint
     assert "trials: 9, the first 1 queued at the start" in joint
     assert "seeds" not in joint.split("sampler")[1]
+
+
+@pytest.fixture
+def studies(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of studies in place of the project's: two questions and a reference model."""
+    folder = elsewhere / "studies"
+    folder.mkdir()
+    for name in ("deep", "wide"):
+        text = f'question = "Is {name} better?"\nseeds = 2\n[scientific.depth]\nlevels = [1, 4]\nreference = 4\n'
+        (folder / f"{name}.toml").write_text(text)
+    (folder / "alone.toml").write_text('question = "How well?"\nseeds = 2\n')
+    monkeypatch.setattr(toml_file, "STUDIES", folder)
+    return folder
+
+
+def test_a_study_file_that_is_dropped_in_stands_in_the_help(studies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (studies / "dropped_in.toml").write_text('question = "Who came?"\n')
+    with pytest.raises(SystemExit):
+        run.main(["--help"])
+    assert "(alone, deep, dropped_in, wide)" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+def test_all_runs_every_question_file(studies: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dry = ["--all", "--data", str(tiny_images), "--dry-run", "--no-stack"]
+    assert run.main(dry) == 0
+    text = capsys.readouterr().out
+    assert re.findall(r"^(\w+): (.*\?)", text, flags=re.MULTILINE) == [
+        ("deep", "Is deep better?"),
+        ("wide", "Is wide better?"),
+    ]
+    for name in ("deep", "wide"):
+        (studies / f"{name}.toml").unlink()
+    assert run.main(dry) == 2
+    message = "--all: found no question; allowed: a file in studies/ that compares levels\n"
+    assert capsys.readouterr().err == message
 
 
 def test_help_is_worth_reading(capsys: pytest.CaptureFixture[str]) -> None:

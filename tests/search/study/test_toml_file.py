@@ -19,11 +19,23 @@ from pydantic import ValidationError
 from search.errors import SearchError, StudyFileError
 from search.study.diagnostics import shown
 from search.study.rules import RESERVED
-from search.study.toml_file import STUDIES, Levels, ParamValue, Range, Study, load_study, meaning_diff, study_names
+from search.study.study import Kind
+from search.study.toml_file import (
+    STUDIES,
+    Levels,
+    ParamValue,
+    Range,
+    Study,
+    load_studies,
+    load_study,
+    meaning_diff,
+    study_names,
+)
 from search.study.toml_lines import key_lines, line_of
 from trainer.config import TrainConfig
 
-NAMES = ["augmentation", "depth", "dropout", "joint", "learning_rate", "pooling", "reference"]
+# The studies that came with the project, which keep to its conventions; `studies/` may hold others.
+SHIPPED = ["augmentation", "depth", "dropout", "joint", "learning_rate", "pooling", "reference"]
 
 POOLING = """\
 question = "Does it?"
@@ -92,10 +104,10 @@ def study(text: str = POOLING, name: str = "s") -> Study:
 
 
 class TestShippedStudies:
-    def test_are_the_seven(self) -> None:
-        assert study_names() == NAMES
+    def test_are_there(self) -> None:
+        assert set(SHIPPED) <= set(study_names())
 
-    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("name", SHIPPED)
     def test_load_and_stay_valid_when_quick(self, name: str) -> None:
         full = load_study(name)
         quick = full.quick()
@@ -105,7 +117,7 @@ class TestShippedStudies:
         assert quick.fixed["batch_size"] == 16
         assert quick.fixed["epochs"] == 40
 
-    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("name", SHIPPED)
     def test_open_with_question_command_time_and_answer(self, name: str) -> None:
         head = (STUDIES / f"{name}.toml").read_text().split("\n\n")[0]
         assert f"python -m search.run --study {name}\n" in head
@@ -127,14 +139,48 @@ class TestShippedStudies:
         assert load_study("learning_rate").levels == (1, 0.1, 0.01, 0.001, 0.0005, 0.0001)
         assert load_study("depth").levels == (1, 2, 3, 4, 5, 6)
         assert load_study("pooling").levels == ("max", "average", "strided", "blur")
-        assert set(load_study("joint").scientific) == {load_study(name).factor for name in NAMES} - {None}
+        assert set(load_study("joint").scientific) == {load_study(name).factor for name in SHIPPED} - {None}
 
-    @pytest.mark.parametrize("name", sorted(set(NAMES) - {"joint", "reference"}))
+    @pytest.mark.parametrize("name", sorted(set(SHIPPED) - {"joint", "reference"}))
     def test_have_the_reference_model_as_reference(self, name: str) -> None:
         question = load_study(name)
         assert question.base_config() == TrainConfig(epochs=60)
         assert question.factor is not None
         assert question.reference == getattr(TrainConfig(), question.factor)
+
+
+QUESTION = """\
+question = "Does the {0} matter?"
+seeds = 2
+[scientific.{0}]
+levels = [{1}]
+reference = {2}
+"""
+
+
+class TestFolderOfStudies:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """Two questions, a search and a reference model, as a person may drop them in."""
+        folder = tmp_path / "studies"
+        folder.mkdir()
+        (folder / "wide.toml").write_text(QUESTION.format("dropout_rate", "0.0, 0.5", "0.0"))
+        (folder / "deep.toml").write_text(QUESTION.format("depth", "3, 4", "4"))
+        (folder / "hunt.toml").write_text(SEARCH)
+        (folder / "alone.toml").write_text('question = "How well?"\nseeds = 2\n')
+        return folder
+
+    def test_kinds_in_the_order_that_is_asked_for(self, folder: Path) -> None:
+        def names(*kinds: Kind) -> list[str]:
+            return [study.name for study in load_studies(*kinds, folder=folder)]
+
+        assert names("levels") == ["deep", "wide"]
+        assert names("reference", "levels", "search") == ["alone", "deep", "wide", "hunt"]
+
+    def test_a_file_that_cannot_be_used_is_named(self, folder: Path) -> None:
+        (folder / "broken.toml").write_text("seeds = 3\n")
+        with pytest.raises(StudyFileError, match=r"broken\.toml cannot be used, 1 mistake"):
+            load_studies("levels", folder=folder)
 
 
 class TestStudy:
@@ -709,7 +755,7 @@ o = +1.5
     def test_never_fails(self, text: str) -> None:
         assert all(1 <= line <= text.count("\n") + 1 for line in key_lines(text).values())
 
-    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("name", study_names())
     def test_of_the_shipped_files(self, name: str) -> None:
         text = (STUDIES / f"{name}.toml").read_text()
         lines = key_lines(text)
