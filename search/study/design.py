@@ -120,7 +120,8 @@ def distributions(study: Study) -> dict[str, Levels | Range]:
     """The space that Optuna is told of, by parameter: whole numbers, real numbers or categories, by the values' types.
 
     Optuna refuses to change a parameter's categories, and a question may be given more levels. So its factor has all
-    categories that `TrainConfig` knows; numbers have the range of the levels, which Optuna lets grow.
+    names that are registered (`search.stores.optuna.growth` adds those that a newer version registers); numbers have
+    the range of the levels, which Optuna lets grow.
     """
     spaces = {**study.scientific, **study.nuisance}
     if study.factor is not None:
