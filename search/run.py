@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
         help="any other fixed setting, as batch_size=32 or color=true; may be given several times",
     )
     change.add_argument(
-        "--quick", action="store_true", help="a few minutes on two cores: small images, few epochs, at most 3 seeds"
+        "--quick", action="store_true", help="some minutes on two cores: small images, few epochs, at most 5 seeds"
     )
     how = result.add_argument_group("how to run it")
     add_slot_options(how)

@@ -563,7 +563,7 @@ class TestQuick:
     def test_cuts_what_is_large(self) -> None:
         quick = study(TUNED).quick()
         assert quick.fixed == {"image_height": 60, "image_width": 80, "batch_size": 16, "epochs": 40}
-        assert quick.seeds == 3
+        assert quick.seeds == 5
         assert quick.tuning is not None
         assert quick.tuning.trials_per_level == 2
         assert study(SEARCH).quick().search.n_trials == 8  # type: ignore[union-attr]
