@@ -20,7 +20,7 @@ from trainer.data.duplicates import repeats
 from trainer.data.finding import group, known_grouping
 from trainer.data.folds import fold_note
 from trainer.data.grouping import Grouping, grouped
-from trainer.data.index import ALL_SIDES, Index, Side, list_folder, photographs, shown, sides_of
+from trainer.data.index import ALL_SIDES, Index, Side, list_folder, photograph_counts, shown, sides_of
 from trainer.data.leaks import leak_lines
 from trainer.data.options import DataOptions
 from trainer.data.prepare import bad_file_lines
@@ -181,7 +181,7 @@ def _class_table(found: Audit) -> Table:
     """Good images and photographs by class and split."""
     good = found.good
     images = Counter(zip(good.sides, good.labels, strict=True))
-    photos = photographs(good)
+    photos = photograph_counts(good)
     table = Table(title="Images and photographs by class", title_justify="left")
     table.add_column("class", overflow="fold")
     sides = sides_of(good)

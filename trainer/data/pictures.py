@@ -1,4 +1,4 @@
-"""The audit's two pictures: how many images and photographs each class has, and a sheet of samples."""
+"""Pictures of an audited folder by class: how many images and photographs there are, and a sheet of samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from trainer.data.audit import Audit
 from trainer.data.depth import common_ranges
-from trainer.data.index import Index, photographs, shown, sides_of
+from trainer.data.index import Index, photograph_counts, shown, sides_of
 from trainer.data.panels import shortened, show_image, style, titled
 from trainer.fonts import make_readable
 
@@ -34,7 +34,7 @@ def draw_frequencies(found: Audit, path: Path) -> None:
     labels = list(range(len(good.class_names)))[:MOST_CLASSES]
     counts = {
         "images": Counter(zip(good.sides, good.labels, strict=True)),
-        "photographs": photographs(good),
+        "photographs": photograph_counts(good),
     }
     sides = sides_of(good)
     with style():
