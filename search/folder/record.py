@@ -39,7 +39,7 @@ class DataInfo:
             files' names.
         photographs_record: the id of the record in the image cache that slots split by.
         photographs_rule: what the user said (`--photographs`); None: nothing.
-        leaks: what was done about photographs in TRAIN and TEST (`--leaks`).
+        leaks: what was done about photographs that stand in several splits (`--leaks`).
         notes: what a person should know of the images, in sentences.
         caveats: those of them that must stand beside every figure.
     """

@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         help="say what is in a folder, which images show one photograph, and what is wrong; draw pictures",
         description="Images, photographs, formats and sizes by class and split; duplicates, leaks, bad files. Draws "
         "the class frequencies, a sheet of samples, a sheet of photographs with their copies, and one of photographs "
-        "that stand in TRAIN and TEST. Status: 0 usable, 1 problems found, 2 no such folder.",
+        "that stand in several splits. Status: 0 usable, 1 problems found, 2 no such folder.",
     )
     say.add_argument("folder", metavar="DIR", type=Path, help="the folder of images")
     add_data_options(say)

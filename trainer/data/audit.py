@@ -20,8 +20,8 @@ from trainer.data.duplicates import repeats
 from trainer.data.finding import group, known_grouping
 from trainer.data.folds import fold_note
 from trainer.data.grouping import Grouping, grouped
-from trainer.data.index import ALL_SIDES, Index, Side, list_folder, photographs, shown, sides_of
-from trainer.data.leaks import leak_lines
+from trainer.data.index import ALL_SIDES, Index, Side, list_folder, photograph_counts, shown, sides_of
+from trainer.data.leaks import dropped, leak_lines, leaking_sides
 from trainer.data.options import DataOptions
 from trainer.data.prepare import bad_file_lines
 from trainer.data.resizing import ImageSize, reshaped
@@ -42,7 +42,7 @@ class Audit:
         grouping: how the photographs are known; None where there is no usable image.
         layout: problems of folders and classes, and classes with too few photographs.
         bad: a line for each file that is no usable image.
-        leaked: a line for each photograph that is in TRAIN and TEST.
+        leaked: a line for each photograph that stands in several splits.
         repeated: a line for each file that is there more than once on one side; allowed.
     """
 
@@ -126,7 +126,8 @@ def print_audit(found: Audit, console: Console, *, everything: bool = False) -> 
     _print_conversions(found, console)
     _print_lines(console, "Problems of the folder", found.layout, everything)
     _print_lines(console, "Bad files", found.bad, everything)
-    _print_lines(console, "Leaks: photographs in TRAIN and TEST", found.leaked, everything)
+    leaks = found.grouping.leaks if found.grouping is not None else ()
+    _print_lines(console, f"Leaks: photographs in {leaking_sides(leaks)}", found.leaked, everything)
     _print_lines(
         console, "Files that are there more than once (allowed; they are one photograph)", found.repeated, everything
     )
@@ -136,13 +137,14 @@ def print_audit(found: Audit, console: Console, *, everything: bool = False) -> 
     verdict = "Usable." if found.usable else f"Not usable as it is: {count:,} problem{'s' if count != 1 else ''}."
     console.print(verdict, style="bold green" if found.usable else "bold red")
     if found.stopped_by_leaks:
-        console.print("Ways on: --leaks drop takes these photographs out of TRAIN; --leaks keep goes on, and says so.")
+        ways = f"--leaks drop ({dropped(leaks)}), or --leaks keep (goes on, and says so)"
+        console.print(f"Ways on: {ways}.", soft_wrap=True)
 
 
 def _print_photographs(found: Audit, grouping: Grouping, console: Console, everything: bool) -> None:
     """How photographs are known, how large they are, and what a person should check."""
     console.print("Photographs", style="bold")
-    for note in (*found.index.notes, *grouping.sentences()):
+    for note in grouping.sentences():
         console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
     train = [row for row, side in enumerate(found.good.sides) if side == "TRAIN"]
     photos, labels = [found.good.photos[row] for row in train], [found.good.labels[row] for row in train]
@@ -181,12 +183,12 @@ def _class_table(found: Audit) -> Table:
     """Good images and photographs by class and split."""
     good = found.good
     images = Counter(zip(good.sides, good.labels, strict=True))
-    photos = photographs(good)
+    photos = photograph_counts(good)
     table = Table(title="Images and photographs by class", title_justify="left")
     table.add_column("class", overflow="fold")
     sides = sides_of(good)
     for side in sides:
-        table.add_column(f"{side} images".strip(), justify="right")
+        table.add_column(f"{side} images" if side else "images left out", justify="right")
         table.add_column("photographs", justify="right")
     table.add_column("images a photograph", justify="right")
     for label, name in enumerate(good.class_names):

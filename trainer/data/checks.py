@@ -1,4 +1,4 @@
-"""What is refused of a folder's photographs: too few of a class, and photographs on two sides of a split."""
+"""What is refused of a folder's photographs: too few of a class, and photographs on several sides."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from trainer.data.depth import FULL, Ranges
 from trainer.data.folds import assign_folds, check_folds, fold_count
 from trainer.data.grouping import Grouping, grouped
-from trainer.data.index import ALL_SIDES, Index, class_problems, refusal
-from trainer.data.leaks import leak_lines
+from trainer.data.index import Index, class_problems, refusal
+from trainer.data.leaks import dropped, leak_lines, leaking_sides
 from trainer.errors import DataError
 
 
 def check_photographs(index: Index, grouping: Grouping, pictures: Path | None = None, ranges: Ranges = FULL) -> None:
-    """Refuses photographs on two sides, where the user did not say otherwise, and too few of a class.
+    """Refuses photographs on several sides, where the user did not say otherwise, and too few of a class.
 
     Args:
         index: of the good files.
@@ -51,7 +51,6 @@ def photograph_problems(index: Index) -> list[str]:
 def _leak_refusal(index: Index, grouping: Grouping, pictures: Path | None, ranges: Ranges) -> tuple[str, list[str]]:
     count = len(grouping.leaks)
     verb = "photograph stands" if count == 1 else "photographs stand"
-    sides = " and ".join(side for side in ALL_SIDES if any(side in leak.images for leak in grouping.leaks))
     shown_in = ""
     if pictures is not None:
         from trainer.data.sheets import draw_leaks  # matplotlib, where there is something to draw
@@ -61,10 +60,9 @@ def _leak_refusal(index: Index, grouping: Grouping, pictures: Path | None, range
             draw_leaks(index, grouping, path, ranges, most=3)
             shown_in = f"Pairs of them:  {path}\n"
     text = (
-        f"{index.root}: {count:,} {verb} in {sides}; a model would be measured on what it was trained on. "
-        f"Photographs are {grouping.how}.\n{shown_in}"
+        f"{index.root}: {count:,} {verb} in {leaking_sides(grouping.leaks)}; a model would be measured on what it was "
+        f"trained on. Photographs are {grouping.how}.\n{shown_in}"
         f"All of them:  python -m trainer.data audit '{index.root}'\n"
-        "Go on with --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (everything "
-        "that is shown will say so)."
+        f"Go on with --leaks drop ({dropped(grouping.leaks)}), or --leaks keep (everything that is shown will say so)."
     )
     return text, leak_lines(grouping.leaks)

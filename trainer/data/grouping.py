@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trainer.data.index import Index, Side
-from trainer.data.leaks import Leak
+from trainer.data.leaks import Leak, leaking_sides
 from trainer.data.options import Leaks
-from trainer.data.photographs import (
-    NamesAgreement,
-)
+from trainer.data.photographs import NamesAgreement
 from trainer.errors import DataError
 
 Method = Literal["csv", "pattern", "folders", "labels.csv", "pixels", "none"]
@@ -39,7 +37,7 @@ class Grouping:
         split_here: the folder names no splits; a fifth of its photographs was kept for the test.
         plain: images with too little in them to be compared by their features.
         names: how the files' names compare; None where they have no pattern, or photographs were not found in pixels.
-        leaks: photographs on two sides, as found, whatever was done about them.
+        leaks: photographs on several sides, as found, whatever was done about them.
         policy: what was done about them.
         two_classes: photographs with images in several classes, by name; each with its classes.
         doubtful: the weakest links that were taken, and the strongest that were not: two files, strength, taken or not.
@@ -81,8 +79,12 @@ class Grouping:
                 "photograph, validation accuracy is too high and every interval too narrow."
             )
         if self.leaks and self.policy == "keep":
+            tests = any("TEST" in leak.images for leak in self.leaks)
+            validates = any({"TRAIN", "VAL"} <= leak.images.keys() for leak in self.leaks)
+            figures = " and ".join([*["validation"] * validates, *["test"] * tests])
             lines.append(
-                f"{_photographs(len(self.leaks))} in TRAIN and TEST, as --leaks keep allows: test accuracy is too high."
+                f"{_photographs(len(self.leaks))} in {leaking_sides(self.leaks)}, as --leaks keep allows: {figures} "
+                "accuracy is too high."
             )
         return lines
 
@@ -104,8 +106,10 @@ class Grouping:
             lines.append(self.names.sentence("the pixels"))
         if self.leaks and self.policy == "drop":
             lost = sum(side == "" for side in self.sides)
+            images_were = "image was" if lost == 1 else "images were"
             lines.append(
-                f"{_photographs(len(self.leaks))} in TRAIN and TEST: {lost:,} images were left out (--leaks drop)."
+                f"{_photographs(len(self.leaks))} in {leaking_sides(self.leaks)}: {lost:,} {images_were} left out "
+                "(--leaks drop)."
             )
         if self.two_classes:
             n = len(self.two_classes)

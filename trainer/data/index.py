@@ -37,7 +37,8 @@ class Index:
         files: paths relative to `root`, with forward slashes.
         sides: "TRAIN", "VAL" or "TEST"; all "" where the folder names no splits.
         labels: places in `class_names`.
-        photos: the photograph's key. Listing cannot know it: each file's own path. Names are never believed.
+        photos: the name of each file's photograph. Listing cannot know it, so it is the file's own path until
+            `trainer.data.grouping.grouped` puts in what was found.
         sizes: bytes; -1 where the file cannot be looked at.
         mtimes_ns: nanoseconds since 1970; 0 where the file cannot be looked at.
         told: the unit (patient or photograph) that the folder tells for a file; "" where it tells none. One name is one
@@ -173,8 +174,8 @@ def refusal(index: Index, problems: list[str], hint: str = "") -> DataError:
     return DataError(f"{index.root} cannot be used as a set of images: {count}.{hint}", problems)
 
 
-def class_problems(index: Index, present: set[tuple[Side, str]] | None = None) -> list[str]:
-    """A line for each class with too few photographs. `present` limits it to these classes (default: all)."""
+def class_problems(index: Index) -> list[str]:
+    """A line for each class with too few photographs."""
     photos: dict[tuple[Side, str], set[str]] = defaultdict(set)
     for side, label, photo in zip(index.sides, index.labels, index.photos, strict=True):
         photos[side, index.class_names[label]].add(photo)
@@ -188,7 +189,7 @@ def class_problems(index: Index, present: set[tuple[Side, str]] | None = None) -
             needed, why = NEEDED["VAL"]
         for name in index.class_names:
             count = len(photos[side, name])
-            if count < needed and (present is None or (side, name) in present):
+            if count < needed:
                 found = f"{count} photograph{'s' if count != 1 else ''}" if count else "no images"
                 place = f"{side}/{name}" if side else name
                 problems.append(f"{shown(place)}: {found}; {why}")
@@ -211,8 +212,8 @@ def example_image(root: Path) -> Path | None:
     return index.root / index.files[rows[0]] if rows else None
 
 
-def photographs(index: Index) -> Counter[tuple[Side, int]]:
-    """How many photographs each (split, label) has."""
+def photograph_counts(index: Index) -> Counter[tuple[Side, int]]:
+    """How many photographs each (side, label) has."""
     return Counter((side, label) for side, label, _ in {*zip(index.sides, index.labels, index.photos, strict=True)})
 
 
@@ -226,7 +227,7 @@ __all__ = [
     "class_problems",
     "example_image",
     "list_folder",
-    "photographs",
+    "photograph_counts",
     "refusal",
     "scan",
     "shown",

@@ -1,4 +1,4 @@
-"""Photographs that stand on two sides of a split: a model would be measured on what it was trained on."""
+"""Photographs that stand on several sides (TRAIN, VAL, TEST): a model would be measured on what it was trained on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trainer.data.index import Side, shown
+from trainer.data.index import ALL_SIDES, Side, shown
 
 PRECEDENCE: tuple[Side, ...] = ("TEST", "VAL", "TRAIN")  # where a photograph stays, with `--leaks drop`
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A photograph that stands on two sides.
+    """A photograph that stands on several sides.
 
     Attributes:
         photo: its name.
@@ -29,7 +29,7 @@ class Leak:
 def find_leaks(
     files: Sequence[str], photos: Sequence[str], sides: Sequence[Side], strongest: Mapping[tuple[int, int], float]
 ) -> list[Leak]:
-    """The photographs on two sides.
+    """The photographs on several sides.
 
     Args:
         files: paths.
@@ -65,8 +65,31 @@ def without_leaks(photos: Sequence[str], sides: Sequence[Side]) -> list[Side]:
     return [side if side == kept[photo] else "" for photo, side in zip(photos, sides, strict=True)]
 
 
+def leaking_sides(leaks: Sequence[Leak]) -> str:
+    """The sides that the leaks are between, as a sentence lists them: "TRAIN and TEST"."""
+    return _listed([side for side in ALL_SIDES if any(side in leak.images for leak in leaks)])
+
+
+def dropped(leaks: Sequence[Leak]) -> str:
+    """What `--leaks drop` does about these, as a clause: "TRAIN loses the images whose photograph is in TEST"."""
+    losing: dict[Side, set[Side]] = defaultdict(set)
+    for leak in leaks:
+        kept = next(side for side in PRECEDENCE if side in leak.images)
+        losing[kept] |= leak.images.keys() - {kept}
+    clauses = []
+    for kept in PRECEDENCE:
+        if sides := [side for side in ALL_SIDES if side in losing[kept]]:
+            verb = "loses" if len(sides) == 1 else "lose"
+            clauses.append(f"{_listed(sides)} {verb} the images whose photograph is in {kept}")
+    return ", ".join(clauses)
+
+
+def _listed(sides: Sequence[Side]) -> str:
+    return " and ".join(filter(None, [", ".join(sides[:-1]), *sides[-1:]]))
+
+
 def leak_lines(leaks: Sequence[Leak]) -> list[str]:
-    """A line for each photograph on two sides."""
+    """A line for each photograph on several sides."""
     lines = []
     for leak in leaks:
         counts = ", ".join(f"{count:,} in {side}" for side, count in leak.images.items())

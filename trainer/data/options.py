@@ -18,8 +18,8 @@ class DataOptions:
         photographs: which images are of one photograph. None: what the folder tells (`photographs.csv`, a level of
             folders, a column of `labels.csv`), else the pixels. Else "pixels", "none" (each image is its own), the
             path of a CSV file, or a regular expression with one group, that of the photograph in a file's path.
-        leaks: what happens where a photograph stands in TRAIN and in TEST. "stop" refuses the folder, "drop" takes the
-            photograph's images out of TRAIN, "keep" goes on.
+        leaks: what happens where a photograph stands in several of TRAIN, VAL and TEST. "stop" refuses the folder,
+            "drop" leaves its images in TEST alone (in VAL, where it has none in TEST), "keep" goes on.
         skip_bad_files: leave out files that are no usable images, in place of refusing the folder.
     """
 
@@ -40,7 +40,8 @@ def add_data_options(parser: argparse._ActionsContainer) -> None:
         "--leaks",
         choices=typing.get_args(Leaks),
         default="stop",
-        help="where a photograph stands in TRAIN and TEST: stop, drop its images from TRAIN, or keep (%(default)s)",
+        help="where a photograph stands in TRAIN and TEST (or VAL): stop, drop its images from TRAIN, or keep "
+        "(%(default)s)",
     )
     parser.add_argument("--skip-bad-files", action="store_true", help="go on without images that cannot be read")
 

@@ -1,4 +1,4 @@
-"""The audit's two pictures: how many images and photographs each class has, and a sheet of samples."""
+"""Pictures of an audited folder by class: how many images and photographs there are, and a sheet of samples."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 
 from trainer.data.audit import Audit
 from trainer.data.depth import common_ranges
-from trainer.data.index import Index, photographs, shown, sides_of
+from trainer.data.index import Index, photograph_counts, shown, sides_of
 from trainer.data.panels import shortened, show_image, style, titled
 from trainer.fonts import make_readable
 
 # Three of the colors of Okabe and Ito, https://jfly.uni-koeln.de/color/, told apart with any kind of color vision.
 COLORS = {"TRAIN": "#0072B2", "VAL": "#009E73", "TEST": "#E69F00", "": "#0072B2"}
 SAMPLES = {"TRAIN": 4, "VAL": 2, "TEST": 2, "": 6}  # columns of the sheet
+LEFT_OUT = "left out (--leaks drop)"  # what a grouped image is that stands on no side
 MOST_CLASSES = 40  # rows of a picture; beyond them it would be meters high
 _NAME_WIDTH = 24  # letters of a class name in one line
 
@@ -34,7 +35,7 @@ def draw_frequencies(found: Audit, path: Path) -> None:
     labels = list(range(len(good.class_names)))[:MOST_CLASSES]
     counts = {
         "images": Counter(zip(good.sides, good.labels, strict=True)),
-        "photographs": photographs(good),
+        "photographs": photograph_counts(good),
     }
     sides = sides_of(good)
     with style():
@@ -44,7 +45,7 @@ def draw_frequencies(found: Audit, path: Path) -> None:
             for place, side in enumerate(sides):
                 widths = [count[side, label] for label in labels]
                 at = [label + 0.8 * (place + 0.5) / len(sides) - 0.4 for label in labels]
-                bars = panel.barh(at, widths, 0.76 / len(sides), color=COLORS[side], label=side or "not split yet")
+                bars = panel.barh(at, widths, 0.76 / len(sides), color=COLORS[side], label=side or LEFT_OUT)
                 panel.bar_label(bars, [f"{width:,}" for width in widths], padding=3, fontsize=9)
             panel.set_title(f"{what} ({sum(count.values()):,})", loc="left")
             panel.margins(x=0.14)
@@ -86,7 +87,7 @@ def draw_samples(found: Audit, path: Path) -> None:
                 show_image(panel, index.root / files[place], ranges)
                 panel.set_xlabel(shortened(files[place].rsplit("/", 1)[-1]), fontsize=7, labelpad=2)
             if row == 0:
-                panel.set_title(side or "not split yet", fontsize=10, color="#333333")
+                panel.set_title(side or LEFT_OUT, fontsize=10, color="#333333")
             if column == 0:
                 name = _wrapped(index.class_names[labels[row]])
                 panel.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8, fontsize=10)

@@ -1,4 +1,4 @@
-"""Contact sheets to check by eye: photographs with their copies, and photographs that stand on two sides."""
+"""Contact sheets to check by eye: photographs with their copies, and photographs that stand on several sides."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from trainer.data.depth import FULL, Ranges
 from trainer.data.grouping import Grouping
 from trainer.data.index import Index, shown
+from trainer.data.leaks import leaking_sides
 from trainer.data.panels import shortened, show_image, style, titled
 from trainer.fonts import make_readable
 
@@ -60,7 +61,7 @@ def draw_photographs(index: Index, grouping: Grouping, path: Path, ranges: Range
 
 
 def draw_leaks(index: Index, grouping: Grouping, path: Path, ranges: Ranges = FULL, *, most: int = PAIRS) -> None:
-    """A row a photograph that stands on two sides: one of its images from each, as PNG.
+    """A row a photograph that stands on several sides: one of its images from each, as PNG.
 
     Raises:
         OSError: the picture cannot be written.
@@ -79,7 +80,9 @@ def draw_leaks(index: Index, grouping: Grouping, path: Path, ranges: Ranges = FU
                     show_image(panel, index.root / leak.examples[place], ranges)
                     panel.set_title(shortened(shown(leak.examples[place]), 44), fontsize=7, loc="left")
         rest = f"; {len(leaks)} of {len(grouping.leaks):,}" if len(leaks) < len(grouping.leaks) else ""
-        figure.suptitle(titled(index, f"photographs on two sides{rest}"), x=0.01, ha="left", fontsize=10)
+        figure.suptitle(
+            titled(index, f"photographs in {leaking_sides(grouping.leaks)}{rest}"), x=0.01, ha="left", fontsize=10
+        )
         make_readable(figure)
         figure.savefig(path, dpi=110)
 

@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from tests.trainer.data.sets import CLASSES, picture, tell, write_set
-from trainer.data import prepare
+from trainer.data import DataOptions, prepare
 from trainer.data.audit import Audit, audit, print_audit
 from trainer.data.formats import FORMATS_ALLOWED
 from trainer.data.pictures import COLORS, draw_frequencies, draw_samples
@@ -29,8 +29,8 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "image cache"
 
 
-def said(found: Audit, *, everything: bool = False) -> str:
-    console = Console(file=io.StringIO(), width=120)
+def said(found: Audit, *, everything: bool = False, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width)
     print_audit(found, console, everything=everything)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -88,8 +88,25 @@ def test_everything_that_is_wrong(root: Path, cache: Path) -> None:
     assert lines[first + 1] == f"TEST/EOSINOPHIL/leak.jpeg: EOSINOPHIL, {CLASSES[1]}"
     assert lines[-2:] == [
         "Not usable as it is: 4 problems.",
-        "Ways on: --leaks drop takes these photographs out of TRAIN; --leaks keep goes on, and says so.",
+        "Ways on: --leaks drop (TRAIN loses the images whose photograph is in TEST), or --leaks keep (goes on, and "
+        "says so).",
     ]
+
+
+def test_the_notes_of_the_layout_are_told_once(tmp_path: Path, cache: Path) -> None:
+    write_set(tmp_path / "set", {"TRAIN": 4})
+    text = said(audit(tmp_path / "set" / "TRAIN", cache, DataOptions(photographs="none")))
+    assert text.count("The folders name no splits: the images are split here.") == 1
+
+
+def test_images_that_are_dropped_are_said_to_be_left_out(root: Path, tmp_path: Path, cache: Path) -> None:
+    shutil.copy(root / "TRAIN" / "EOSINOPHIL" / "_0_0.jpeg", root / "TEST" / "EOSINOPHIL" / "_9_0.jpeg")
+    found = audit(tell(root), cache, DataOptions(leaks="drop"))
+    assert found.usable
+    assert "images left out" in said(found, width=200)
+    assert "Ways on" not in said(found)
+    draw_frequencies(found, tmp_path / "1.png")
+    draw_samples(found, tmp_path / "2.png")
 
 
 @pytest.mark.parametrize("spoiled", [True, False])

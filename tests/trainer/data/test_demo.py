@@ -13,7 +13,7 @@ from PIL import Image
 
 from trainer.data import DEMO_VERSION, demo, ensure_demo, prepare, scan, write_demo
 from trainer.data.demo import demo_truth
-from trainer.data.index import photographs
+from trainer.data.index import photograph_counts
 from trainer.data.photographs import names_agreement
 from trainer.data.resizing import ImageSize
 from trainer.data.smear import draw_photograph
@@ -39,7 +39,8 @@ def test_the_layout_is_that_of_the_real_set(tmp_path: Path) -> None:
     truth = demo_truth(root)
     assert sorted(truth) == list(index.files)
     drawn = replace(index, photos=tuple(truth[file] for file in index.files))
-    assert photographs(drawn) == {(side, label): n for side, n in (("TRAIN", 2), ("TEST", 1)) for label in range(4)}
+    counts = {(side, label): n for side, n in (("TRAIN", 2), ("TEST", 1)) for label in range(4)}
+    assert photograph_counts(drawn) == counts
     assert all(re.fullmatch(r"(TRAIN|TEST)/[A-Z]+/_[01]_\d{1,4}\.jpeg", file) for file in index.files)
     with Image.open(index.root / index.files[0]) as image:
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (320, 240))

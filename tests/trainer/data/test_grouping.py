@@ -16,6 +16,7 @@ from trainer.data import CacheReport, DataOptions, ImageSize, open_dataset, prep
 from trainer.data import finding as module
 from trainer.data.finding import cost_warning
 from trainer.data.grouping import record_path
+from trainer.data.leaks import Leak, dropped, leaking_sides
 from trainer.errors import DataError
 
 SIZE = ImageSize(12, 16, False)
@@ -132,6 +133,39 @@ def test_a_leak_is_kept_and_said(leaking: Path, tmp_path: Path) -> None:
     )
     dataset = open_dataset(leaking, tmp_path / "cache", SIZE, DataOptions(leaks="keep"))
     assert sum(len(rows) for rows in dataset.splits.values()) == 24
+
+
+@pytest.fixture
+def leaking_into_val(tmp_path: Path) -> Path:
+    """A photograph of TRAIN has two images in VAL too; none is in TEST."""
+    root = write_set(tmp_path / "with val", {"TRAIN": 4, "VAL": 2, "TEST": 2})
+    table = root / "photographs.csv"
+    table.write_text(table.read_text().replace(",VAL/EOSINOPHIL/_0\n", ",TRAIN/EOSINOPHIL/_3\n"))
+    return root
+
+
+def test_a_leak_between_train_and_val_is_named_so(leaking_into_val: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        prepared(leaking_into_val, tmp_path)
+    assert "1 photograph stands in TRAIN and VAL; a model" in caught.value.summary
+    assert "--leaks drop (TRAIN loses the images whose photograph is in VAL), or" in caught.value.summary
+    assert prepared(leaking_into_val, tmp_path, leaks="keep").grouping.caveats() == [
+        "1 photograph stands in TRAIN and VAL, as --leaks keep allows: validation accuracy is too high."
+    ]
+    assert prepared(leaking_into_val, tmp_path, leaks="drop").grouping.sentences()[-1] == (
+        "1 photograph stands in TRAIN and VAL: 2 images were left out (--leaks drop)."
+    )
+
+
+def test_leaks_of_three_sides_are_listed_as_a_sentence_does() -> None:
+    leaks = [
+        Leak("a", {"TRAIN": 1, "VAL": 1, "TEST": 1}, ()),
+        Leak("b", {"TRAIN": 1, "VAL": 2}, ()),
+    ]
+    assert leaking_sides(leaks) == "TRAIN, VAL and TEST"
+    assert dropped(leaks) == (
+        "TRAIN and VAL lose the images whose photograph is in TEST, TRAIN loses the images whose photograph is in VAL"
+    )
 
 
 def test_the_same_file_in_train_and_test_is_a_leak_whatever_is_told(root: Path, tmp_path: Path) -> None:
