@@ -41,7 +41,8 @@ def logged_in(folder: Path) -> Iterator[None]:
     finally:
         logger.setLevel(before)
         logger.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # what was not written yet does not fit on a full disk
+            handler.close()
 
 
 class LoggedView(View):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
-from search.engine import Engine, EngineError, Request, engine_address, explained
+from search.engine import STDOUT, Attached, Engine, EngineError, Request, engine_address, explained
 
 
 @pytest.fixture
@@ -147,3 +148,45 @@ def test_where_the_engine_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert engine_address() == "unix:///var/run/docker.sock"
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
     assert engine_address() == "unix:///run/user/1000/docker.sock"
+
+
+class Pipe:
+    """What the SDK gives for an attached container, over a socket of our own."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._sock = end
+        self._response = end
+
+
+def frame(stream: int, data: bytes) -> bytes:
+    """As the engine sends it: kind, three zeros, length, data."""
+    return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+
+
+def test_what_a_container_writes_is_told_apart() -> None:
+    """A line of megabytes too; a frame that the engine's end cuts off is given as far as it came."""
+    ours, engines = socket.socketpair()
+    attached = Attached(None, "c", Pipe(ours), Pipe(ours))  # type: ignore[arg-type]
+    large = b"x" * 3_000_000
+    sent = frame(STDOUT, b"one\n") + frame(2, b"warning\n") + frame(STDOUT, large) + frame(STDOUT, b"cut off")[:-4]
+
+    def send() -> None:
+        engines.sendall(sent)
+        engines.close()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    heard: dict[int, bytes] = {STDOUT: b"", 2: b""}
+    for stream, data in attached.read():
+        heard[stream] += data
+    thread.join()
+    ours.close()
+    assert heard == {STDOUT: b"one\n" + large + b"cut", 2: b"warning\n"}
+
+
+def test_a_pipe_that_was_closed_is_read_no_further() -> None:
+    ours, engines = socket.socketpair()
+    attached = Attached(None, "c", Pipe(ours), Pipe(ours))  # type: ignore[arg-type]
+    engines.close()
+    attached.close()
+    assert list(attached.read()) == []
