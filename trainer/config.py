@@ -1,7 +1,7 @@
 """`TrainConfig`: everything that one training depends on, beside the images.
 
-The defaults are the reference model (DESIGN facts: input 120x160 grayscale, four blocks, max-pooling, local response
-normalization, Adam at 0.0005, batch 100). Two trainings of one config on one machine give the same numbers.
+The defaults are the reference model: input 120x160 grayscale, four blocks, max-pooling, local response normalization,
+Adam at 0.0005, batch 100. Two trainings of one config on one machine give the same numbers.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from trainer.errors import ConfigError
 from trainer.registry import OneOf, Registry
 from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
-Resize = Literal["stretch", "crop", "pad"]
-
+Resize = Literal["stretch", "crop", "pad"]  # as `trainer.data.resizing.Fit`, which would bring Pillow here
 
 # What a traced model depends on. The rest of a config can change from trial to trial without a new trace.
 GRAPH_FIELDS = (
@@ -53,8 +52,8 @@ class TrainConfig(BaseModel):
         fold: the part that validates, from 0. A replicate of a study has the fold of its number.
         split_seed: of the choice of the folds.
         photographs: the record of photographs and splits in the image cache, by its id; empty: the trainer finds it.
-        train_on_validation: trains on them too, for a model that nothing more is chosen for. What is measured on them
-            then says nothing of other photographs.
+        train_on_validation: trains on the validation photographs too, for a model that nothing more is chosen for.
+            What is measured on them then says nothing of other photographs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

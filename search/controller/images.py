@@ -79,7 +79,7 @@ def prepare_images(
         grouping=grouping.digest,
         photographs_by=grouping.how,
         photographs_record=grouping.id,
-        photographs_rule=_lasting(options.photographs),
+        photographs_rule=_with_full_path(options.photographs),
         leaks=options.leaks,
         notes=(*report.notes, *grouping.sentences(), *_fold_notes(data, base.folds)),
         caveats=tuple(grouping.caveats()),
@@ -87,8 +87,8 @@ def prepare_images(
     return info, report
 
 
-def _lasting(rule: str | None) -> str | None:
-    """A file by its full path, so that it is found from another folder too."""
+def _with_full_path(rule: str | None) -> str | None:
+    """The rule; where it is a file, its full path, so that it is found from another working directory too."""
     path = Path(rule).expanduser() if rule else None
     return str(path.resolve()) if path is not None and path.is_file() else rule
 

@@ -1,6 +1,6 @@
 """Folders of images: listing, decoding once into a cache, finding photographs, and splitting by them.
 
-Imports Pillow and NumPy alone. `python -m trainer.data --help` shows what can be done with a folder by hand.
+Imports no Keras, and nothing that draws. `python -m trainer.data --help` shows what can be done with a folder by hand.
 """
 
 from trainer.data.dataset import Dataset, open_dataset

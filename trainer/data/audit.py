@@ -17,8 +17,8 @@ from trainer.data.checks import photograph_problems
 from trainer.data.conversions import ordered
 from trainer.data.decoding import FileResult, Output
 from trainer.data.duplicates import repeats
-from trainer.data.finding import group, known_grouping
-from trainer.data.folds import fold_note
+from trainer.data.folds import FOLDS, fold_note
+from trainer.data.group_images import group_images, known_grouping
 from trainer.data.grouping import Grouping, grouped
 from trainer.data.index import ALL_SIDES, Index, Side, list_folder, photograph_counts, shown, sides_of
 from trainer.data.leaks import dropped, leak_lines, leaking_sides
@@ -97,7 +97,7 @@ def audit(
     bad = [] if options.skip_bad_files else bad_file_lines(index, results)
     grouping = None
     if rows:
-        grouping = known_grouping(good, contents, options, cache_dir) or group(
+        grouping = known_grouping(good, contents, options, cache_dir) or group_images(
             good, contents, options, cache_dir, workers=workers, progress=finding
         )
         good = grouped(good, grouping)
@@ -148,7 +148,7 @@ def _print_photographs(found: Audit, grouping: Grouping, console: Console, every
         console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
     train = [row for row, side in enumerate(found.good.sides) if side == "TRAIN"]
     photos, labels = [found.good.photos[row] for row in train], [found.good.labels[row] for row in train]
-    if "VAL" not in found.good.sides and (note := fold_note(photos, labels, found.good.class_names, 5)):
+    if "VAL" not in found.good.sides and (note := fold_note(photos, labels, found.good.class_names, FOLDS)):
         console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
     _print_lines(
         console,

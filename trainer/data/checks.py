@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from trainer.data.depth import FULL, Ranges
-from trainer.data.folds import assign_folds, check_folds, fold_count
+from trainer.data.folds import FOLDS, assign_folds, check_folds, fold_count
 from trainer.data.grouping import Grouping, grouped
 from trainer.data.index import Index, class_problems, refusal
 from trainer.data.leaks import dropped, leak_lines, leaking_sides
@@ -42,7 +42,9 @@ def photograph_problems(index: Index) -> list[str]:
     rows = [row for row, side in enumerate(index.sides) if side == "TRAIN"]
     photos, labels = [index.photos[row] for row in rows], [index.labels[row] for row in rows]
     try:
-        check_folds(assign_folds(photos, labels, fold_count(photos, labels, 5), 0), photos, labels, index.class_names)
+        check_folds(
+            assign_folds(photos, labels, fold_count(photos, labels, FOLDS), 0), photos, labels, index.class_names
+        )
     except DataError as error:
         return error.problems
     return []

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from trainer.data.cache import CacheEntry
 from trainer.data.checks import check_photographs
 from trainer.data.depth import FULL, Ranges
-from trainer.data.folds import assign_folds, fold_count
+from trainer.data.folds import FOLDS, assign_folds, fold_count
 from trainer.data.grouping import Grouping, grouped, read_record, record_path
 from trainer.data.index import Index, list_folder
 from trainer.data.options import DataOptions
@@ -70,7 +70,7 @@ def open_dataset(
     size: ImageSize,
     options: DataOptions | None = None,
     *,
-    folds: int = 5,
+    folds: int = FOLDS,
     fold: int = 0,
     split_seed: int = 0,
     record: str = "",

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from trainer.data.index import shown
 from trainer.errors import DataError
 
+FOLDS = 5  # the default of `TrainConfig.folds`: a fifth of the photographs validates
 TEST_SHARE = 0.2  # of a folder without splits
 
 

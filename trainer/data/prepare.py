@@ -17,7 +17,7 @@ from trainer.data.checks import check_photographs
 from trainer.data.conversions import ordered
 from trainer.data.decoding import FileResult, Output
 from trainer.data.depth import common_ranges
-from trainer.data.finding import cost_warning, group, known_grouping
+from trainer.data.group_images import cost_warning, group_images, known_grouping
 from trainer.data.grouping import Grouping
 from trainer.data.index import Index, class_problems, list_folder, refusal, shown
 from trainer.data.options import DataOptions
@@ -139,7 +139,7 @@ def find_grouping(
         say(warning)
     with _lock(cache_dir, cache_key(index, None, options.skip_bad_files)):
         known = known_grouping(good, sidecar.contents, options, cache_dir)
-        return known or group(good, sidecar.contents, options, cache_dir, workers=workers, progress=progress)
+        return known or group_images(good, sidecar.contents, options, cache_dir, workers=workers, progress=progress)
 
 
 def good_files(index: Index, sidecar: Sidecar) -> Index:

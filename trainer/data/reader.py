@@ -31,7 +31,7 @@ from trainer.data.tiff_file import TiffHeader, deep_color, tiff_header
 READER_VERSION = 2  # raised when the same file gives other pixels than before; part of the cache's key
 MAX_PIXELS = 50_000_000  # above any microscope camera's; one decoded image stays under 0.5 GiB, or 1 if it is deep
 
-_ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4; the values are 1 to 8
+ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4; the values are 1 to 8
 _LARGEST_DRAFT = 8  # libjpeg decodes at 1/1, 1/2, 1/4 and 1/8
 _DEEP_MODES = ("I", "F")  # and "I;16" with its variants
 _PLUGINS: dict[str, Callable[[BinaryIO], ImageFile]] = {
@@ -288,7 +288,7 @@ def _check_size(width: int, height: int) -> None:
 
 def _orientation(image: ImageFile) -> int:
     try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
+        value = image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # damaged EXIF beside whole pixels: the image is good
         return 1
     return value if isinstance(value, int) and value in TRANSPOSE else 1

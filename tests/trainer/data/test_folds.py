@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.data.folds import assign_folds, check_folds, choose_test, fold_count, fold_note
+from trainer.config import TrainConfig
+from trainer.data.folds import FOLDS, assign_folds, check_folds, choose_test, fold_count, fold_note
 from trainer.errors import DataError
 
 NAMES = ("A", "B", "C", "D")
@@ -138,3 +139,7 @@ def test_the_test_has_every_class_also_where_photographs_have_two() -> None:
     names, labels = [*names, *names[:5]], [*labels, *([1] * 5)]  # all of class A have images of class B
     tests = choose_test(names, labels, {})
     assert {label for photo, label in zip(names, labels, strict=True) if tests[photo]} == {0, 1}
+
+
+def test_the_usual_number_of_folds_is_that_of_a_training() -> None:
+    assert TrainConfig().folds == FOLDS

@@ -13,8 +13,8 @@ from PIL import Image
 from tests.trainer.data.photographs.scenes import scene
 from tests.trainer.data.sets import CLASSES, write_set
 from trainer.data import CacheReport, DataOptions, ImageSize, open_dataset, prepare, scan
-from trainer.data import finding as module
-from trainer.data.finding import cost_warning
+from trainer.data import group_images as module
+from trainer.data.group_images import cost_warning
 from trainer.data.grouping import record_path
 from trainer.data.leaks import Leak, dropped, leaking_sides
 from trainer.errors import DataError
@@ -40,7 +40,7 @@ def leaking(root: Path) -> Path:
     return root
 
 
-def test_a_table_in_the_folder_is_believed(root: Path, tmp_path: Path) -> None:
+def test_a_table_in_the_folder_tells_the_photographs(root: Path, tmp_path: Path) -> None:
     found = prepared(root, tmp_path).grouping
     assert (found.method, found.source, found.how) == ("csv", "photographs.csv", "told by photographs.csv")
     assert found.sentences() == ["24 images show 12 photographs, told by photographs.csv."]
@@ -63,7 +63,7 @@ def test_a_table_that_is_not_there_is_no_pattern(root: Path, tmp_path: Path) -> 
     assert str(caught.value) == "--photographs not there.csv: there is no such file."
 
 
-def test_a_pattern_is_believed(root: Path, tmp_path: Path) -> None:
+def test_a_pattern_tells_the_photographs(root: Path, tmp_path: Path) -> None:
     found = prepared(root, tmp_path, photographs=r"((?:TRAIN|TEST)/.*/_\d+)_").grouping
     assert (found.method, len(set(found.photos))) == ("pattern", 12)
     assert found.how == r"told by the pattern ((?:TRAIN|TEST)/.*/_\d+)_"

@@ -36,7 +36,7 @@ def test_lists_files_classes_and_splits(tmp_path: Path) -> None:
     first = (root / index.files[0]).stat()
     assert (index.sizes[0], index.mtimes_ns[0]) == (first.st_size, first.st_mtime_ns)
     assert len(index.files) == 2 * (3 + 1) * 2
-    assert index.photos == index.files  # names are not believed
+    assert index.photos == index.files  # listing cannot know photographs
     assert (index.told, index.told_by, index.layout, index.notes) == (("",) * 16, "", "splits", ())
 
 

@@ -15,7 +15,7 @@ from trainer.data.layouts.splits import Splits
 from trainer.errors import DataError
 from trainer.registry import Registry, UnknownNameError
 
-# In the order in which people are told of them; tried are they from the last to the first.
+# In the order in which messages list them. They are tried from the last to the first.
 READERS = Registry[Layout]("layout of images")
 for _layout in (Splits(), Classes(), LabelsCsv()):
     READERS.register(_layout.name, _layout)

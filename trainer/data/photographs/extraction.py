@@ -16,14 +16,12 @@ from PIL import Image
 from trainer.data.depth import Range, Ranges
 from trainer.data.photographs.features import Features, extract, working_size
 from trainer.data.photographs.store import Store
-from trainer.data.reader import BadImageError, TooLargeNowError, read_image
-from trainer.data.resizing import ImageSize
+from trainer.data.reader import ORIENTATION_TAG, BadImageError, TooLargeNowError, read_image
+from trainer.data.resizing import SWAPS_SIDES, ImageSize
 from trainer.errors import DataError
 
 CHUNK = 512  # images kept as one file: 12 MB, some seconds of work
 MEMORY = 400 << 20  # bytes for decoding, all threads together
-_ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4
-_SWAPS_SIDES = 5
 
 Progress = Callable[[int, int], None]
 
@@ -107,7 +105,7 @@ def _size(file: BinaryIO) -> tuple[int, int]:
     """(width, height) as the file is displayed, from its header; what is wrong with it `read_image` says."""
     try:
         with Image.open(file) as image:
-            swapped = image.getexif().get(_ORIENTATION_TAG, 1) in range(_SWAPS_SIDES, 9)
+            swapped = image.getexif().get(ORIENTATION_TAG, 1) in range(SWAPS_SIDES, 9)
             return image.size[::-1] if swapped else image.size
     except Exception:  # a damaged file can raise anything in Pillow
         return 1, 1

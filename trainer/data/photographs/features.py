@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-WORKING_SIDE = (
-    160  # pixels of the longer side; 192 and 256 find the same on the blood-cell set, for half more and twice the time
-)
+# Pixels of the longer side; 192 and 256 find the same on the blood-cell set, for half more and twice the time.
+WORKING_SIDE = 160
 MOST_FEATURES = 100  # the strongest
 ENOUGH_FEATURES = 30  # below this an image is plain, and
 FEWEST_FEATURES = 12  # below this its features are not used: a link needs 8 inliers

@@ -98,7 +98,7 @@ def _find(
     from trainer.data.photographs.extraction import features_of
     from trainer.data.photographs.features import FEWEST_FEATURES, is_plain
     from trainer.data.photographs.geometry import Overlay, overlay
-    from trainer.data.photographs.grouping import Pair, group, is_weak
+    from trainer.data.photographs.linking import Pair, is_weak, link
     from trainer.data.photographs.plain import alike
 
     count = _worker_count(workers)
@@ -121,19 +121,19 @@ def _find(
         )
         candidates, votes = propose(descriptors, counts, pool)
         del descriptors
-        grouping = group(candidates, votes, check)
+        linked = link(candidates, votes, check)
     plain = np.array([row for row, one in enumerate(features) if is_plain(one)], int)
     if len(plain):
         thumbnails = np.stack([features[row].thumbnail for row in plain])
         for one, other in alike(thumbnails, np.stack([features[row].shape for row in plain])):
-            grouping.groups.join(int(plain[one]), int(plain[other]))
-    roots = grouping.groups.roots()
+            linked.groups.join(int(plain[one]), int(plain[other]))
+    roots = linked.groups.roots()
     links = [
         [*pair, found.inliers, found.agreement, found.overlap, found.mirrored, roots[pair[0]] == roots[pair[1]]]
-        for pair, found in sorted(grouping.checked.items())
+        for pair, found in sorted(linked.checked.items())
         if found.inliers and (is_weak(found) or roots[pair[0]] != roots[pair[1]])
     ]
-    return {"groups": roots, "links": links, "plain": plain.tolist(), "checked": len(grouping.checked)}
+    return {"groups": roots, "links": links, "plain": plain.tolist(), "checked": len(linked.checked)}
 
 
 def _found(values: dict[str, Any], unique: Sequence[str], rows: dict[str, int], contents: Sequence[str]) -> Found:

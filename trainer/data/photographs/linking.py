@@ -48,12 +48,14 @@ class Groups:
         self._sizes = [1] * count
 
     def root(self, row: int) -> int:
+        """The smallest row of the group that `row` is in."""
         while self._parents[row] != row:
             self._parents[row] = self._parents[self._parents[row]]
             row = self._parents[row]
         return row
 
     def join(self, one: int, other: int) -> None:
+        """Make the groups of two rows one."""
         one, other = sorted((self.root(one), self.root(other)))
         if one != other:
             self._parents[other] = one
@@ -64,20 +66,19 @@ class Groups:
         return self._sizes[root]
 
     def roots(self) -> list[int]:
+        """The root of every row."""
         return [self.root(row) for row in range(len(self._parents))]
 
 
 @dataclass(frozen=True)
-class Grouping:
+class Linked:
     """The groups, and every pair that was checked."""
 
     groups: Groups
     checked: dict[Pair, Overlay]
 
 
-def group(
-    candidates: Array, votes: Array, check: Check, progress: Callable[[int, int], None] | None = None
-) -> Grouping:
+def link(candidates: Array, votes: Array, check: Check) -> Linked:
     """Check candidates, best first, round after round, and join what they show to be one photograph.
 
     In a round each group checks the best of its unchecked pairs, one with each other group, and no pair within a group:
@@ -87,12 +88,11 @@ def group(
         candidates: int of shape (images, k): rows.
         votes: of the same shape; 0: no candidate.
         check: lays pairs upon each other, in the order given.
-        progress: called with (rounds done, rounds at most).
     """
     groups = Groups(len(candidates))
     waiting = _ordered(candidates, votes)
     checked: dict[Pair, Overlay] = {}
-    for number in range(ROUNDS):
+    for _ in range(ROUNDS):
         waiting = [pair for pair in waiting if pair not in checked and groups.root(pair[0]) != groups.root(pair[1])]
         chosen = _choose(waiting, groups)
         if not chosen:
@@ -103,9 +103,7 @@ def group(
         for pair in strong:
             groups.join(*pair)
         _join_twice_weak([pair for pair, found in checked.items() if is_weak(found)], groups)
-        if progress is not None:
-            progress(number + 1, ROUNDS)
-    return Grouping(groups, checked)
+    return Linked(groups, checked)
 
 
 def _ordered(candidates: Array, votes: Array) -> list[Pair]:

@@ -1,4 +1,4 @@
-"""Finds a folder's photographs by the rule that holds for it, and makes the record of them."""
+"""Makes the `Grouping` of a folder: its photographs by the rule that holds for it, their splits and their leaks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from trainer.data.duplicates import same_content
+from trainer.data.duplicates import same_key
 from trainer.data.folds import choose_test
 from trainer.data.grouping import Grouping, Method, digest_of, read_record, record_path, write_record
 from trainer.data.index import Index, Side
@@ -33,7 +32,7 @@ LONG_S = 300.0  # from here on a person is told before it begins
 RECORD_VERSION = 1  # raised when a record of before would be misread, or photographs are put together otherwise
 
 
-def group(
+def group_images(
     index: Index,
     contents: Sequence[str],
     options: DataOptions,
@@ -64,15 +63,15 @@ def group(
     if method == "pixels":
         found = find_photographs(index.root, index.files, contents, store=cache_dir, workers=workers, progress=progress)
         groups = list(found.groups)
-        photos = _joined(index.files, [*_same(groups), *_same(told), *same_content(contents)])
+        photos = _joined(index.files, [*same_key(groups), *same_key(told), *same_key(contents)])
         plain = len(found.plain)
         names = names_agreement(index.files, photos)
         doubtful = _doubtful(index, found.doubtful, groups)
         strongest = {(link.first, link.second): link.strength for link in found.links}
     elif method == "none":
-        photos = _joined(index.files, same_content(contents))
+        photos = _joined(index.files, same_key(contents))
     else:
-        photos = _named(told, same_content(contents))
+        photos = _named(told, same_key(contents))
     sides, split_here = _sides(index, photos, contents, cache_dir)
     leaks = find_leaks(index.files, photos, sides, strongest)
     if options.leaks == "drop":
@@ -110,7 +109,7 @@ def cost_warning(index: Index, options: DataOptions, *, workers: int | None = No
 
 
 def known_grouping(index: Index, contents: Sequence[str], options: DataOptions, cache_dir: Path) -> Grouping | None:
-    """What `group` found of the same files by the same rule; None where the cache has no record of it.
+    """What `group_images` found of the same files by the same rule; None where the cache has no record of it.
 
     Raises:
         DataError: what the user told does not fit the files.
@@ -147,15 +146,6 @@ def _told(index: Index, options: DataOptions) -> tuple[Method, str, list[str]]:
     return "pixels", "", list(index.told)
 
 
-def _same(keys: Sequence[Any]) -> list[list[int]]:
-    """The rows of each key that more than one row has; the empty text is no key."""
-    rows: dict[Any, list[int]] = defaultdict(list)
-    for row, key in enumerate(keys):
-        if key != "":
-            rows[key].append(row)
-    return [found for found in rows.values() if len(found) > 1]
-
-
 def _joined(files: Sequence[str], ties: Sequence[Sequence[int]]) -> list[str]:
     """Each image's photograph, named after the first of its files; `ties` are rows that belong together."""
     parent = list(range(len(files)))
@@ -178,7 +168,7 @@ def _named(told: Sequence[str], ties: Sequence[Sequence[int]]) -> list[str]:
     first: dict[str, int] = {}
     for row, name in enumerate(told):
         first.setdefault(name, row)
-    joined = _joined([str(row) for row in range(len(told))], [*_same(told), *ties])
+    joined = _joined([str(row) for row in range(len(told))], [*same_key(told), *ties])
     return [told[int(row)] for row in joined]
 
 
