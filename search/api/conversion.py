@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from search.answer import Answer
 from search.answer.intervals import Estimate
 from search.answer.levels import LevelAnswer
-from search.answer.publish import PAGE
 from search.answer.sentence import has_learnt
 from search.answer.simultaneous import Difference
 from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, StudyAnswer, Value
 from search.api.tables import COSTS
+from search.pages.publish import PAGE
 
 
 def study_answer(answer: Answer, problems: Sequence[str] = ()) -> StudyAnswer:

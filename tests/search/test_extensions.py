@@ -234,10 +234,13 @@ class Flat(Layout):
 def flat(tmp_path: Path, tiny_images: Path) -> Path:
     root = tmp_path / "flat"
     root.mkdir()
+    lines = ["file,photograph"]
     for side in ("TRAIN", "TEST"):
         for label in ("EOSINOPHIL", "MONOCYTE"):
             for number, path in enumerate(sorted((tiny_images / side / label).iterdir())):
                 shutil.copy(path, root / f"{side}-{label}-{number}.jpeg")
+                lines.append(f"{side}-{label}-{number}.jpeg,{side}-{label}-{number // 3}")  # three copies of each
+    (root / "photographs.csv").write_text("\n".join(lines))
     return root
 
 
