@@ -11,6 +11,7 @@ from search.study import Study
 from search.study.space import Levels, ParamValue
 from trainer.data import CacheReport, DataOptions, Dataset, ImageSize, open_dataset, prepare
 from trainer.data.folds import fold_note
+from trainer.data.photographs import table_path
 
 
 def image_sizes(study: Study) -> list[ImageSize]:
@@ -89,8 +90,8 @@ def prepare_images(
 
 def _with_full_path(rule: str | None) -> str | None:
     """The rule; where it is a file, its full path, so that it is found from another working directory too."""
-    path = Path(rule).expanduser() if rule else None
-    return str(path.resolve()) if path is not None and path.is_file() else rule
+    path = table_path(rule) if rule else None
+    return str(path.resolve()) if path is not None else rule
 
 
 def _fold_notes(data: Dataset, wanted: int) -> list[str]:

@@ -15,7 +15,6 @@ from trainer.data.index import Index, Side
 from trainer.data.leaks import find_leaks, without_leaks
 from trainer.data.options import DataOptions
 from trainer.data.photographs import (
-    BESIDE,
     FINDER_VERSION,
     Link,
     find_photographs,
@@ -23,6 +22,8 @@ from trainer.data.photographs import (
     from_csv,
     from_pattern,
     names_agreement,
+    table_beside,
+    table_path,
 )
 from trainer.errors import DataError
 
@@ -132,15 +133,13 @@ def _told(index: Index, options: DataOptions) -> tuple[Method, str, list[str]]:
     if rule == "pixels":
         return "pixels", "", nothing
     if rule is not None:
-        path = Path(rule).expanduser()
-        if path.is_file():
+        if path := table_path(rule):
             return "csv", path.name, from_csv(path, index.files)
-        if path.suffix.lower() == ".csv":
+        if rule.lower().endswith(".csv"):
             raise DataError(f"--photographs {rule}: there is no such file.")
         return "pattern", rule, from_pattern(rule, index.files)
-    beside = index.root / BESIDE
-    if beside.is_file():
-        return "csv", BESIDE, from_csv(beside, index.files)
+    if beside := table_beside(index.root):
+        return "csv", beside.name, from_csv(beside, index.files)
     if index.told_by and all(index.told):
         return ("labels.csv" if index.told_by == "labels.csv" else "folders"), index.told_by, list(index.told)
     return "pixels", "", list(index.told)

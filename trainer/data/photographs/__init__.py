@@ -6,10 +6,9 @@ OpenCV is imported when pixels are looked at, not before.
 from trainer.data.photographs.finder import find_photographs, foreseen_seconds
 from trainer.data.photographs.found import FINDER_VERSION, Found, Link
 from trainer.data.photographs.names import NamesAgreement, names_agreement
-from trainer.data.photographs.told import BESIDE, from_csv, from_pattern
+from trainer.data.photographs.told import from_csv, from_pattern, table_beside, table_path
 
 __all__ = [
-    "BESIDE",
     "FINDER_VERSION",
     "Found",
     "Link",
@@ -19,4 +18,6 @@ __all__ = [
     "from_csv",
     "from_pattern",
     "names_agreement",
+    "table_beside",
+    "table_path",
 ]

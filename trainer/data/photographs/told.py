@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from trainer.data.index import shown
@@ -26,33 +27,32 @@ def from_csv(path: Path, files: Sequence[str]) -> list[str]:
     Raises:
         DataError: the table cannot be read, lacks a column, contradicts itself, or has no entry for a file.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # line breaks inside quotes stay as they are
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}).") from error
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=_delimiter(text)))
-    columns = {name.strip().lower(): name for name in (rows[0] if rows else {}) if name}
+    header, rows = _rows(path)
+    columns = {name: header.index(name) for name in ("file", "photograph", "patient") if name in header}
     unit = "patient" if "patient" in columns else "photograph"
     if "file" not in columns or unit not in columns:
-        found = ", ".join(columns) or "none"
+        found = ", ".join(map(shown, filter(None, header))) or "none"
         raise DataError(f"{path} needs the columns file and photograph (or file and patient); found: {found}.")
+    if doubled := [name for name in columns if header.count(name) > 1]:
+        raise DataError(f"{path} has more than one column {' and '.join(doubled)}; keep one of each.")
+    if not rows:
+        raise DataError(f"{path} has no lines below its first; every image needs one.")
     known: dict[str, str] = {}
     problems = []
-    for line, row in enumerate(rows, 2):
-        name = (row[columns["file"]] or "").strip()
-        value = (row[columns[unit]] or "").strip()
-        if not name or not value:
-            problems.append(f"line {line}: no {unit if name else 'file'}; every line needs both")
-        elif known.setdefault(name, value) != value:
-            problems.append(f"line {line}: {shown(name)} is {shown(value)}, and {shown(known[name])} further up")
+    for line, row in rows:
+        written, value = (row[place] if place < len(row) else "" for place in (columns["file"], columns[unit]))
+        value = value.strip()
+        if not written.strip() or not value:
+            problems.append(f"line {line}: no {unit if written.strip() else 'file'}; every line needs both")
+            continue
+        for name in _spellings(written):  # of two lines on one file, both count
+            if known.setdefault(name, value) != value:
+                problems.append(f"line {line}: {shown(name)} is {shown(value)}, and {shown(known[name])} further up")
+                break
     if problems:
         raise DataError(f"{path} cannot be used:", problems[:NAMED] + _more(problems))
     bare = _bare_names(files)
-    for name, value in list(known.items()):  # as Windows and `find .` write paths
-        known.setdefault(name.replace("\\", "/").removeprefix("./"), value)
-    entries = [known.get(file) or known.get(bare.get(file, "")) for file in files]
+    entries = [_entry(known, file) or _entry(known, bare.get(file, "")) for file in files]
     lacking = [shown(file) for file, value in zip(files, entries, strict=True) if value is None]
     if lacking:
         raise DataError(
@@ -61,6 +61,27 @@ def from_csv(path: Path, files: Sequence[str]) -> list[str]:
             lacking[:NAMED] + _more(lacking),
         )
     return [str(value) for value in entries]
+
+
+def table_path(rule: str) -> Path | None:
+    """The file that `--photographs` names; None where it names none, and so is a pattern or a word."""
+    try:
+        path = Path(rule).expanduser()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # longer than a path can be, or `~` before what is no user
+        return None
+
+
+def table_beside(root: Path) -> Path | None:
+    """The table in the folder of images, its name in any case; None where there is none.
+
+    Raises:
+        DataError: there is a link of that name to nothing.
+    """
+    found = sorted(path for path in root.iterdir() if path.name.lower() == BESIDE and not path.is_dir())
+    if found and not found[0].exists():
+        raise DataError(f"{found[0]} is a link to nothing; mend it, or remove it.")
+    return found[0] if found else None
 
 
 def from_pattern(pattern: str, files: Sequence[str]) -> list[str]:
@@ -91,9 +112,45 @@ def from_pattern(pattern: str, files: Sequence[str]) -> list[str]:
     return [match[1] for match in matches if match is not None]
 
 
-def _delimiter(text: str) -> str:
-    head = text.split("\n", 1)[0]
-    return max(",;\t", key=head.count)
+def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The names of the columns in lower case, and the other lines with their numbers; empty lines are passed over."""
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}).") from error
+    if "\n" not in text:  # as old programs on the Mac write
+        text = text.replace("\r", "\n")
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    rows: list[tuple[int, list[str]]] = []
+    began = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((began, cells))
+            began = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path} cannot be used: line {reader.line_num}: {error}.") from error
+    header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
+    return header, rows[1:]
+
+
+def _spellings(written: str) -> list[str]:
+    """A file's name as it is written, and as it may be meant: without spaces around it, as Windows and `find .` write.
+
+    Names in Unicode have several forms; tables and disks differ in them (macOS writes accents apart from letters).
+    """
+    names = [written, written.strip()]
+    names += [name.replace("\\", "/").removeprefix("./") for name in names]
+    names += [unicodedata.normalize("NFC", name) for name in names]
+    return list(dict.fromkeys(names))
+
+
+def _entry(known: Mapping[str, str], file: str) -> str | None:
+    return known.get(file) or known.get(unicodedata.normalize("NFC", file))
 
 
 def _bare_names(files: Sequence[str]) -> dict[str, str]:

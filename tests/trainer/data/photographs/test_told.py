@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.data.photographs.told import from_csv, from_pattern
+from trainer.data.photographs.told import from_csv, from_pattern, table_beside, table_path
 from trainer.errors import DataError
 
 FILES = ("TEST/A/c.png", "TRAIN/A/a.png", "TRAIN/B/b.png")
@@ -23,8 +23,10 @@ def table(tmp_path: Path, text: str) -> Path:
         "\ufefffile;photograph;note\r\nTEST/A/c.png;p3;x\r\nTRAIN\\A\\a.png; p1 ;\r\n./TRAIN/B/b.png;p1;\r\n",
         "Photograph\tFile\np3\tc.png\np1\ta.png\np1\tb.png\n",
         "file,photograph,patient\nTEST/A/c.png,x,p3\nTRAIN/A/a.png,y,p1\nTRAIN/B/b.png,z,p1\n",
+        "file,photograph\rTEST/A/c.png,p3\rTRAIN/A/a.png,p1\rTRAIN/B/b.png,p1\r",
+        "\r\n\nfile,photograph\n\nTEST/A/c.png,p3\nTRAIN/A/a.png,p1\n,\nTRAIN/B/b.png,p1\n",
     ],
-    ids=["plain", "as Excel writes it", "tabs and bare names", "the patient wins"],
+    ids=["plain", "as Excel writes it", "tabs and bare names", "the patient wins", "an old Mac's", "empty lines"],
 )
 def test_a_table_tells(tmp_path: Path, text: str) -> None:
     assert from_csv(table(tmp_path, text), FILES) == ["p3", "p1", "p1"]
@@ -38,6 +40,10 @@ def test_a_table_tells(tmp_path: Path, text: str) -> None:
             "needs the columns file and photograph (or file and patient); found: name, photograph.",
         ),
         ("", "needs the columns file and photograph (or file and patient); found: none."),
+        ("file,photograph\n", "has no lines below its first; every image needs one."),
+        ("file,photograph,photograph\nx,y,z\n", "has more than one column photograph; keep one of each."),
+        (f"file,photograph\n{'x' * 140_000},y\n", "cannot be used: line 2: field larger than field limit (131072)."),
+        ("file,photograph\nx,1\n\nx\\y,2\nx/y,3\n", "cannot be used:\n  line 5: x/y is 3, and 2 further up"),
         (
             "file,photograph\nTEST/A/c.png,\n,p1\n",
             "cannot be used:\n  line 2: no photograph; every line needs both\n  line 3: no file; every line needs both",
@@ -58,6 +64,35 @@ def test_a_table_that_does_not(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         from_csv(path, FILES)
     assert str(caught.value) == f"{path} {message}"
+
+
+def test_a_table_in_utf_16_tells(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes("file\tphotograph\r\nc.png\tp3\r\na.png\tp1\r\nb.png\tp1\r\n".encode("utf-16"))
+    assert from_csv(path, FILES) == ["p3", "p1", "p1"]
+
+
+def test_names_with_spaces_around_them_and_accents_apart_are_found(tmp_path: Path) -> None:
+    files = ["TRAIN/A/ a.png ", "TRAIN/A/e\u0301.png"]
+    assert from_csv(table(tmp_path, "file,photograph\nTRAIN/A/ a.png ,1\nTRAIN/A/\u00e9.png,2\n"), files) == ["1", "2"]
+
+
+@pytest.mark.parametrize("rule", ["~nobody-of-that-name(x)", "(" + "a" * 300 + ")", "nothing.csv", "a\0b"])
+def test_what_is_no_path_names_no_table(rule: str) -> None:
+    assert table_path(rule) is None
+
+
+def test_the_table_in_the_folder_is_found_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "photographs.csv").mkdir()
+    assert table_beside(tmp_path) is None
+    (tmp_path / "Photographs.CSV").write_text("file,photograph\n")
+    assert table_beside(tmp_path) == tmp_path / "Photographs.CSV"
+
+
+def test_a_table_in_the_folder_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photographs.csv").symlink_to(tmp_path / "moved.csv")
+    with pytest.raises(DataError, match=r"photographs\.csv is a link to nothing; mend it, or remove it"):
+        table_beside(tmp_path)
 
 
 def test_a_table_that_is_no_text(tmp_path: Path) -> None:
