@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -9,13 +10,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {
-    "README.md", "LICENSE", "CHANGELOG.md", "Makefile", "pyproject.toml", "docker-compose.yml",
-    "docker-compose.cpu.yml", "Dockerfile.gpu",
+    "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "LOG.md",
+    "Makefile", "pyproject.toml", "docker-compose.yml", "docker-compose.cpu.yml", "Dockerfile.gpu",
     "search", "trainer", "studies", "tests", "benchmarks",
 }  # fmt: skip
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
@@ -170,3 +172,52 @@ def test_the_readme_draws_the_files_that_are_there(files: list[Path]) -> None:
             if above in opened and not hidden and not drawn:
                 missing.add(str(path))
     assert sorted(missing) == [], "there, but not drawn"
+
+
+PAGES = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "LOG.md"]
+PATH = re.compile(r"(?<![\w/.:-])((?:search|trainer|tests|benchmarks|studies|\.ci)/[\w./-]*\w)")
+COMMAND = re.compile(r"python -m ([\w.]+)")
+
+
+def named(page: str) -> tuple[set[str], set[str]]:
+    """The paths and the modules that a page names."""
+    return set(PATH.findall(page)), set(COMMAND.findall(page))
+
+
+def test_what_a_page_names_is_recognised() -> None:
+    page = "See `search/run.py`, .ci/run and `python -m search.list`, not runs/studies/pooling/x or x/search/y."
+    assert named(page) == ({"search/run.py", ".ci/run"}, {"search.list"})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_names_is_there(page: str) -> None:
+    paths, modules = named((ROOT / page).read_text())
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+    assert sorted(name.rstrip(".") for name in modules if importlib.util.find_spec(name.rstrip(".")) is None) == []
+
+
+def test_the_workflow_runs_what_ci_runs() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step] == [".ci/run"]
+
+
+def test_hooks_are_the_tools_of_the_environment() -> None:
+    """So that a commit is checked with the versions of .ci/constraints.txt, and nothing is downloaded."""
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert [repository["repo"] for repository in config["repos"]] == ["local"]
+    hooks = {hook["id"]: hook for hook in config["repos"][0]["hooks"]}
+    assert list(hooks) == ["ruff", "ruff-format", "mypy"]
+    for hook in hooks.values():
+        assert hook["language"] == "system"
+        assert hook["entry"].startswith(".venv/bin/python -m ")
+
+
+@pytest.mark.parametrize(
+    "form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_an_issue_form_is_one(form: Path) -> None:
+    content = yaml.safe_load(form.read_text())
+    assert {"name", "description", "body"} <= content.keys()
+    ids = [field["id"] for field in content["body"]]
+    assert len(set(ids)) == len(ids)
+    assert all(field["attributes"]["label"] for field in content["body"])
