@@ -8,7 +8,6 @@ two things are told: at how many seeds a level learns, and how accurate it is wh
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,11 +28,11 @@ class Learning:
 
     Attributes:
         learnt: those at which it did.
-        seeds: whose training has finished.
+        seeds: whose training has finished, or has diverged.
     """
 
-    learnt: int
-    seeds: int
+    learnt: int = 0
+    seeds: int = 0
 
     @property
     def share(self) -> float:
@@ -56,11 +55,6 @@ class Learning:
             return (0.0, 1.0)
         found = stats.binomtest(self.learnt, self.seeds).proportion_ci(LEVEL, method="exact")
         return float(found.low), float(found.high)
-
-
-def learning_of(trials: Sequence[TrialRecord]) -> Learning:
-    """Of a level's finished trials."""
-    return Learning(sum(map(has_learnt, trials)), len(trials))
 
 
 def has_learnt(trial: TrialRecord) -> bool:

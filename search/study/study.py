@@ -86,9 +86,9 @@ class Study(Table):
         str, Field(max_length=300, description="one line of 1 to 300 characters"), AfterValidator(_line)
     ]
     seeds: Annotated[int, Field(strict=True, ge=1, le=1000, description="1 to 1000")] = 1
-    margin: Annotated[float, Field(strict=True, gt=0, le=0.5, allow_inf_nan=False, description="above 0, at most 0.5")] = (
-        MARGIN
-    )
+    margin: Annotated[
+        float, Field(strict=True, gt=0, le=0.5, allow_inf_nan=False, description="above 0, at most 0.5")
+    ] = MARGIN
     scientific: dict[str, Spec] = Field(default_factory=dict, description="tables [scientific.NAME]")
     nuisance: dict[str, Spec] = Field(default_factory=dict, description="tables [nuisance.NAME]")
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="a table of parameters and their values")
@@ -164,7 +164,8 @@ class Study(Table):
         margin: float | None = None,
         fixed: Mapping[str, ParamValue] | None = None,
     ) -> Study:
-        """What --seeds, --epochs, --n-trials, --margin and --set name=value make of it. Texts in `fixed` are read as TOML.
+        """What --seeds, --epochs, --n-trials, --margin and --set name=value make of it. Texts in
+        `fixed` are read as TOML.
 
         Raises:
             StudyFileError: listing every mistake.
@@ -185,7 +186,8 @@ class Study(Table):
         return study
 
     def canonical(self) -> dict[str, Any]:
-        """The design, as JSON data: what the meaning of finished trials rests on, and the margin; `meaning.meaning_diff` compares two of them.
+        """The design, as JSON data: what the meaning of finished trials rests on, and the margin of the answer.
+        `diff.meaning_diff` compares two of them.
 
         `fixed` holds every parameter that does not vary, so that a new default of the reference model is seen too.
         Left out are the question's wording and the reference level: they change what is said of trials, not the trials.
