@@ -14,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.worlds import TRAIN, World
-from search.answer.equivalence import MARGIN
 from search.answer.intervals import Estimate, interval_of_difference
 from search.answer.planning import POWER, effort
 from search.answer.variance import variance_of
+from search.study.study import MARGIN
 
 WORLDS = {
     "4 classes of 40 photographs, quiet seeds": World(photographs=(40,) * 4, seed=0.2, level=0.2),

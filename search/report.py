@@ -12,6 +12,7 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
@@ -43,6 +44,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="of --figures only these, as accuracy or depth-cost",
     )
+    result.add_argument(
+        "--margin",
+        type=float,
+        metavar="SHARE",
+        help="the difference in test accuracy that counts as none, for this page (default: the study's)",
+    )
     result.add_argument("--files-only", action="store_true", help="leave MLflow and the Optuna dashboard as they are")
     add_place_options(result)
     return result
@@ -70,6 +77,8 @@ def _main(args: argparse.Namespace) -> int:
     studies = list({study.name: study for study in studies}.values())
     if not studies:
         raise SettingsError(f"{places.runs / 'studies'}: no study was begun there; python -m search.run begins one")
+    if args.margin is not None:
+        studies = [replace(study, study=study.study.override(margin=args.margin)) for study in studies]
     drawn = []
     for study in studies:
         one = Drawn.of(answer_of(study))

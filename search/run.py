@@ -73,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
     change.add_argument("--epochs", type=int, metavar="N", help="epochs of each trial")
     change.add_argument("--n-trials", type=int, metavar="N", help="trials of a search (joint)")
     change.add_argument(
+        "--margin", type=float, metavar="SHARE", help="the difference in test accuracy that counts as none (0.05)"
+    )
+    change.add_argument(
         "--set",
         action="append",
         default=[],
@@ -171,6 +174,7 @@ def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) ->
         seeds=None if several and search else args.seeds,
         epochs=args.epochs,
         n_trials=None if several and not search else args.n_trials,
+        margin=args.margin,
         fixed=fixed,
     )
 

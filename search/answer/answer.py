@@ -57,8 +57,10 @@ class Answer:
 
     @property
     def best(self) -> LevelAnswer | None:
-        """The level of highest mean validation accuracy, by which one chooses; None where nothing was learnt."""
-        done = [level for level in self.levels if level.trials]
+        """The level of highest mean validation accuracy, by which one chooses, of those that were compared and the
+        reference level; None where none was.
+        """
+        done = [level for level in self.levels if level.differences or (level.is_reference and level.trials)]
         if not self.words.ranks or not done:
             return None
         return max(done, key=lambda level: level.accuracy["val"].value)
@@ -66,7 +68,8 @@ class Answer:
     @cached_property
     def effort(self) -> Effort | None:
         """What it would take to tell more."""
-        return effort([level.differences["test"].estimate for level in self.levels if level.differences])
+        known = [level.differences["test"].estimate for level in self.levels if level.differences]
+        return effort(known, margin=self.recorded.study.margin)
 
     @cached_property
     def vram_measured(self) -> bool:

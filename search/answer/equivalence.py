@@ -10,8 +10,7 @@ import numpy as np
 
 from search.answer.intervals import one_sided_p
 from search.answer.variance import Floats, Variance
-
-MARGIN = 0.05  # a difference in accuracy that a user would not care about: a choice, not a measurement
+from search.study.study import MARGIN
 
 
 def p_equivalent(value: Floats | float, variance: Variance, margin: float = MARGIN) -> Floats:

@@ -12,7 +12,7 @@ from typing import Any
 
 from search.answer.levels import Compared, LevelAnswer, compare, paired
 from search.answer.simultaneous import Difference, decided
-from search.answer.wording import count, difference_text, p_text, share_text
+from search.answer.wording import count, difference_text, p_text, points_text, share_text
 from search.folder.load import Recorded, beside
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -30,7 +30,8 @@ class Evidence:
     Attributes:
         best: the recommended one.
         reference: the reference model; None where that is the recommended one.
-        differences: best less reference, paired by seed and photograph; empty with no seed in common.
+        differences: best less reference, paired by seed and photograph, over the seeds at which both learnt; empty with
+            fewer than two such seeds, or where one of the two learns at fewer than 80 % of its seeds.
         sentence: in plain English.
     """
 
@@ -94,8 +95,10 @@ def evidence_of(search: Recorded, config: TrainConfig) -> Evidence | None:
     reference = _retrained(search, base, REFERENCE)
     if reference is None:
         return None
-    pair = paired(best.trials, reference.trials)
-    differences = {what: decided([estimate])[0] for what, estimate in pair.items()}
+    both_learn = best.learning.is_reliable and reference.learning.is_reliable
+    pair = paired(best, reference) if both_learn else None
+    margin = search.study.margin
+    differences = {what: decided([estimate], margin)[0] for what, estimate in pair.of.items()} if pair else {}
     return Evidence(best, reference, differences, _sentence(best, reference, differences))
 
 
@@ -112,20 +115,27 @@ def _retrained(search: Recorded, config: TrainConfig, what: str) -> LevelAnswer 
 def _alone(best: LevelAnswer) -> str:
     return (
         f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, it classifies "
-        f"{share_text(best.accuracy['test'])} of the test images rightly. It is the reference model: the search found "
-        "nothing better."
+        f"{share_text(best.accuracy['test'])} of the test images correctly. It is the reference model: the search "
+        "found nothing better."
     )
 
 
 def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compared, Difference]) -> str:
     text = (
         f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, it classifies "
-        f"{share_text(best.accuracy['test'])} of the test images rightly, the reference model "
+        f"{share_text(best.accuracy['test'])} of the test images correctly, the reference model "
         f"{share_text(reference.accuracy['test'])}"
     )
     test = differences.get("test")
     if test is None:
-        return f"{text}."
-    better = "it is better" if test.estimate.value > 0 else "it is worse"
-    verdict = better if test.is_clear else "the two cannot be told apart"
-    return f"{text}: {difference_text(test.estimate)}, p {p_text(test.p)}: {verdict}."
+        few = "The two are not compared: that takes two seeds at which both learn, and 80 % of the seeds of each."
+        return f"{text}. {few}"
+    verdict = {
+        "higher": "it is better",
+        "lower": "it is worse",
+        "equivalent": f"it performs as well, to within {points_text(test.margin)}",
+        "cannot tell": "this cannot tell which is better",
+        "too few seeds": "too few seeds to decide which is better",
+    }[test.verdict]
+    p = f", p {p_text(test.p)}" if test.may_claim else ""
+    return f"{text}: {difference_text(test.estimate)}{p}: {verdict}."

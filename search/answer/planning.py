@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search.answer.equivalence import MARGIN
 from search.answer.intervals import LEVEL, Estimate
 from search.answer.simultaneous import SEEDS_TO_CLAIM
 from search.answer.variance import SEEDS_PREVAIL, SMALLEST, Floats, Variance
+from search.study.study import MARGIN
 
 POWER = 0.80  # the usual one (Cohen 1988, "Statistical Power Analysis for the Behavioral Sciences")
 DRAWS = 400  # of the parts: the ends of the range then move by about a tenth from one set of draws to another
@@ -41,7 +41,7 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Effort:
-    """What would find a difference of `MARGIN` in test accuracy in 80 % of all studies.
+    """What would find a difference of the margin in test accuracy in 80 % of all studies.
 
     Attributes:
         detectable: the difference that this study would find so, from the favourable case to the unfavourable one.
@@ -86,12 +86,13 @@ class Parts:
         return found
 
 
-def effort(differences: Sequence[Estimate], comparisons: int | None = None) -> Effort | None:
+def effort(differences: Sequence[Estimate], comparisons: int | None = None, margin: float = MARGIN) -> Effort | None:
     """For the middle one of the comparisons; None with one seed, or where nothing varies.
 
     Args:
         differences: to the reference level.
         comparisons: how many the study makes; None for as many as there are differences.
+        margin: the size of the difference to find.
     """
     known = [d for d in differences if d.n_seeds > 1 and d.variance.total > 0]
     if not known:
@@ -106,8 +107,8 @@ def effort(differences: Sequence[Estimate], comparisons: int | None = None) -> E
     times = ratios * 3 / variance.n_photographs  # from 3 photographs on
     return Effort(
         detectable=(float(low), float(high)),
-        photographs=_range(parts.detectable(one * s, times, several), times[0] * variance.n_photographs),
-        seeds=_range(parts.detectable(seeds, one, several), seeds[0]),
+        photographs=_range(parts.detectable(one * s, times, several), times[0] * variance.n_photographs, margin),
+        seeds=_range(parts.detectable(seeds, one, several), seeds[0], margin),
         n_photographs=variance.n_photographs,
         n_seeds=s,
     )
@@ -136,9 +137,9 @@ def _possible(variance: Variance) -> Parts:
     )
 
 
-def _range(detectable: Floats, numbers: Floats) -> Range | None:
-    """Of the least number that finds `MARGIN`, over the draws; (draws, numbers) and (numbers,)."""
-    enough = detectable <= MARGIN
+def _range(detectable: Floats, numbers: Floats, margin: float) -> Range | None:
+    """Of the least number that finds `margin`, over the draws; (draws, numbers) and (numbers,)."""
+    enough = detectable <= margin
     least = np.where(enough.any(axis=1), numbers[enough.argmax(axis=1)], np.inf)
     low, high = np.quantile(least, ENDS, method="inverted_cdf")
     if not np.isfinite(low):

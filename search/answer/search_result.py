@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.answer.evidence import Evidence, as_long_as_it_learnt, evidence_of
-from search.answer.sentence import Words, has_learnt
+from search.answer.learning import has_learnt
+from search.answer.sentence import Words
 from search.answer.wording import count, percent, word
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
@@ -114,7 +115,7 @@ def _words(
     idle = sum(not has_learnt(record) for record in recorded.finished)
     details = [f"{idle} of {n} trials have learnt little or nothing in {epochs}."] if idle else []
     if n > 1 and best is not reference:
-        details.append("It was chosen among many, so its validation accuracy is too good to be true.")
+        details.append("It was chosen among many by its validation accuracy, which is therefore too favourable.")
     details.append(
         evidence.sentence
         if evidence

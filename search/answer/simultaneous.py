@@ -18,8 +18,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from search.answer.equivalence import MARGIN, p_equivalent, p_non_inferior
+from search.answer.equivalence import p_equivalent, p_non_inferior
 from search.answer.intervals import LEVEL, Estimate, interval_of_difference
+from search.study.study import MARGIN
 
 SIGNIFICANT = 0.05
 # Few models show too little of their luck to claim anything: with 3, whose logits have a standard deviation of 1, some

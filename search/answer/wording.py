@@ -49,8 +49,8 @@ def named_all(factor: str, levels: Sequence[ParamValue], last: str = "and", note
     called = [shown(level) if level == "none" else adjective(factor, level) for level in levels]
     texts = [text + note for text, note in zip(called, after, strict=True)]
     if factor == "depth":
-        return f"{listed(texts, last)} blocks" if not notes else listed([f"depth {texts[0]}", *texts[1:]], last)
-    if all(isinstance(level, str) for level in levels) and not notes:
+        return f"{listed(texts, last)} blocks"
+    if all(isinstance(level, str) for level in levels):
         return f"{listed(texts, last)} {word(factor)}"
     return f"{word(factor)} {listed(texts, last)}"
 
@@ -74,6 +74,18 @@ def share_text(estimate: Estimate) -> str:
 def difference_text(estimate: Estimate) -> str:
     """`−23.5 points (−31 to −16)`."""
     return f"{points(estimate.value)} points ({points(estimate.low, 0)} to {points(estimate.high, 0)})"
+
+
+def points_text(value: float, *, signed: bool = False) -> str:
+    """`5 points`, `+5.2 points`: a size, or with its sign."""
+    if signed:
+        return f"{points(value)} points"
+    return f"{100 * value:g} point{'' if round(100 * value, 9) == 1 else 's'}"
+
+
+def first_upper(text: str) -> str:
+    """The beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def note_text(estimate: Estimate) -> str:

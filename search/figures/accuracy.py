@@ -7,7 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 from search.answer.answer import Answer
-from search.answer.levels import LevelAnswer, chance_of
+from search.answer.learning import chance_of
+from search.answer.levels import LevelAnswer
 from search.answer.wording import word
 from search.figures.style import (
     GREEN,

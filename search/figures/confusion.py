@@ -14,7 +14,7 @@ from search.figures.style import BLUE, COUNTED_CLASSES, INK, SMALL, WIDTH_IN, Pi
 
 def confusion(level: LevelAnswer, class_names: Sequence[str], key: str, title: str) -> Picture:
     """Shares of the true class (its row), all seeds together; the counts are means over seeds."""
-    tables = [trial.finished.splits["test"].confusion for trial in level.trials if trial.finished]
+    tables = [trial.finished.splits["test"].confusion for trial in level.measured if trial.finished]
     counts = np.mean(np.asarray(tables, np.float64), axis=0)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from search.answer.answer import Answer
-from search.answer.levels import LevelAnswer, chance_of
+from search.answer.learning import chance_of
+from search.answer.levels import LevelAnswer
 from search.answer.wording import named
 from search.figures.style import (
     GREEN,

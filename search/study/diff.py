@@ -14,9 +14,10 @@ ABSENT = "none"
 def meaning_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The changes of meaning from one `Study.canonical()` to another, a line each: "fixed.epochs: 60 -> 30".
 
-    No change of meaning: levels or seeds added to a question, levels in another order there, a larger `n_trials`. In a
-    search every change of the space is one, as Optuna compares no trials of two spaces. A parameter that the old record
-    does not know and the new one leaves at its default came with a newer version of the project: no change either.
+    No change of meaning: levels or seeds added to a question, levels in another order there, a larger `n_trials`, and
+    another margin, which changes what is said of trials. In a search every change of the space is one, as Optuna
+    compares no trials of two spaces. A parameter that the old record does not know and the new one leaves at its
+    default came with a newer version of the project: no change either.
     """
     before, after = dict(_flat(old)), dict(_flat(new))
     question = old.get("kind") == new.get("kind") == "levels"
@@ -38,6 +39,8 @@ def _flat(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _only_more(path: str, was: Any, now: Any, question: bool) -> bool:
+    if path == "margin":
+        return True
     if was is None or now is None:
         return False
     if path in ("seeds", "search.n_trials"):

@@ -1,4 +1,5 @@
-"""What the command line changes in a study: `--seeds`, `--epochs`, `--n-trials`, `--set name=value` and `--quick`.
+"""What the command line changes in a study: `--seeds`, `--epochs`, `--n-trials`, `--margin`, `--set name=value`
+and `--quick`.
 
 On the plain data of a study; the rules are checked by whoever builds the study again.
 """
@@ -38,6 +39,7 @@ def overridden(
     epochs: int | None,
     n_trials: int | None,
     fixed: Mapping[str, ParamValue],
+    margin: float | None = None,
 ) -> tuple[dict[str, Any], dict[Path, str]]:
     """The data with the changes, and which flag set which path."""
     changed, flags = copy.deepcopy(dict(data)), dict[Path, str]()
@@ -52,6 +54,8 @@ def overridden(
         change(("fixed", "epochs"), epochs, "--epochs")
     if seeds is not None:
         change(("seeds",), seeds, "--seeds")
+    if margin is not None:
+        change(("margin",), margin, "--margin")
     if n_trials is not None:
         change(("search", "n_trials"), n_trials, "--n-trials")
     return changed, flags

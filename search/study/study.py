@@ -20,6 +20,7 @@ from trainer.config import TrainConfig
 from trainer.registry import OneOf
 
 NAME = r"[a-z0-9_-]{1,64}"
+MARGIN = 0.05  # a difference in accuracy that a user would not care about: a choice, not a measurement
 
 Kind = Literal["levels", "reference", "search"]
 
@@ -72,6 +73,7 @@ class Study(Table):
         name: of the file, the Optuna study and the MLflow experiment.
         question: in words.
         seeds: replicates of each level; 1 in a search, where every trial has a seed of its own.
+        margin: the difference in test accuracy that counts as none, a share: levels that differ by less perform alike.
         scientific: what is asked about; in a search, what is searched over.
         nuisance: what is tuned for each level, so that levels are compared at their best.
         fixed: where every trial differs from the reference model.
@@ -84,6 +86,9 @@ class Study(Table):
         str, Field(max_length=300, description="one line of 1 to 300 characters"), AfterValidator(_line)
     ]
     seeds: Annotated[int, Field(strict=True, ge=1, le=1000, description="1 to 1000")] = 1
+    margin: Annotated[
+        float, Field(strict=True, gt=0, le=0.5, allow_inf_nan=False, description="above 0, at most 0.5")
+    ] = MARGIN
     scientific: dict[str, Spec] = Field(default_factory=dict, description="tables [scientific.NAME]")
     nuisance: dict[str, Spec] = Field(default_factory=dict, description="tables [nuisance.NAME]")
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="a table of parameters and their values")
@@ -156,9 +161,11 @@ class Study(Table):
         seeds: int | None = None,
         epochs: int | None = None,
         n_trials: int | None = None,
+        margin: float | None = None,
         fixed: Mapping[str, ParamValue] | None = None,
     ) -> Study:
-        """What --seeds, --epochs, --n-trials and --set name=value make of it. Texts in `fixed` are read as TOML.
+        """What --seeds, --epochs, --n-trials, --margin and --set name=value make of it. Texts in
+        `fixed` are read as TOML.
 
         Raises:
             StudyFileError: listing every mistake.
@@ -169,7 +176,7 @@ class Study(Table):
             n_trials = None
         if epochs is not None and "epochs" in (fixed or {}):
             mistakes.append("--set epochs: --epochs says it too; allowed: one of the two")
-        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {})
+        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin)
         try:
             study = Study.model_validate(data)
         except ValidationError as error:
@@ -179,12 +186,13 @@ class Study(Table):
         return study
 
     def canonical(self) -> dict[str, Any]:
-        """What the meaning of finished trials rests on, as JSON data; `meaning.meaning_diff` compares two of them.
+        """The design, as JSON data: what the meaning of finished trials rests on, and the margin of the answer.
+        `diff.meaning_diff` compares two of them.
 
         `fixed` holds every parameter that does not vary, so that a new default of the reference model is seen too.
         Left out are the question's wording and the reference level: they change what is said of trials, not the trials.
         """
-        data = self.model_dump(mode="json", include={"seeds", "tuning", "search"}, exclude_none=True)
+        data = self.model_dump(mode="json", include={"seeds", "margin", "tuning", "search"}, exclude_none=True)
         base = self.base_config().model_dump(mode="json")
         for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
             data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}

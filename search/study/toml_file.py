@@ -4,6 +4,7 @@ A file of `studies/` is meant by its name, any other by its path:
 
     question = "What does the pooling do to training and testing performance?"
     seeds = 5                       # replicates of each level
+    margin = 0.05                   # optional: the difference in test accuracy that counts as none
 
     [scientific.pooling]            # the one parameter that the question is about
     levels = ["max", "average"]

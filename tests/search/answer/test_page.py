@@ -220,7 +220,7 @@ def test_markdown_has_question_answer_tables_and_links() -> None:
     answer = answer_of(question(LEVELS, seeds=5))
     text = answer_markdown(answer, [("Study in MLflow", "http://host/#/experiments/1")])
     assert text.startswith("**What does the pooling do?**")
-    assert "**Against max pooling, test accuracy is lower with average pooling" in text
+    assert "**At learning rate 0.0005, test accuracy is lower with average pooling" in text
     assert "| pooling | train | validation | test |" in text
     assert "[Study in MLflow](http://host/#/experiments/1)" in text
     assert len(text) < 8000

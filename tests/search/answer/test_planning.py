@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks.planned import kept, power, with_difference
 from benchmarks.worlds import World
-from search.answer.equivalence import MARGIN
+from search.answer.advice import what_it_takes
 from search.answer.intervals import Estimate
 from search.answer.planning import Effort, Range, effort
-from search.answer.sentence import what_it_takes
 from search.answer.variance import Variance
+from search.study.study import MARGIN
 
 
 def estimate(photographs: float, seeds: float, interaction: float = 0.0, n_seeds: int = 5, df: float = 60) -> Estimate:

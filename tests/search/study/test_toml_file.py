@@ -246,7 +246,7 @@ pooling = "max"
         assert mistakes(path) == [
             "1: question: missing; allowed: one line of 1 to 300 characters",
             "1: questoin: unknown; did you mean question? "
-            "allowed: question, seeds, scientific, nuisance, fixed, tuning, search",
+            "allowed: question, seeds, margin, scientific, nuisance, fixed, tuning, search",
             "2: seeds: found 0; allowed: 1 to 1000",
             "3: epochs: unknown; a parameter stands in [fixed], [scientific.NAME] or [nuisance.NAME]",
             "7: scientific.pooling.levels[1]: found \"maxx\"; allowed: 'max', 'average', 'strided' or 'blur'",
@@ -648,6 +648,7 @@ class TestMeaning:
         ("old", "new"),
         [
             ("seeds = 5", "seeds = 6"),
+            ("seeds = 5", "seeds = 5\nmargin = 0.03"),
             ('["max", "average"]', '["max", "average", "blur"]'),
             ('["max", "average"]', '["blur", "average", "max"]'),
             ('reference = "max"', 'reference = "average"'),
@@ -834,3 +835,26 @@ def test_nothing_heavy_is_imported() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"keras", "tensorflow", "optuna", "mlflow", "scipy", "numpy", "docker", "ray"} & set(loaded)
+
+
+class TestMargin:
+    def test_it_is_a_setting_of_the_study(self) -> None:
+        assert study(POOLING).margin == 0.05
+        narrow = study(POOLING.replace("seeds = 5", "seeds = 5\nmargin = 0.02"))
+        assert narrow.margin == 0.02
+        assert narrow.canonical()["margin"] == 0.02
+        assert study(POOLING).override(margin=0.1).margin == 0.1
+
+    def test_an_older_record_without_one_means_the_same(self) -> None:
+        old = study(POOLING).canonical()
+        del old["margin"]
+        assert meaning_diff(old, study(POOLING).canonical()) == []
+
+    @pytest.mark.parametrize("margin", ["0", "-0.05", "0.6", "nan"])
+    def test_what_it_may_be(self, margin: str) -> None:
+        with pytest.raises(ValidationError, match=r"(?s)margin.*found .*; allowed: above 0, at most 0\.5"):
+            study(POOLING.replace("seeds = 5", f"seeds = 5\nmargin = {margin}"))
+
+    def test_by_a_flag(self) -> None:
+        with pytest.raises(StudyFileError, match=r"--margin: found 5\.0; allowed: above 0, at most 0\.5"):
+            study(POOLING).override(margin=5.0)
