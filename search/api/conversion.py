@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from search.answer import Answer
 from search.answer.intervals import Estimate
+from search.answer.learning import has_learnt
 from search.answer.levels import LevelAnswer
-from search.answer.sentence import has_learnt
 from search.answer.simultaneous import Difference
 from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, StudyAnswer, Value
 from search.api.tables import COSTS

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from search.answer.sentence import has_learnt
+from search.answer.learning import has_learnt
 from search.folder.record import TrialRecord
 from trainer.events import Failed, Finished, Stopped
 

@@ -142,6 +142,8 @@ def compare(folder: Path, name: str, study: Study, data: DataInfo) -> None:
     elif was.grouping != data.grouping:
         before = was.photographs_by or "taken from the files' names, which do not tell them"
         changes.append(f"photographs: {before} -> {data.photographs_by} (other groups, so other splits)")
+        if was.leaks != data.leaks:
+            changes.append(f"--leaks: {was.leaks} -> {data.leaks}")
     if changes:
         lines = "\n".join(f"  {change}" for change in changes)
         raise ChangedStudyError(

@@ -100,8 +100,8 @@ def audit(
         grouping = known_grouping(good, contents, options, cache_dir) or group_images(
             good, contents, options, cache_dir, workers=workers, progress=finding
         )
+        layout = layout or photograph_problems(good, grouping)
         good = grouped(good, grouping)
-        layout = layout or photograph_problems(good.subset(row for row, side in enumerate(good.sides) if side))
     return Audit(
         index=index,
         results=tuple(results),
@@ -126,6 +126,9 @@ def print_audit(found: Audit, console: Console, *, everything: bool = False) -> 
     _print_conversions(found, console)
     _print_lines(console, "Problems of the folder", found.layout, everything)
     _print_lines(console, "Bad files", found.bad, everything)
+    left_out = sum(bool(result.found) for result in found.results)
+    if left_out and not found.bad:
+        console.print(f"Bad files that are left out (--skip-bad-files): {left_out:,}")
     leaks = found.grouping.leaks if found.grouping is not None else ()
     _print_lines(console, f"Leaks: photographs in {leaking_sides(leaks)}", found.leaked, everything)
     _print_lines(

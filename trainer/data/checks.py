@@ -27,16 +27,24 @@ def check_photographs(index: Index, grouping: Grouping, pictures: Path | None = 
     """
     if grouping.leaks and grouping.policy == "stop":
         raise DataError(*_leak_refusal(index, grouping, pictures, ranges))
-    there = grouped(index, grouping)
-    problems = photograph_problems(there.subset(row for row, side in enumerate(there.sides) if side))
+    problems = photograph_problems(index, grouping)
     if problems:
         hint = "" if grouping.method == "none" else f" Photographs are {grouping.how}."
         raise refusal(index, problems, hint)
 
 
-def photograph_problems(index: Index) -> list[str]:
-    """A line for each class with too few photographs, or of which none can be kept apart to validate."""
-    problems = class_problems(index)
+def photograph_problems(listed: Index, grouping: Grouping) -> list[str]:
+    """A line for each class with too few photographs, or of which none can be kept apart to validate.
+
+    Args:
+        listed: the good files, on the sides that the folder names.
+        grouping: theirs. A side that it empties of a class, because of leaks, is a problem too.
+    """
+    there = grouped(listed, grouping)
+    index = there.subset(row for row, side in enumerate(there.sides) if side)
+    problems = class_problems(index, [side for side in listed.sides if side])
+    if problems and grouping.leaks and grouping.policy == "drop":
+        problems = [f"{line} (after --leaks drop)" for line in problems]
     if problems or "VAL" in index.sides:
         return problems
     rows = [row for row, side in enumerate(index.sides) if side == "TRAIN"]

@@ -126,9 +126,9 @@ def choose_test(photos: Sequence[str], labels: Sequence[int], known: Mapping[str
         if chosen[photo]:
             taken.update(classes[photo])
     for label in sorted(totals):  # where photographs of several classes filled the others' shares
-        mine = [photo for photo in ordered if label in classes[photo] and photo not in known]
+        mine = [photo for photo in ordered if label in classes[photo]]
         if not taken[label] and mine:
-            photo = min(mine, key=lambda photo: len(classes[photo]))
+            photo = min(mine, key=lambda photo: (photo in known, len(classes[photo])))
             chosen[photo] = True
             taken.update(classes[photo])
     return chosen

@@ -175,12 +175,18 @@ def _sides(index: Index, photos: Sequence[str], contents: Sequence[str], cache_d
     """The folder's own splits; where it names none, the test is chosen here, and what was chosen before stays."""
     if any(index.sides):
         return list(index.sides), False
-    path = cache_dir / f"split-{digest_of([str(index.root), index.class_names])[:16]}.json"
+    path = cache_dir / f"split-{digest_of(str(index.root))[:16]}.json"
     try:
-        before: dict[str, bool] = json.loads(path.read_text("utf-8"))
+        noted = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
-        before = {}
-    known = {photo: before[content] for photo, content in zip(photos, contents, strict=True) if content in before}
+        noted = {}
+    before: dict[str, bool] = {key: value for key, value in dict(noted or {}).items() if isinstance(value, bool)}
+    sides: dict[str, set[bool]] = defaultdict(set)
+    for photo, content in zip(photos, contents, strict=True):
+        if content in before:
+            sides[photo].add(before[content])
+    # What was two photographs before, on two sides, and is one now has no side yet.
+    known = {photo: tests.pop() for photo, tests in sides.items() if len(tests) == 1}
     tests = choose_test(photos, index.labels, known)
     write_record(path, {**before, **{content: tests[photo] for photo, content in zip(photos, contents, strict=True)}})
     return ["TEST" if tests[photo] else "TRAIN" for photo in photos], True

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from trainer.data.index import Index, Side
+from trainer.data.index import ALL_SIDES, Index, Side
 from trainer.data.leaks import Leak, leaking_sides
 from trainer.data.options import Leaks
 from trainer.data.photographs import NamesAgreement
@@ -91,7 +91,8 @@ class Grouping:
     def sentences(self) -> list[str]:
         """What a person should know of it, at the start of a study and beside its answer."""
         n, images = len(set(self.photos)), len(self.files)
-        lines = [] if self.method == "none" else [f"{images:,} images show {n:,} photographs, {self.how}."]
+        photographs = f"{n:,} photograph{'s' if n != 1 else ''}"
+        lines = [] if self.method == "none" else [f"{images:,} images show {photographs}, {self.how}."]
         lines += self.caveats()
         if self.split_here:
             lines.append(
@@ -131,6 +132,10 @@ def read_record(path: Path) -> Grouping | None:
     try:
         values: dict[str, Any] = json.loads(path.read_text("utf-8"))
         names = values["names"]
+        if {len(values[key]) for key in ("files", "photos", "sides")} != {len(values["files"])}:
+            return None
+        if not set(values["sides"]) <= set(ALL_SIDES) or values["id"] != path.stem.removeprefix("photographs-"):
+            return None
         return Grouping(
             **{
                 **values,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -174,13 +174,13 @@ def refusal(index: Index, problems: list[str], hint: str = "") -> DataError:
     return DataError(f"{index.root} cannot be used as a set of images: {count}.{hint}", problems)
 
 
-def class_problems(index: Index) -> list[str]:
-    """A line for each class with too few photographs."""
+def class_problems(index: Index, named: Collection[Side] = ()) -> list[str]:
+    """A line for each class with too few photographs; `named` are sides that must be there beside those that are."""
     photos: dict[tuple[Side, str], set[str]] = defaultdict(set)
     for side, label, photo in zip(index.sides, index.labels, index.photos, strict=True):
         photos[side, index.class_names[label]].add(photo)
     problems = []
-    sides = set(index.sides) or set(SIDES)
+    sides = {*index.sides, *named} or set(SIDES)
     for side in ALL_SIDES:
         if side not in sides:
             continue

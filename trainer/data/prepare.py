@@ -115,7 +115,7 @@ def prepare(
         fingerprint=sidecar.fingerprint,
         decoded=decoded,
         grouping=grouping,
-        notes=index.notes,
+        notes=(*index.notes, *_unused(index, grouping, options)),
         reshaped=_reshaped(sidecar, sizes),
     )
 
@@ -188,6 +188,15 @@ def decode_index(
     if first is None or None in sidecars:
         raise DataError(f"The image cache in {cache_dir} disappeared while it was made.")
     return first, decoded
+
+
+def _unused(index: Index, grouping: Grouping, options: DataOptions) -> list[str]:
+    """A sentence where the folder tells photographs, and they are known otherwise."""
+    if not any(index.told) or grouping.method in ("folders", "labels.csv"):
+        return []
+    if grouping.method == "pixels" and options.photographs is None:
+        return ["Not all images are told of; what is told joins images beside the pixels."]
+    return ["What the folder itself tells of photographs is not used."]
 
 
 def _reshaped(sidecar: Sidecar, sizes: Sequence[ImageSize]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -11,11 +12,11 @@ import pytest
 from PIL import Image
 
 from tests.trainer.data.photographs.scenes import scene
-from tests.trainer.data.sets import CLASSES, write_set
+from tests.trainer.data.sets import CLASSES, picture, write_set
 from trainer.data import CacheReport, DataOptions, ImageSize, open_dataset, prepare, scan
 from trainer.data import group_images as module
 from trainer.data.group_images import cost_warning
-from trainer.data.grouping import record_path
+from trainer.data.grouping import read_record, record_path
 from trainer.data.leaks import Leak, dropped, leaking_sides
 from trainer.errors import DataError
 
@@ -245,3 +246,59 @@ def test_photographs_that_overlap_across_the_split_are_a_leak(
 
 def test_photographs_that_touch_are_two(overlapping: Callable[[int], Path], tmp_path: Path) -> None:
     assert not prepared(overlapping(10), tmp_path).grouping.leaks
+
+
+def test_leaks_that_would_leave_nothing_to_train_on_are_not_dropped(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "same", {"TRAIN": 2, "TEST": 2})
+    table = root / "photographs.csv"
+    table.write_text(
+        table.read_text().replace(",TEST/", ",TRAIN/").replace(',"TEST/', ',"TRAIN/')
+    )  # every photograph stands in both
+    with pytest.raises(DataError) as caught:
+        prepared(root, tmp_path, leaks="drop")
+    needed = "at least 2 are needed, one to train and one to validate"
+    assert caught.value.problems == [
+        f"TRAIN/EOSINOPHIL: no images; {needed} (after --leaks drop)",
+        f"TRAIN/{ROUND}: no images; {needed} (after --leaks drop)",
+    ]
+
+
+@pytest.mark.parametrize("change", [{"photos": ["a"]}, {"sides": ["TRAIN"]}, {"id": "0" * 16}])
+def test_a_record_that_contradicts_itself_is_none(root: Path, tmp_path: Path, change: dict[str, object]) -> None:
+    found = prepared(root, tmp_path).grouping
+    path = record_path(tmp_path / "cache", found.id)
+    assert read_record(path) == found
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert read_record(path) is None
+
+
+def test_a_class_that_is_added_leaves_the_test_of_the_others_as_it_was(tmp_path: Path) -> None:
+    root = tmp_path / "no splits"
+
+    def add(name: str, first: int) -> None:
+        (root / name).mkdir(parents=True)
+        for number in range(8):
+            picture(first + number).save(root / name / f"{number}.png")
+
+    def tested() -> set[str]:
+        found = prepared(root, tmp_path, photographs="none").grouping
+        return {file for file, side in zip(found.files, found.sides, strict=True) if side == "TEST"}
+
+    add("A", 0)
+    add("B", 100)
+    before = tested()
+    assert {file[0] for file in before} == {"A", "B"}
+    add("AA", 200)
+    assert {file for file in tested() if not file.startswith("AA/")} == before
+
+
+def test_what_the_folder_tells_and_nobody_uses_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "patients"
+    for side, name, patient in itertools.product(("TRAIN", "TEST"), "AB", range(3)):
+        folder = root / side / name / f"{side}{patient}"
+        folder.mkdir(parents=True)
+        picture(100 * patient + 10 * ord(name) + len(side)).save(folder / "1.png")
+    assert prepared(root, tmp_path).grouping.method == "folders"
+    assert prepared(root, tmp_path, photographs="none").notes[-1] == (
+        "What the folder itself tells of photographs is not used."
+    )
