@@ -39,7 +39,7 @@ def new_parser(name: str, description: str | None) -> argparse.ArgumentParser:
 
 
 def add_runs_option(where: argparse.ArgumentParser | Group) -> None:
-    """`--runs`."""
+    """Adds the flag `--runs`."""
     where.add_argument("--runs", metavar="DIR", help="folder of everything embedded ($SEARCH_RUNS_DIR, else runs)")
 
 

@@ -41,7 +41,7 @@ class Environment:
 
 
 def choose(places: Places, wanted: str | None = None, *, stack: bool = True, given: tuple[bool, bool]) -> Environment:
-    """Decides.
+    """Chooses the databases and the executor of a run.
 
     Args:
         places: from flags and the environment.

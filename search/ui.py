@@ -51,7 +51,7 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def answers(self) -> bool:
-        """Whether it does.
+        """Whether the server answers requests.
 
         Raises:
             StorageError: the process has ended; quotes the end of its log.

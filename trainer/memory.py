@@ -35,7 +35,7 @@ class Meter:
         return bool(self._backend)
 
     def reset(self) -> None:
-        """A training begins."""
+        """Starts the measurement of a new training."""
         self._highest, self._last = max(self._highest, self._last or 0.0), None
         try:
             if self._backend == "tensorflow":

@@ -17,7 +17,7 @@ from trainer.events import SplitName
 
 
 def facts(answer: Answer) -> list[tuple[str, str]]:
-    """What and text of each."""
+    """The facts on design, data and machine: what each is of, and its text."""
     return [*_design(answer), *_data(answer), *_machine(answer)]
 
 

@@ -36,7 +36,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread | None:
-        """None for no values."""
+        """The spread of these values; None where there are none."""
         if not values:
             return None
         return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
@@ -87,17 +87,17 @@ class LevelAnswer:
 
     @property
     def parameters(self) -> Spread | None:
-        """How many the model has."""
+        """How many parameters the model has."""
         return self.cost(lambda end: end.parameters)
 
     @property
     def vram_mib(self) -> Spread | None:
-        """The allocator's peak, MiB."""
+        """The peak of the GPU memory allocator, in MiB."""
         return self.cost(lambda end: end.vram_peak_mib)
 
     @property
     def train_s(self) -> Spread | None:
-        """Seconds of training."""
+        """How many seconds a training took."""
         return self.cost(lambda end: end.train_s)
 
 

@@ -47,7 +47,7 @@ class SplitMeasure:
     is_share: bool = True
 
     def estimate(self, predictions: Predictions) -> Estimate:
-        """With its interval."""
+        """The measure of these predictions, with its interval."""
         found = self.of(predictions)
         return found.share() if self.is_share else found.difference()
 

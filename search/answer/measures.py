@@ -130,7 +130,7 @@ class Measure:
         return Measure(self.seeds, photos, strata, self.by_seed - other.by_seed, table, weights)
 
     def share(self) -> Estimate:
-        """As a share between 0 and 1."""
+        """The estimate of a measure that lies between 0 and 1."""
         return estimate_share(self.by_seed, self._variance)
 
     def difference(self, room: tuple[float, float] = (-1.0, 1.0)) -> Estimate:

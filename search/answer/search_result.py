@@ -18,7 +18,7 @@ from search.text import shown
 
 @dataclass(frozen=True)
 class SearchAnswer:
-    """A search.
+    """What a search found.
 
     Attributes:
         best: the trial of highest validation accuracy; None before one has finished.
@@ -86,7 +86,7 @@ def pareto_front(records: Sequence[TrialRecord], cost: str) -> list[TrialRecord]
 
 
 def settings(record: TrialRecord) -> str:
-    """A configuration in a line."""
+    """The sampled parameters of a trial, on one line."""
     return ", ".join(f"{word(name)} {shown(value)}" for name, value in record.params.items())
 
 

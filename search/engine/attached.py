@@ -45,17 +45,17 @@ class Attached:
         self._socket.sendall(data)
 
     def close_stdin(self) -> None:
-        """What it reads ends here."""
+        """Closes the stdin of what runs in the container."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def kill(self) -> None:
-        """Ends all that runs in it."""
+        """Kills everything that runs in the container."""
         with contextlib.suppress(*FAILURES):  # it is gone
             self._api.kill(self.container_id)
 
     def ending(self) -> Ending:
-        """Waits for its end."""
+        """Waits until the container has ended."""
         starved = False
         for event in self._heard():
             starved = starved or event.get("Action") == "oom"

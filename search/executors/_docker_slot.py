@@ -14,7 +14,7 @@ from search.executors._machine import signal_name
 
 
 class DockerSlot(Slot):
-    """One container."""
+    """A slot whose trainer runs in a container."""
 
     def __init__(self, number: int, attached: Attached, log: Path, mailbox: Mailbox) -> None:
         self.number, self.log = number, log
@@ -25,7 +25,7 @@ class DockerSlot(Slot):
 
     @property
     def container_id(self) -> str:
-        """The engine's."""
+        """The id that Docker's engine gave the container."""
         return self._attached.container_id
 
     def _read(self, mailbox: Mailbox) -> None:

@@ -17,7 +17,7 @@ from search.executors._machine import signal_name
 
 
 class LocalSlot(Slot):
-    """One process."""
+    """A slot whose trainer is a process of this machine."""
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ def visible_gpus() -> list[int]:
 
 
 def signal_name(number: int) -> str:
-    """As `SIGKILL`."""
+    """The name of a signal, as `SIGKILL`."""
     try:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal

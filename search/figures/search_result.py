@@ -38,7 +38,7 @@ COST_NAMES = {"vram_peak_mib": "peak VRAM (MiB)", "parameters": "parameters"}
 
 
 def pictures(answer: Answer) -> list[Picture]:
-    """In the order of the page."""
+    """The figures of a search, in the order of the page."""
     search, done = answer.search, answer.recorded.finished
     if search is None or not done:
         return []

@@ -115,7 +115,7 @@ def bare(axes: Axes, *, grid: str | None = "y", keep: Sequence[str] = ("left", "
 
 
 def in_percent(axes: Axes, axis: str = "y") -> None:
-    """Shares as per cent."""
+    """Has an axis show shares as per cent."""
     getattr(axes, f"{axis}axis").set_major_formatter(PercentFormatter(1, decimals=0))
 
 

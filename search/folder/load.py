@@ -20,7 +20,7 @@ from search.study.design import trial_count
 
 @dataclass(frozen=True)
 class Recorded:
-    """One study.
+    """A study as it lies in the folder of runs.
 
     Attributes:
         name: it runs under, as `pooling-demo-quick`.
@@ -54,12 +54,12 @@ class Recorded:
 
     @cached_property
     def over(self) -> int:
-        """How many have an outcome."""
+        """How many of its trials have an outcome."""
         return sum(record.terminal is not None for record in self.records)
 
     @property
     def is_over(self) -> bool:
-        """Whether all have."""
+        """Whether all of its trials have an outcome."""
         return self.over >= self.total
 
     @cached_property

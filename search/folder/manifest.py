@@ -153,7 +153,7 @@ def compare(folder: Path, name: str, study: Study, data: DataInfo) -> None:
 
 
 def check_storage(name: str, folder: Path, places: Places) -> None:
-    """A study that a server records is not gone on with in the folder of runs, only because the server is down.
+    """Refuses to continue a study in the folder of runs where a server recorded it, which may just be down.
 
     Raises:
         StorageError: it would be.

@@ -16,7 +16,7 @@ def study_name(
 ) -> str:
     """`pooling`, `pooling-demo-quick`, and after --fresh `pooling-2`.
 
-    Studies on the demo set and quick ones are never mixed with real ones. Of several, the last is gone on with. A fresh
+    Studies on the demo set and quick ones are never mixed with real ones. Of several, a run continues the last. A fresh
     one takes no name that Optuna's storage knows, as from another folder of runs. A folder that is a study of another
     name, say of a file `pooling-2.toml`, is left to it.
 
@@ -39,7 +39,7 @@ def study_name(
 
 
 def last_of(base: str, study: str, places: Places) -> str:
-    """Of `base`, `base-2`, ... that a study file of this name has begun, the one that is gone on with; `base` if none.
+    """Of `base`, `base-2`, ... that a study file of this name has begun, the one that a run continues; `base` if none.
 
     Raises:
         StorageError: a note of a study is damaged.

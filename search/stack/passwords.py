@@ -37,7 +37,7 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 
 def main(folders: Sequence[str]) -> None:
-    """The command."""
+    """Makes the passwords of the stack that are not there yet."""
     for folder in folders:
         make_password(Path(folder))
 

@@ -18,7 +18,7 @@ START_S = 12.0  # a slot's start and its first trace
 
 
 def estimate(study: Study, index: Index, slots: int, *, on_gpu: bool) -> str:
-    """A sentence."""
+    """How long a study takes, as a sentence: from the images, the settings of its trials and the number of slots."""
     if on_gpu:
         return "not estimated for a GPU: run with --timeout-s 120 and look at the time left"
     base = study.base_config()

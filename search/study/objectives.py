@@ -15,7 +15,7 @@ DEFAULT_OBJECTIVES = ("val_accuracy", "cost")
 
 @dataclass(frozen=True)
 class Objective:
-    """An objective.
+    """What a search looks for, as an entry of `OBJECTIVES`.
 
     Attributes:
         words: what it is called.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pruner:
-    """A pruner.
+    """What stops a trial of a search against the others, as an entry of `PRUNERS`.
 
     Attributes:
         words: what it is called.

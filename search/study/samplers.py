@@ -41,7 +41,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Sampler:
-    """A sampler.
+    """What proposes the trials of a search, as an entry of `SAMPLERS`.
 
     Attributes:
         words: what it is called.

@@ -67,7 +67,7 @@ class Search(Table):
 
 
 class Study(Table):
-    """One study.
+    """A study: what is asked, and the design that answers it.
 
     Attributes:
         name: of the file, the Optuna study and the MLflow experiment.

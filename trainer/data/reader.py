@@ -58,7 +58,7 @@ class TooLargeNowError(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded file.
+    """An image file, decoded.
 
     Attributes:
         pixels: for each size asked for, uint8 of shape (height, width, 1 or 3).

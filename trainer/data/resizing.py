@@ -52,7 +52,7 @@ class ImageSize(NamedTuple):
 
     @property
     def channels(self) -> int:
-        """3 or 1."""
+        """How many channels an image has: 3 in color, 1 in gray."""
         return 3 if self.color else 1
 
     def __str__(self) -> str:

@@ -130,7 +130,7 @@ def _add_platelet(random: np.random.Generator, absorbance: Absorbance) -> None:
 
 
 def _expose(random: np.random.Generator, absorbance: Absorbance, habit: _Habit) -> Image.Image:
-    """Light, lens and sensor."""
+    """The photograph of these absorbances: what light, lens and sensor make of them."""
     y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j].astype(np.float32)
     slope = random.normal(0, 0.03, 2)
     light = 1 + slope[0] * x + slope[1] * y - random.uniform(0, 0.06) * (x * x + y * y)

@@ -51,7 +51,7 @@ class TiffHeader:
 
 
 def tiff_header(data: bytes) -> TiffHeader:
-    """Reads it.
+    """Reads the header of a TIFF file from its bytes.
 
     Raises:
         OSError: the file ends before its directory.

@@ -27,7 +27,7 @@ def graph_key(config: TrainConfig, class_names: Sequence[str], steps_per_executi
 
 
 def filters(config: TrainConfig) -> list[int]:
-    """Filters of each block."""
+    """The number of filters of each block."""
     return [max(1, round(n * config.width)) for n in FILTERS[: config.depth]]
 
 

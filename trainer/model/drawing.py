@@ -36,7 +36,7 @@ _WIDTH, _HEIGHT, _LINE, _GAP, _AISLE, _TOP = 2.0, 1.05, 0.24, 0.28, 0.45, 0.5  #
 
 @dataclass(frozen=True)
 class Row:
-    """A layer.
+    """What the picture of a model says of a layer.
 
     Attributes:
         name: in the model.

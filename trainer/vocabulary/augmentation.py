@@ -15,7 +15,7 @@ def _nothing() -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """An augmentation.
+    """Random changes to the training images, as an entry of `AUGMENTATIONS`.
 
     Attributes:
         words: what it is called before the word "augmentation".

@@ -11,7 +11,7 @@ from trainer.registry import Registry
 
 @dataclass(frozen=True)
 class Head:
-    """A head.
+    """What lies between the last block and the first dense layer, as an entry of `HEADS`.
 
     Attributes:
         words: what it is called before the word "head".

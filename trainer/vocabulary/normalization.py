@@ -11,7 +11,7 @@ from trainer.registry import Registry
 
 @dataclass(frozen=True)
 class Normalization:
-    """A normalization.
+    """What follows the pooling of each block, as an entry of `NORMALIZATIONS`.
 
     Attributes:
         words: what it is called before the word "normalization".

@@ -11,7 +11,7 @@ from trainer.registry import Registry
 
 @dataclass(frozen=True)
 class Pooling:
-    """A pooling.
+    """How a block halves its height and width, as an entry of `POOLINGS`.
 
     Attributes:
         words: what it is called before the word "pooling".

@@ -148,7 +148,7 @@ def _root(descriptors: Array) -> Array:
 
 
 def _texture_size(gray: Array) -> tuple[int, int]:
-    """(height, width)"""
+    """The size of the texture of an image, as (height, width) in pixels."""
     scale = TEXTURE_SIDE / max(gray.shape)
     return max(1, round(gray.shape[0] * scale)), max(1, round(gray.shape[1] * scale))
 
