@@ -4,6 +4,7 @@ variance.py       the variance of a mean over photographs and trained models, wh
 intervals.py      intervals and p-values from it
 measures.py       accuracy, recall and F1 as sums over photographs
 measure_table.py  their table: names, words, directions
+learning.py       whether a training learnt, and at how many seeds a level does
 levels.py         levels compared, paired, corrected for their number
 equivalence.py    whether a difference is small: equivalent, not inferior
 simultaneous.py   several levels decided together, with intervals that say the same
@@ -13,6 +14,8 @@ evidence.py       whether the best beats the reference model on new seeds
 importance.py     which parameters matter in a search
 answer.py         `Answer`: all of it together
 sentence.py       it in plain English
+verdicts.py       what is decided about levels, in plain English
+advice.py         what it would take to tell more, in plain English
 wording.py        figures and levels as a person writes them
 rows.py           the tables, as texts
 facts.py          design, data and machine in words

@@ -42,7 +42,7 @@ def model_card(
     line = "\n"  # no backslash within an f-string before Python 3.12
     return f"""# Model card: {name}
 
-A classifier of blood-cell images: {listed([label.lower() for label in data.class_names])}. **Not for diagnosis.**{demo}
+A classifier of images: {listed([label.lower() for label in data.class_names])}. **Not for diagnosis.**{demo}
 
 ## The model
 
@@ -56,7 +56,7 @@ A classifier of blood-cell images: {listed([label.lower() for label in data.clas
 - {data.name}, fingerprint {data.fingerprint[:16]}.
 - Trained on {split["train"] + split["val"]:,} images of {trained:,} photographs (those that validated included),
   tested on {split["test"]:,} images of {photos["test"]:,} other photographs.
-- Images of one photograph are copies of it, turned and shifted. What counts as evidence is photographs.
+- Images made from one photograph resemble each other; what counts as evidence is photographs.
 
 ## How well it does
 

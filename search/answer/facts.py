@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from search.answer.answer import Answer
-from search.answer.wording import count, listed, word
+from search.answer.wording import count, listed, points_text, word
 from search.folder.record import DataInfo
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
@@ -15,10 +15,23 @@ from search.study.space import Levels, Range
 from search.text import duration, shown
 from trainer.events import SplitName
 
+PUBLIC_IMAGES = (9957, 2487)
+PUBLIC_CLASSES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
+
 
 def facts(answer: Answer) -> list[tuple[str, str]]:
     """The facts on design, data and machine: what each is of, and its text."""
     return [*_design(answer), *_data(answer), *_machine(answer)]
+
+
+def is_public_set(data: DataInfo | None) -> bool:
+    """Whether these are the images that the studied work was measured on: the public set, whole. Its folders TRAIN and
+    TEST hold 9,957 and 2,487 images of these classes.
+    """
+    if data is None or data.is_demo:
+        return False
+    images = data.images["train"] + data.images["val"], data.images["test"]
+    return images == PUBLIC_IMAGES and tuple(data.class_names) == PUBLIC_CLASSES
 
 
 def _design(answer: Answer) -> list[tuple[str, str]]:
@@ -37,7 +50,12 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         objectives = [OBJECTIVES[name].words for name in study.search.objectives]
         found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
     else:
-        found.append(("Seeds", f"{study.seeds} of each level, the same for all"))
+        found.append(("Seeds", f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"))
+    if study.factor:
+        found.append(("Margin", f"{points_text(study.margin)} of test accuracy count as no difference"))
+        if study.factor != "learning_rate" and "learning_rate" not in study.nuisance:
+            rate = shown(study.base_config().learning_rate)
+            found.append(("Learning rate", f"{rate} at every level, not tuned: a level may do better at another"))
     if study.nuisance and study.tuning:
         tuned = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.nuisance.items())
         trials = count(study.tuning.trials_per_level, "trial")

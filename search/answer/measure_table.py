@@ -82,7 +82,7 @@ CLASS_MEASURES.register(
     "recall",
     ClassMeasure(
         "recall",
-        "The share of each class's test images that is classified rightly (recall), in per cent.",
+        "The share of each class's test images that is classified correctly (recall), in per cent.",
         "maximize",
         recall,
         reported=attrgetter("recall"),

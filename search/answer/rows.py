@@ -10,7 +10,8 @@ from search.answer.intervals import Estimate
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.search_result import SearchAnswer, price, val_accuracy
-from search.answer.wording import p_text, percent, points, word
+from search.answer.simultaneous import Difference
+from search.answer.wording import p_text, percent, points, points_text, word
 from search.folder.record import TrialRecord
 from search.text import shown
 
@@ -60,23 +61,28 @@ def accuracies(answer: Answer) -> Table:
     rows = [
         (
             name_of(level),
-            *(with_interval(level.accuracy.get(split)) for split in ("train", "val", "test")),
+            *(with_interval(level.accuracy.get(split)) for split in ("test", "train", "val")),
             gap(level.gap),
             *other_measures(level),
-            f"{len(level.trials)}" + (f" ({level.failed} failed)" if level.failed else ""),
+            learnt(level),
         )
         for level in answer.levels
     ]
     columns = (
         _head(answer),
+        "test",
         "train",
         "validation",
-        "test",
         "gap",
         *(f"{words} (test)" for words in other_words()),
-        "seeds",
+        "learnt at seeds",
     )
     note = "Accuracies in per cent, the gap (training less testing) in points; 95 % intervals in brackets."
+    if any(level.learning.learnt < level.learning.seeds for level in answer.levels):
+        note += (
+            " Of the trainings that learnt; of all of them at a level where none did. Where few learn, they are a "
+            "selection: what is said is of a training that learns, not of one that is started."
+        )
     if any(trial.config.train_on_validation for level in answer.levels for trial in level.trials):
         note += " The validation photographs were trained on: their accuracy says nothing of others."
     return Table("accuracies", "Accuracy by level", columns, tuple(rows), _reference(answer), note)
@@ -95,20 +101,21 @@ def other_measures(level: LevelAnswer) -> list[str]:
 
 def differences(answer: Answer) -> Table:
     """To the reference level."""
-    rows, level_names = [], []
+    rows, compared = [], []
     for level in answer.levels:
         if level.differences:
-            cells = []
-            for what in ("train", "val", "test", "gap"):
-                found = level.differences[what]
-                cells += [difference(found.estimate), p_text(found.p)]
-            rows.append((name_of(level), *cells))
-            level_names.append(level)
-    columns = (_head(answer), "train", "p", "validation", "p", "test", "p", "gap", "p")
-    marked = frozenset(i for i, level in enumerate(level_names) if level.differences["test"].is_clear)
+            found = level.differences["test"]
+            others = [difference(level.differences[what].estimate) for what in ("train", "val", "gap")]
+            p = p_text(found.p) if found.may_claim else MISSING
+            rows.append((name_of(level), difference(found.estimate), p, verdict(found), *others, str(pairs(level))))
+            compared.append(level)
+    columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs")
+    marked = frozenset(i for i, level in enumerate(compared) if level.differences["test"].is_clear)
     note = (
-        "In points, paired by seed and photograph; in brackets 95 % intervals, simultaneous over the levels. p is "
-        "corrected for their number (Holm). Set off: told apart from the reference level by test accuracy."
+        "In points, paired by seed and photograph, over the pairs of trainings that both learnt; in brackets 95 % "
+        "intervals, simultaneous over the levels. Test accuracy is decided: p is corrected for the number of levels "
+        f"(Holm); as well: within {points_text(answer.recorded.study.margin)} (two one-sided tests). The other columns "
+        "describe. Set off: higher or lower than the reference level."
     )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
 
@@ -184,6 +191,22 @@ def _trial(record: TrialRecord, names: Sequence[str], search: SearchAnswer) -> t
         f"{end.parameters:,}",
         f"{end.train_s:,.0f}",
     )
+
+
+def learnt(level: LevelAnswer) -> str:
+    """At how many seeds it learns, and how many trainings failed: `3 of 5`, `5 of 5 (1 failed)`."""
+    failed = f" ({level.failed} failed)" if level.failed else ""
+    return f"{level.learning.learnt} of {level.learning.seeds}{failed}"
+
+
+def pairs(level: LevelAnswer) -> int:
+    """At how many seeds it is compared with the reference level."""
+    return level.differences["test"].estimate.n_seeds
+
+
+def verdict(found: Difference) -> str:
+    """In a table: `as well`, `cannot tell`."""
+    return "as well" if found.verdict == "equivalent" else found.verdict
 
 
 def with_interval(estimate: Estimate | None, *, share: bool = True) -> str:

@@ -18,6 +18,7 @@ from search.answer.verdicts import (
     learning,
     seeds_learnt,
     simplified,
+    unranked,
     values,
     where_learnt,
 )
@@ -98,6 +99,7 @@ def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
     headline.append(where_learnt(study, levels))
     if not others:
         headline.append(_nothing_compared(reference, levels))
+    details.append(unranked(study, levels))
     details.append(_pairs(study, levels, others))
     n_seeds = max((level.differences["test"].estimate.n_seeds for level in others), default=0)
     details.append(disagreeing(study, others))

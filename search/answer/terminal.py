@@ -11,7 +11,7 @@ from rich.text import Text
 
 from search.answer import rows
 from search.answer.answer import Answer
-from search.answer.wording import p_text, word
+from search.answer.wording import word
 from search.study.space import ParamValue
 from search.text import shown
 
@@ -39,11 +39,11 @@ def terminal_tables(answer: Answer) -> list[Table]:
         return []
     head = (answer.recorded.study.factor or "model").replace("_", " ")
     first = _table(
-        (head, "train", "val", "test", "to reference", "p"),
+        (head, "train", "val", "test", "to reference", ""),
         "* reference" if answer.recorded.study.factor else "",
     )
     second = _table(
-        (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", *rows.other_words(), "seeds"),
+        (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", *rows.other_words(), "learnt"),
         "" if answer.vram_measured else "VRAM not measured: no GPU",
     )
     for level in answer.levels:
@@ -56,9 +56,8 @@ def terminal_tables(answer: Answer) -> list[Table]:
             f"{100 * val.value:.1f}" if val else rows.MISSING,
             rows.with_interval(level.accuracy.get("test")),
             rows.difference(test.estimate) if test else "",
-            p_text(test.p) if test else "",
+            rows.verdict(test).replace("too few seeds", "few seeds") if test else "",
         )
-        failed = f" ({level.failed} failed)" if level.failed else ""
         parameters, seconds, vram = level.parameters, level.train_s, level.vram_mib
         second.add_row(
             name,
@@ -66,7 +65,7 @@ def terminal_tables(answer: Answer) -> list[Table]:
             f"{parameters.mean:,.0f}" if parameters else rows.MISSING,
             f"{seconds.mean:,.0f}" if seconds else rows.MISSING,
             *rows.other_measures(level),
-            f"{len(level.trials)}{failed}",
+            rows.learnt(level),
         )
     return [first, second]
 

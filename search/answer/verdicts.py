@@ -130,11 +130,20 @@ def where_learnt(study: Study, levels: Sequence[LevelAnswer]) -> str:
     parts = [f"{share_text(level.accuracy['test'])} with {named(study.factor, level.level)}" for level in shown]
     where = condition(study)
     text = first_upper(f"{f'{where}, ' if where else ''}where the model learns, test accuracy is {listed(parts)}.")
+    return text
+
+
+def unranked(study: Study, levels: Sequence[LevelAnswer]) -> str:
+    """Which levels learn too rarely to be ranked; all, where the reference level is one of them."""
+    rare = [level for level in levels if level.learning.learnt and not level.learning.is_reliable]
+    if not rare:
+        return ""
+    reference = next(level for level in levels if level.is_reference)
     if reference in rare:
         whose = f"the reference, {named(study.factor, reference.level)}, learns"
-        return f"{text} No level is ranked, as {whose} at fewer than 80 % of its seeds."
+        return f"No level is ranked, as {whose} at fewer than 80 % of its seeds."
     are = "is not ranked, as it learns" if len(rare) == 1 else "are not ranked, as they learn"
-    return f"{text} {first_upper(named_all(study.factor or '', values(rare)))} {are} at fewer than 80 % of the seeds."
+    return f"{first_upper(named_all(study.factor or '', values(rare)))} {are} at fewer than 80 % of the seeds."
 
 
 def described(study: Study, others: Sequence[LevelAnswer]) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from search.answer.answer import Answer
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
-from search.answer.wording import word
+from search.answer.verdicts import compared
+from search.answer.wording import named, share_text, word
 from search.figures.style import (
-    GREEN,
     INK,
     MUTED,
     SMALL,
@@ -59,7 +59,11 @@ def accuracy_by_level(answer: Answer) -> Picture:
         "Large points are means over seeds, bars their 95 % intervals over photographs and seeds, small points single "
         "seeds."
     )
-    return picture("accuracy", "Training and testing accuracy", caption, chart)
+    if any(len(level.measured) < len(level.trials) for level in drawn):
+        caption += " Hollow and grey: trainings that did not learn, which are in no mean."
+    names = [f"{named(study.factor, level.level)} {share_text(level.accuracy['test'])}" for level in drawn]
+    finding = f"Test accuracy: {'; '.join(names)}."
+    return picture("accuracy", "Training and testing accuracy", caption, chart, finding=finding)
 
 
 def positions(factor: str | None, levels: list[ParamValue | None]) -> list[float]:
@@ -94,36 +98,46 @@ def _draw(axes: Axes, drawn: list[LevelAnswer], places: list[float], split: Spli
         n = len(estimate.by_seed)
         seeds = [x + 0.035 * (i - (n - 1) / 2) for i in range(n)]
         axes.plot(seeds, estimate.by_seed, marker, color=color, markersize=3, alpha=0.45, markeredgewidth=0)
+        stuck = [
+            trial.finished.splits[split].accuracy
+            for trial in level.trials
+            if trial not in level.measured and trial.finished
+        ]
+        axes.plot([x] * len(stuck), stuck, marker, color=MUTED, markersize=3.5, markerfacecolor="none")
         label = SPLIT_NAMES[split] if number == 0 else None
         axes.plot([x], [estimate.value], marker, color=color, markersize=6.5, markeredgewidth=0, label=label)
 
 
 def differences(answer: Answer) -> Picture | None:
     """The test accuracy of each level less the reference level's, with its interval; None with nothing to compare."""
-    compared = [level for level in answer.levels if level.differences]
-    if not compared:
+    reference = answer.reference
+    with_differences = [level for level in answer.levels if level.differences]
+    if reference is None or not with_differences:
         return None
-    chart = figure(max(1.5, 0.75 + 0.36 * len(compared)))
+    chart = figure(max(1.5, 0.75 + 0.36 * len(with_differences)))
     axes = chart.subplots()
     axes.axvline(0, color=MUTED, linewidth=1)
-    for row, level in enumerate(reversed(compared)):
+    for row, level in enumerate(reversed(with_differences)):
         found = level.differences["test"]
-        color = GREEN if found.is_clear else MUTED
+        color = INK if found.is_clear else MUTED
         e = found.estimate
         axes.plot([e.low, e.high], [row, row], color=color, linewidth=2, solid_capstyle="butt")
         axes.plot(e.by_seed, [row + 0.22] * len(e.by_seed), "|", color=color, alpha=0.6, markersize=5)
-        axes.plot([e.value], [row], "D", color=color, markersize=6, markeredgewidth=0)
-    names = [shown(level.level) for level in reversed(compared) if level.level is not None]
-    axes.set_yticks(range(len(compared)), names)
+        axes.plot(
+            [e.value], [row], "D", color=color, markersize=6, markerfacecolor=color if found.is_clear else "white"
+        )
+    names = [shown(level.level) for level in reversed(with_differences) if level.level is not None]
+    axes.set_yticks(range(len(with_differences)), names)
     for text in axes.get_yticklabels():
         text.set_parse_math(False)
-    axes.set_ylim(-0.6, len(compared) - 0.4)
+    axes.set_ylim(-0.6, len(with_differences) - 0.4)
     axes.set_xlabel("test accuracy less the reference level's (points)")
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}".replace("-", "−") if value else "0")
     bare(axes, grid="x", keep=("bottom",))
     axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
     caption = (
-        "Paired by seed and photograph; bars are simultaneous 95 % intervals, strokes single seeds. Green: told apart "
-        "from the reference level (Holm-corrected p below 0.05); grey: not."
+        "Paired by seed and photograph; bars are simultaneous 95 % intervals, strokes single seeds. Dark: decided to "
+        "be higher or lower than the reference level; grey and hollow: not."
     )
-    return picture("differences", "Effect on test accuracy", caption, chart)
+    finding = compared(answer.recorded.study, reference, with_differences)
+    return picture("differences", "Effect on test accuracy", caption, chart, finding=finding)

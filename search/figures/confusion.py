@@ -45,4 +45,10 @@ def confusion(level: LevelAnswer, class_names: Sequence[str], key: str, title: s
             label.set(rotation=30, ha="right", rotation_mode="anchor")
     seeds = len(tables)
     caption = f"Shares of the true class, and images; the mean of {seeds} seed{'' if seeds == 1 else 's'}."
-    return picture(key, title, caption, chart)
+    wrong = np.where(np.eye(n, dtype=bool), -1.0, shares)
+    true, taken = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    names = [name.lower() for name in class_names]
+    finding = (
+        f"Most often confused: {names[true]}, taken for {names[taken]} in {shares[true, taken]:.0%} of its images."
+    )
+    return picture(key, title, caption, chart, finding=finding if n > 1 else "")

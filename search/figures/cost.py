@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from search.answer.answer import Answer
-from search.figures.style import GREEN, INK, MUTED, SMALL, Picture, bare, figure, in_percent, picture
+from search.answer.wording import listed
+from search.figures.style import INK, MUTED, Picture, bare, figure, in_percent, label_points, picture
 from search.text import shown
 
 
@@ -23,16 +24,13 @@ def accuracy_against_cost(answer: Answer) -> Picture | None:
         if level.accuracy["test"].value > best:
             best = level.accuracy["test"].value
             front.append((cost, best))
-    axes.plot(*zip(*front, strict=True), color=GREEN, linewidth=1.2, drawstyle="steps-post", alpha=0.6)
+    axes.plot(*zip(*front, strict=True), color=INK, linewidth=1.0, drawstyle="steps-post", alpha=0.5)
     on_front = {cost for cost, _ in front}
     for cost, level in drawn:
         test = level.accuracy["test"]
-        color = GREEN if cost in on_front and (cost, test.value) in front else MUTED
+        color = INK if cost in on_front and (cost, test.value) in front else MUTED
         axes.plot([cost, cost], [test.low, test.high], color=color, linewidth=1.2, alpha=0.6)
         axes.plot([cost], [test.value], "D", color=color, markersize=6, markeredgewidth=0)
-        name = "" if level.level is None else shown(level.level)
-        text = axes.annotate(name, (cost, test.value), (6, 3), textcoords="offset points", fontsize=SMALL, color=INK)
-        text.set(parse_math=False, fontweight="bold" if level.is_reference else "normal")
     costs = [cost for cost, _ in drawn]
     if max(costs) > 5 * min(costs):
         axes.set_xscale("log")
@@ -42,6 +40,13 @@ def accuracy_against_cost(answer: Answer) -> Picture | None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     in_percent(axes)
     bare(axes)
-    caption = "Bars are 95 % intervals. Green: no cheaper level is more accurate on average (the Pareto front)."
+    names = {id(level): "" if level.level is None else shown(level.level) for _, level in drawn}
+    label_points(
+        chart,
+        axes,
+        [(cost, level.accuracy["test"].value, names[id(level)], level.is_reference) for cost, level in drawn],
+    )
+    on = [names[id(level)] for cost, level in drawn if (cost, level.accuracy["test"].value) in front]
+    caption = "Bars are 95 % intervals. Dark: no cheaper level is more accurate on average (the Pareto front)."
     what = "VRAM" if answer.vram_measured else "parameters"
-    return picture("cost", f"Accuracy against {what}", caption, chart)
+    return picture("cost", f"Accuracy against {what}", caption, chart, finding=f"On the Pareto front: {listed(on)}.")

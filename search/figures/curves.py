@@ -8,9 +8,11 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from search.answer.answer import Answer
+from search.answer.facts import is_public_set
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
-from search.answer.wording import named
+from search.answer.sentence import subject
+from search.answer.wording import named, percent
 from search.figures.style import (
     GREEN,
     INK,
@@ -39,6 +41,9 @@ def learning_curves(answer: Answer) -> Picture:
     study = answer.recorded.study
     trained = [level for level in answer.levels if level.trials]
     drawn = _most_telling(trained)
+    config = study.base_config()
+    is_reference_model = study.factor is None and subject(study) == "the reference model" and not config.color
+    studied = is_reference_model and is_public_set(answer.recorded.data)
     columns = 1 if len(drawn) == 1 else 2
     rows = -(-len(drawn) // columns)
     chart = figure(3.4 if rows == 1 and columns == 1 else 0.7 + 1.75 * rows, WIDTH_IN)
@@ -52,9 +57,9 @@ def learning_curves(answer: Answer) -> Picture:
             epochs, values = _curves(answer.reference, "val")
             axes.plot(epochs, values.mean(axis=0), color=MUTED, linewidth=1.1, linestyle=(0, (2, 1.5)))
         _draw(axes, level, first=place == 0)
-        if study.factor is None:
+        if studied:
             _studied(axes)
-        else:
+        if study.factor is not None:
             bold = "bold" if level.is_reference else "normal"
             title = axes.set_title(named(study.factor, level.level), fontsize=SMALL, color=INK, loc="left", pad=3)
             title.set(fontweight=bold, parse_math=False)
@@ -68,11 +73,20 @@ def learning_curves(answer: Answer) -> Picture:
     legend(chart, grid.flat[0], 4)
     caption = "Lines are means over seeds, bands their range"
     caption += "; grey dashes: the reference level's validation." if len(drawn) > 1 else "."
+    if any(len(level.measured) < len(level.trials) for level in drawn):
+        caption += " Thin and grey: training accuracy of seeds that did not learn, which are in no mean."
     if len(drawn) < len(trained):
         caption += f" Of {len(trained)} levels the reference level and the best by validation accuracy."
-    if study.factor is None:
+    if studied:
         caption += " Dotted: what the studied work reports after 600 epochs."
-    return picture("learning_curves", "Learning curves", caption, chart)
+    ends = [
+        f"{named(study.factor, level.level)} {percent(_curves(level, 'train')[1][:, -1].mean(), 0)} and "
+        f"{percent(_curves(level, 'val')[1][:, -1].mean(), 0)}"
+        for level in drawn
+        if all(trial.epochs for trial in level.measured)
+    ]
+    finding = f"At the end, training and validation accuracy: {'; '.join(ends)}."
+    return picture("learning_curves", "Learning curves", caption, chart, finding=finding)
 
 
 def _most_telling(levels: list[LevelAnswer]) -> list[LevelAnswer]:
@@ -83,8 +97,8 @@ def _most_telling(levels: list[LevelAnswer]) -> list[LevelAnswer]:
 
 
 def _curves(level: LevelAnswer, split: str) -> tuple[list[int], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-    """Epochs, and accuracies of shape (seeds, epochs), up to the epoch that every seed has reached."""
-    curves = [[getattr(epoch, f"{split}_accuracy") for epoch in trial.epochs] for trial in level.trials]
+    """Epochs, and accuracies of the trainings that learnt, (seeds, epochs), up to the epoch that all have reached."""
+    curves = [[getattr(epoch, f"{split}_accuracy") for epoch in trial.epochs] for trial in level.measured]
     n = min(map(len, curves))
     return list(range(1, n + 1)), np.asarray([curve[:n] for curve in curves], np.float64).reshape(len(curves), n)
 
@@ -99,7 +113,11 @@ def _draw(axes: Axes, level: LevelAnswer, *, first: bool) -> None:
         label = name if first else None
         axes.plot(epochs, values.mean(axis=0), marker=marker, color=color, linewidth=1.6, label=label)
     test = level.accuracy["test"].value
-    last = max(len(trial.epochs) for trial in level.trials)
+    for trial in level.trials:
+        if trial not in level.measured:
+            stuck = [epoch.train_accuracy for epoch in trial.epochs]
+            axes.plot(range(1, len(stuck) + 1), stuck, color=MUTED, linewidth=0.8, alpha=0.7)
+    last = max(len(trial.epochs) for trial in level.measured)
     label = "testing, at the end" if first else None
     axes.plot([last], [test], "D", color=GREEN, markersize=4.5, clip_on=False, markeredgewidth=0, label=label)
 

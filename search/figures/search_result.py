@@ -17,7 +17,6 @@ from search.answer.wording import word
 from search.figures.confusion import confusion
 from search.figures.style import (
     BLUE,
-    GREEN,
     INK,
     MUTED,
     SMALL,
@@ -60,7 +59,7 @@ def _history(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     values = [val_accuracy(record) for record in done]
     axes.plot(numbers, values, "o", color=BLUE, markersize=4, alpha=0.7, markeredgewidth=0, label="trials")
     best = [max(values[: place + 1]) for place in range(len(values))]
-    axes.plot(numbers, best, color=GREEN, linewidth=1.6, drawstyle="steps-post", label="best so far")
+    axes.plot(numbers, best, color=INK, linewidth=1.6, drawstyle="steps-post", label="best so far")
     if search.reference is not None:
         height = val_accuracy(search.reference)
         axes.axhline(height, color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label="reference model")
@@ -83,7 +82,7 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
             [cost for cost, _, _ in points],
             [value for _, value, _ in points],
             "D" if mine else "o",
-            color=GREEN if mine else MUTED,
+            color=INK if mine else MUTED,
             markersize=6 if mine else 4,
             alpha=1 if mine else 0.5,
             markeredgewidth=0,
@@ -94,7 +93,7 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
             axes.annotate(str(number), (cost, value), fontsize=SMALL - 1, color=INK, **place)
     ladder = sorted((price(record, search.cost) or 0.0, val_accuracy(record)) for record in search.front)
     if ladder:
-        axes.plot(*zip(*ladder, strict=True), color=GREEN, linewidth=1.2, drawstyle="steps-post", alpha=0.6)
+        axes.plot(*zip(*ladder, strict=True), color=INK, linewidth=1.0, drawstyle="steps-post", alpha=0.5)
     if search.reference is not None and (cost := price(search.reference, search.cost)) is not None:
         axes.plot(
             [cost],
@@ -114,7 +113,7 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     in_percent(axes)
     bare(axes)
     legend(chart, axes)
-    caption = "Green, with trial numbers: no other trial is more accurate and cheaper at once."
+    caption = "Dark, with trial numbers: no other trial is more accurate and cheaper at once."
     return picture("pareto", "Pareto front", caption, chart)
 
 
@@ -128,7 +127,7 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
     chart = figure(0.9 + 0.42 * len(names))
     axes = chart.subplots()
     for offset, shares, color, label in (
-        (0.19, accuracy, GREEN, "for validation accuracy"),
+        (0.19, accuracy, INK, "for validation accuracy"),
         (-0.19, costs, BLUE, f"for {COST_NAMES.get(cost, cost).split(' (')[0]}"),
     ):
         if shares:
@@ -208,7 +207,7 @@ def _marks(spec: Levels | Range) -> list[tuple[float, str]]:
 
 
 def _evidence(found: Evidence) -> Picture:
-    rows = [("reference model", found.reference, MUTED), ("recommended", found.best, GREEN)]
+    rows = [("reference model", found.reference, MUTED), ("recommended", found.best, INK)]
     shown_rows = [(name, level, color) for name, level, color in rows if level is not None]
     chart = figure(1.1 + 0.45 * len(shown_rows))
     axes = chart.subplots()

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from matplotlib.transforms import Bbox
 
 from trainer.fonts import make_readable
 
@@ -31,6 +32,10 @@ SPLIT_NAMES = {"train": "training", "val": "validation", "test": "testing"}
 
 WIDTH_IN = 5.2  # drawn at 343 pixels, a phone's, its 10 point letters are 9 pixels high
 SIZE, SMALL = 10.5, 9.0  # points
+# Of a name beside its point, from the best: points to the right, points up, and which end of the name is there.
+LABEL_PLACES = [
+    (side * 6, rise, "left" if side > 0 else "right") for rise in (3, -11, 14, -22, 25, -33, 36) for side in (1, -1)
+]
 DPI = 160
 COUNTED_CLASSES = 12  # with more, the counts of a confusion matrix no longer fit into its cells
 
@@ -61,13 +66,13 @@ def figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
     return Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
 
 
-def picture(key: str, title: str, caption: str, drawn: Figure, *, wide: bool = False) -> Picture:
-    """The figure in both forms."""
+def picture(key: str, title: str, caption: str, drawn: Figure, *, finding: str = "", wide: bool = False) -> Picture:
+    """The figure in both forms; `finding` is what it shows, in words, for those who do not see it."""
     make_readable(drawn)
     drawn.draw_without_rendering()  # lays it out, once for both
     drawn.set_layout_engine("none")
     drawn.set_facecolor("none")
-    vector = svg(drawn, f"{title}. {caption}")
+    vector = svg(drawn, " ".join(filter(None, (f"{title}.", finding, caption))))
     drawn.set_facecolor("white")
     drawn.set_dpi(DPI)  # the SVG took 72
     return Picture(key, title, caption, vector, png(drawn), wide)
@@ -125,6 +130,31 @@ def legend(drawn: Figure, axes: Axes, columns: int = 3) -> None:
     if handles:
         options: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "labelcolor": INK, "ncols": columns}
         drawn.legend(handles, labels, loc="outside upper left", **options)
+
+
+def label_points(drawn: Figure, axes: Axes, points: Sequence[tuple[float, float, str, bool]]) -> None:
+    """Names beside points, each where it meets no other name and no point; in data coordinates, the last says whether
+    in bold.
+    """
+    drawn.draw_without_rendering()  # where points stand is known only then
+    size = 7.0 * drawn.dpi / 72  # of a point, pixels
+    taken = []
+    for x, y, _, _ in points:
+        left, below = axes.transData.transform((x, y)) - size / 2
+        taken.append(Bbox.from_bounds(left, below, size, size))
+    for x, y, name, bold in points:
+        text = axes.annotate(name, (x, y), textcoords="offset points", xytext=(0, 0), fontsize=SMALL, color=INK)
+        text.set(parse_math=False, fontweight="bold" if bold else "normal")
+        tried = []
+        for dx, dy, side in LABEL_PLACES:
+            text.set(position=(dx, dy), ha=side)
+            box = text.get_window_extent()
+            tried.append((Bbox.count_overlaps(box, taken), (dx, dy), side, box))
+            if not tried[-1][0]:
+                break
+        _, place, side, box = min(tried, key=lambda one: one[0])
+        text.set(position=place, ha=side)
+        taken.append(box)
 
 
 def line_of_chance(axes: Axes, chance: float) -> None:

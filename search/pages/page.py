@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from search.answer.answer import Answer
 from search.answer.facts import facts
 from search.answer.fits import HEADROOM_MIB, what_fits
-from search.answer.method import METHOD
+from search.answer.method import GLOSSARY, method
 from search.answer.rows import MISSING, Table, tables
 from search.answer.wording import percent
 from search.answer.wrong import Wrong, most_often_wrong
@@ -47,7 +47,8 @@ def page(drawn: Sequence[Drawn], title: str = "") -> str:
         css=(here / "page.css").read_text(encoding="utf-8"),
         parts=[_part(one) for one in drawn],
         fits=_fits(drawn),
-        method=METHOD,
+        method=method([one.answer for one in drawn]),
+        glossary=GLOSSARY,
         made_at=f"{datetime.now():%Y-%m-%d %H:%M}",
     )
 
@@ -78,7 +79,7 @@ def _part(drawn: Drawn) -> dict[str, Any]:
             }
             for wrong in drawn.wrong
         ],
-        "wrong_of": "Counted over the trainings of the reference level."
+        "wrong_of": "Counted over the trainings of the reference level that learnt."
         if answer.reference
         else "Counted over the trials of the Pareto front.",
         "facts": facts(answer),
@@ -87,7 +88,7 @@ def _part(drawn: Drawn) -> dict[str, Any]:
 
 def _wrong(answer: Answer) -> list[Wrong]:
     if answer.reference is not None:
-        return most_often_wrong(answer.recorded, answer.reference.trials)
+        return most_often_wrong(answer.recorded, answer.reference.measured)
     return most_often_wrong(answer.recorded, answer.search.front if answer.search else ())
 
 

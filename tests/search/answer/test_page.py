@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
 import subprocess
@@ -21,12 +22,14 @@ from search.answer.rows import tables
 from search.answer.terminal import print_answer
 from search.answer.wrong import most_often_wrong, photo_of
 from search.figures.gallery import gallery
+from search.figures.style import figure, label_points
 from search.figures.wrong import contact_sheet
 from search.pages.page import Drawn, page
 from search.pages.publish import figures_of, files_of
 from search.study import Study
 from tests.search.answer.made import COMMAND, question, trial
 from tests.search.fabricate import data_info, trial_record
+from trainer.events import SplitName
 
 LEVELS = {"max": 0.6, "average": 0.3, "blur": 0.61}
 
@@ -150,17 +153,100 @@ def test_the_terminal_has_80_columns() -> None:
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert re.search(r"max \* +\d+\.\d +\d+\.\d +\d+\.\d \(\d+–\d+\)\s*\n", text)
-    assert re.search(r"average +\d+\.\d +\d+\.\d +\d+\.\d \(\d+–\d+\) +−\d+\.\d \(−\d+ to −\d+\) +(< )?0\.\d+", text)
+    assert re.search(r"average +\d+\.\d +\d+\.\d +\d+\.\d \(\d+–\d+\) +−\d+\.\d \(−\d+ to −\d+\) +lower", text)
     assert "VRAM not measured: no GPU" in text
 
 
 def test_tables_name_what_failed() -> None:
     failed = trial_record(20, {"pooling": "blur", "seed": 5}, end="error")
     found = {table.key: table for table in tables(answer_of(question(LEVELS, seeds=5, extra=[failed])))}
-    assert found["accuracies"].rows[2][-1] == "5 (1 failed)"
+    assert found["accuracies"].rows[2][-1] == "5 of 5 (1 failed)"
     assert found["accuracies"].marked == {0}
     assert found["differences"].marked == {0}  # average
     assert len(found["classes"].columns) == 5
+
+
+def test_only_test_accuracy_is_decided() -> None:
+    found = {table.key: table for table in tables(answer_of(question(LEVELS, seeds=5)))}["differences"]
+    assert found.columns == ("pooling", "test", "p", "verdict", "train", "validation", "gap", "pairs")
+    assert [row[3] for row in found.rows] == ["lower", "as well"]
+    assert [row[-1] for row in found.rows] == ["5", "5"]
+    few = {table.key: table for table in tables(answer_of(question(LEVELS, seeds=3)))}["differences"]
+    assert [row[2:4] for row in few.rows] == [("–", "too few seeds")] * 2  # no p beside it
+
+
+def test_one_seed_has_no_table_of_differences() -> None:
+    assert "differences" not in {table.key for table in tables(answer_of(question(LEVELS, seeds=1)))}
+
+
+def test_trainings_that_did_not_learn_are_counted_and_drawn_apart() -> None:
+    stuck = trial(90, {"pooling": "blur", "seed": 5}, 5, (0.26, 0.25, 0.25))
+    answer = answer_of(question(LEVELS, seeds=5, extra=[stuck]))
+    found = next(table for table in tables(answer) if table.key == "accuracies")
+    assert found.columns[-1] == "learnt at seeds"
+    assert found.rows[2][-1] == "5 of 6"
+    assert "what is said is of a training that learns, not of one that is started." in found.note
+    captions = {picture.key: picture.caption for picture in gallery(answer)}
+    assert captions["accuracy"].endswith("Hollow and grey: trainings that did not learn, which are in no mean.")
+    assert captions["learning_curves"].endswith("seeds that did not learn, which are in no mean.")
+
+
+def test_headings_follow_each_other_without_a_gap() -> None:
+    one = Drawn.of(answer_of(question(LEVELS, seeds=5, gpu=True)))
+    for drawn, title in (([one], ""), ([one, Drawn.of(answer_of(reference()))], "What the studies found")):
+        levels = [int(level) for level in re.findall(r"<h(\d)", page(drawn, title))]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_figures_say_what_they_show_to_those_who_do_not_see_them() -> None:
+    answer = answer_of(question(LEVELS, seeds=5, changes=lambda level: {"parameters": 900 + 100 * len(level)}))
+    labels = {picture.key: re.findall(r'aria-label="([^"]*)"', picture.svg)[0] for picture in gallery(answer)}
+    assert labels["accuracy"].startswith("Training and testing accuracy. Test accuracy: max pooling 60.")
+    assert labels["differences"].startswith(f"Effect on test accuracy. {answer.headline}")
+    assert "On the Pareto front: " in labels["cost"]
+    assert "At the end, training and validation accuracy: max pooling " in labels["learning_curves"]
+    assert "Most often confused: " in labels["confusion_reference"]
+
+
+def test_names_of_points_do_not_overlap() -> None:
+    drawn = figure(3.4)
+    axes = drawn.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    label_points(drawn, axes, [(0.5, 0.5 + 0.01 * n, f"level {n}", False) for n in range(6)])
+    drawn.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 6
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_what_is_of_the_public_set_alone_stands_beside_no_other() -> None:
+    foreign = reference()
+    images: dict[SplitName, int] = {"train": 7957, "val": 2000, "test": 2487}
+    public = Recorded("reference", foreign.study, data_info(images=images), COMMAND, foreign.records)
+    for recorded, said in ((foreign, False), (public, True)):
+        text = page([Drawn.of(answer_of(recorded))])
+        assert ("after 600 epochs" in text) == said
+    for words in ("turned and shifted", "blood-cell images", "rightly", "cannot be told"):
+        assert words not in page([Drawn.of(answer_of(question(LEVELS, seeds=5)))])
+
+
+def test_the_page_explains_its_words() -> None:
+    text = page([Drawn.of(answer_of(question(LEVELS, seeds=5)))])
+    for word in ("seed", "replicate", "fold", "epoch", "gap", "macro F1", "strided", "blur", "FLOP", "photograph"):
+        assert f"<dt>{word}</dt>" in text
+    assert "Test accuracy is the primary outcome, the only one that is decided" in text
+    assert "The margin of equivalence is 5 points." in text
+
+
+def test_the_page_of_all_says_how_many_studies_are_decided() -> None:
+    drawn = [Drawn.of(answer_of(question(LEVELS, seeds=5))) for _ in range(2)]
+    assert (
+        "2 studies are decided on this page, and no correction is made over them: the chance that some claim among all "
+        "is false is at most 10\N{NO-BREAK SPACE}%."
+    ) in page(drawn, "What the studies found")
+    assert "are decided on this page" not in page(drawn[:1])
 
 
 def test_vram_stands_where_it_was_measured() -> None:
@@ -221,7 +307,7 @@ def test_markdown_has_question_answer_tables_and_links() -> None:
     text = answer_markdown(answer, [("Study in MLflow", "http://host/#/experiments/1")])
     assert text.startswith("**What does the pooling do?**")
     assert "**At learning rate 0.0005, test accuracy is lower with average pooling" in text
-    assert "| pooling | train | validation | test |" in text
+    assert "| pooling | test | train | validation |" in text
     assert "[Study in MLflow](http://host/#/experiments/1)" in text
     assert len(text) < 8000
 
