@@ -10,8 +10,9 @@ from search.answer.answer import Answer
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
 from search.answer.verdicts import compared
-from search.answer.wording import named, share_text, word
+from search.answer.wording import named, points_text, share_text, word
 from search.figures.style import (
+    GRID,
     INK,
     MUTED,
     SMALL,
@@ -116,6 +117,8 @@ def differences(answer: Answer) -> Picture | None:
         return None
     chart = figure(max(1.5, 0.75 + 0.36 * len(with_differences)))
     axes = chart.subplots()
+    margin = answer.recorded.study.margin
+    axes.axvspan(-margin, margin, color=GRID, alpha=0.5, linewidth=0)
     axes.axvline(0, color=MUTED, linewidth=1)
     for row, level in enumerate(reversed(with_differences)):
         found = level.differences["test"]
@@ -137,7 +140,8 @@ def differences(answer: Answer) -> Picture | None:
     axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
     caption = (
         "Paired by seed and photograph; bars are simultaneous 95 % intervals, strokes single seeds. Dark: decided to "
-        "be higher or lower than the reference level; grey and hollow: not."
+        f"be higher or lower than the reference level; grey and hollow: not. Shaded: within {points_text(margin)}, the "
+        "margin of equivalence."
     )
     finding = compared(answer.recorded.study, reference, with_differences)
     return picture("differences", "Effect on test accuracy", caption, chart, finding=finding)
