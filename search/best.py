@@ -215,7 +215,7 @@ def _finish(
 ) -> None:
     """Model card, registry, and the search's answer with the evidence."""
     from search.answer import answer_of, find
-    from search.answer.card import model_card
+    from search.answer.tables.card import model_card
     from search.folder.manifest import read_manifest
     from search.pages.publish import draw, tell, write
 

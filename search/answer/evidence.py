@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.answer.levels import Compared, LevelAnswer, compare, paired
-from search.answer.simultaneous import Difference, decided
-from search.answer.wording import count, difference_text, p_text, points_text, share_text
+from search.answer.statistics.simultaneous import Difference, decided
+from search.answer.words.wording import count, difference_text, p_text, points_text, share_text
 from search.folder.load import Recorded, beside
 from search.folder.record import TrialRecord
 from search.study import Study

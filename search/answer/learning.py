@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from search.answer.intervals import LEVEL
+from search.answer.statistics.intervals import LEVEL
 from search.folder.record import TrialRecord
 
 # A training accuracy at the end this close to chance means that nothing was learnt. In 3 epochs of the real set the

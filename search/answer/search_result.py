@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from search.answer.evidence import Evidence, as_long_as_it_learnt, evidence_of
 from search.answer.learning import has_learnt
-from search.answer.sentence import Words
-from search.answer.wording import count, percent, word
+from search.answer.words.sentence import Words
+from search.answer.words.wording import count, percent, word
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 from search.study.design import plan

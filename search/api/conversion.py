@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from search.answer import Answer
-from search.answer.intervals import Estimate
 from search.answer.learning import has_learnt
 from search.answer.levels import LevelAnswer
-from search.answer.simultaneous import Difference
+from search.answer.statistics.intervals import Estimate
+from search.answer.statistics.simultaneous import Difference
 from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, StudyAnswer, Value
 from search.api.tables import COSTS
 from search.pages.publish import PAGE

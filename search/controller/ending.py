@@ -120,7 +120,7 @@ def _queue_study(
     view: View,
 ) -> None:
     """What MLflow is told of the study itself, once it knows of every trial."""
-    from search.answer.markdown import answer_markdown
+    from search.answer.tables.markdown import answer_markdown
     from search.pages.publish import draw, mlflow_links
 
     tracker, mlflow = stores.tracker, stores.mlflow

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from search.answer.answer import Answer
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
-from search.answer.verdicts import compared
-from search.answer.wording import named, points_text, share_text, word
+from search.answer.words.verdicts import compared
+from search.answer.words.wording import named, points_text, share_text, word
 from search.figures.style import (
     GRID,
     INK,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.answer.answer import Answer
-from search.answer.wording import listed
+from search.answer.words.wording import listed
 from search.figures.style import INK, MUTED, Picture, bare, figure, in_percent, label_points, picture
 from search.text import shown
 

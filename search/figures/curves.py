@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from search.answer.answer import Answer
-from search.answer.facts import is_public_set
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
-from search.answer.sentence import subject
-from search.answer.wording import named, percent
+from search.answer.words.facts import is_public_set
+from search.answer.words.sentence import subject
+from search.answer.words.wording import named, percent
 from search.figures.style import (
     GREEN,
     INK,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.answer.answer import Answer
-from search.answer.wording import named
+from search.answer.words.wording import named
 from search.figures.accuracy import accuracy_by_level, differences
 from search.figures.confusion import confusion
 from search.figures.cost import accuracy_against_cost

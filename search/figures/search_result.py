@@ -13,7 +13,7 @@ from search.answer.answer import Answer
 from search.answer.evidence import Evidence
 from search.answer.importance import importances
 from search.answer.search_result import SearchAnswer, price, val_accuracy
-from search.answer.wording import word
+from search.answer.words.wording import word
 from search.figures.confusion import confusion
 from search.figures.style import (
     BLUE,

@@ -12,11 +12,11 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from search.answer.answer import Answer
-from search.answer.facts import facts
 from search.answer.fits import HEADROOM_MIB, what_fits
-from search.answer.method import GLOSSARY, method
-from search.answer.rows import MISSING, Table, tables
-from search.answer.wording import percent
+from search.answer.tables.rows import MISSING, Table, tables
+from search.answer.words.facts import facts
+from search.answer.words.method import GLOSSARY, method
+from search.answer.words.wording import percent
 from search.answer.wrong import Wrong, most_often_wrong
 from search.figures.gallery import gallery
 from search.figures.style import Picture

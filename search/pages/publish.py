@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search import urls as links
 from search.answer.answer import Answer
-from search.answer.markdown import answer_markdown
+from search.answer.tables.markdown import answer_markdown
 from search.errors import StorageError
 from search.figures.wrong import contact_sheet
 from search.pages.page import Drawn, page

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from search.answer import Recorded, answer_of
 from search.answer.fits import what_fits
-from search.answer.markdown import answer_markdown
-from search.answer.rows import tables
-from search.answer.terminal import print_answer
+from search.answer.tables.markdown import answer_markdown
+from search.answer.tables.rows import tables
+from search.answer.tables.terminal import print_answer
 from search.answer.wrong import most_often_wrong, photo_of
 from search.figures.gallery import gallery
 from search.figures.style import figure, label_points

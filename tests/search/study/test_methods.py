@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from search.answer.wording import named, named_all
+from search.answer.words.wording import named, named_all
 from search.study.cost import relative_cost
 from search.study.objectives import OBJECTIVES, Objective
 from search.study.samplers import SAMPLERS, Sampler
