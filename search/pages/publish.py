@@ -20,9 +20,12 @@ PAGE, FIGURES = "answer.html", "figures"
 
 
 def files_of(drawn: Drawn) -> dict[str, bytes]:
-    """The page and its figures, by name; `figures/accuracy.png`."""
+    """The page and its figures, by name: `figures/accuracy.png`, `.svg` and `.pdf`."""
     files = {PAGE: page([drawn]).encode()}
-    return files | {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
+    files |= {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
+    for picture in drawn.pictures:
+        files |= {f"{FIGURES}/{picture.key}.svg": picture.svg_file, f"{FIGURES}/{picture.key}.pdf": picture.pdf}
+    return files
 
 
 def figures_of(drawn: Drawn) -> dict[str, bytes]:
