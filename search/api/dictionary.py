@@ -28,7 +28,7 @@ EVERYWHERE = {
     "trial": Meaning("", "number of the trial within the study, as in Optuna"),
     "seed": Meaning("", "seed of the weights, the order of the images, dropout and augmentation"),
     "fold": Meaning("", "the fold of the training photographs that validated"),
-    "parameters": Meaning("weights", "trainable parameters of the model"),
+    "parameters": Meaning("weights", "weights of the model"),
     "flops_per_image": Meaning("operations", "floating-point operations of one image, forwards"),
     "images_per_s": Meaning("images/s", "training images per second"),
     "vram_peak_mib": Meaning("MiB", "peak of the GPU memory allocator; missing where it was not measured"),

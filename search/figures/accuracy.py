@@ -141,11 +141,11 @@ def differences(answer: Answer) -> Picture | None:
         axes.plot(e.by_seed, [row + 0.22] * len(e.by_seed), "|", color=color, alpha=0.6, markersize=5)
         axes.plot([e.value], [row], "D", color=color, markersize=6, markerfacecolor=color if found.is_clear else PAPER)
         name = named(answer.recorded.study.factor, level.level)
-        text = f"{name}: {difference_text(e)}, {found.verdict}" + (f", p {p_text(found.p)}" if found.may_claim else "")
-        hover_line(axes, [e.low, e.high], [row, row], text)
+        told = f"{name}: {difference_text(e)}, {found.verdict}" + (f", p {p_text(found.p)}" if found.may_claim else "")
+        hover_line(axes, [e.low, e.high], [row, row], told)
         for seed, value in zip(_paired_seeds(level, reference), e.by_seed, strict=True):
             hover_point(axes, value, row + 0.22, f"{name}, seed {seed}: {points(value)} points")
-        hover_point(axes, e.value, row, text)
+        hover_point(axes, e.value, row, told)
     names = [shown(level.level) for level in reversed(with_differences) if level.level is not None]
     axes.set_yticks(range(len(with_differences)), names)
     for text in axes.get_yticklabels():

@@ -162,8 +162,8 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
     axes.tick_params(axis="y", length=0)
     legend(chart, axes, 2)
     caption = "Share of what sets the best trials apart from the others (PED-ANOVA)."
-    shares = [f"{word(name)} {percent(share, 0)}" for name, share in accuracy.items()]
-    finding = f"For validation accuracy: {listed(shares)}."
+    parts = [f"{word(name)} {percent(share, 0)}" for name, share in accuracy.items()]
+    finding = f"For validation accuracy: {listed(parts)}."
     return picture("importances", "Importances", caption, chart, finding=finding)
 
 
