@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from search.answer.answer import Answer
-from search.answer.wording import listed, named, share_text
+from search.answer.sentence import called
+from search.answer.wording import listed, share_text
 from search.figures.style import INK, MUTED, Picture, bare, figure, in_percent, label_points, picture
 from search.figures.vector import hover_line, hover_point
 from search.text import shown
@@ -33,7 +34,7 @@ def accuracy_against_cost(answer: Answer) -> Picture | None:
         axes.plot([cost, cost], [test.low, test.high], color=color, linewidth=1.2, alpha=0.6)
         axes.plot([cost], [test.value], "D", color=color, markersize=6, markeredgewidth=0)
         unit = "MiB" if answer.vram_measured else "parameters"
-        text = f"{named(answer.recorded.study.factor, level.level)}: {share_text(test)}, {cost:,.0f} {unit}"
+        text = f"{called(answer.recorded.study, level)}: {share_text(test)}, {cost:,.0f} {unit}"
         hover_line(axes, [cost, cost], [test.low, test.high], text)
         hover_point(axes, cost, test.value, text)
     costs = [cost for cost, _ in drawn]

@@ -11,7 +11,7 @@ from search.answer.answer import Answer
 from search.answer.facts import is_public_set
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
-from search.answer.sentence import subject
+from search.answer.sentence import called, subject
 from search.answer.wording import named, percent
 from search.figures.style import (
     GREEN,
@@ -59,7 +59,7 @@ def learning_curves(answer: Answer) -> Picture:
             epochs, values = _curves(answer.reference, "val")
             axes.plot(epochs, values.mean(axis=0), color=MUTED, linewidth=1.1, linestyle=(0, (2, 1.5)))
         _draw(axes, level, first=place == 0)
-        _tell(axes, level, named(study.factor, level.level))
+        _tell(axes, level, called(study, level))
         if studied:
             _studied(axes)
         if study.factor is not None:
@@ -83,7 +83,7 @@ def learning_curves(answer: Answer) -> Picture:
     if studied:
         caption += " Dotted: what the studied work reports after 600 epochs."
     ends = [
-        f"{named(study.factor, level.level)} {percent(_curves(level, 'train')[1][:, -1].mean(), 0)} and "
+        f"{called(study, level)} {percent(_curves(level, 'train')[1][:, -1].mean(), 0)} and "
         f"{percent(_curves(level, 'val')[1][:, -1].mean(), 0)}"
         for level in drawn
         if all(trial.epochs for trial in level.measured)

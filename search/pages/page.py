@@ -134,15 +134,15 @@ def _fits(drawn: Sequence[Drawn]) -> Table | None:
                     percent(fit.test_accuracy),
                 )
                 if fit.trial is not None and fit.trial.finished is not None
-                else ("nothing that was measured fits", *[MISSING] * 3)
+                else ("nothing measured fits", *[MISSING] * 3)
             ),
         )
         for fit in fits
     ]
     note = (
-        f"The trial of highest validation accuracy among those measured to need at most the card's memory less "
-        f"{HEADROOM_MIB} MiB, which a driver and a desktop may take. VRAM is the whole process's where the driver told "
-        "it, else the allocator's peak."
+        f"The trial with the highest validation accuracy among those measured to fit into the card's memory less "
+        f"{HEADROOM_MIB} MiB, which a driver and a desktop may take. VRAM is that of the whole process where the "
+        "driver reports it, else the allocator's peak."
     )
     columns = ("card", "configuration", "VRAM", "validation", "test")
     return Table("fits", "What fits on which card", columns, tuple(rows), note=note)
