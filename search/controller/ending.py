@@ -121,14 +121,17 @@ def _queue_study(
 ) -> None:
     """What MLflow is told of the study itself, once it knows of every trial."""
     from search.answer.tables.markdown import answer_markdown
-    from search.pages.publish import draw, mlflow_links
+    from search.pages.publish import draw, mlflow_links, page_links
 
     tracker, mlflow = stores.tracker, stores.mlflow
     status: Status = "FINISHED" if end == "finished" else "KILLED"
     tally = controller.tally
     counts = {"trials": tally.total, "trials_complete": tally.complete, "trials_failed": tally.failed}
     metrics = {key: float(value) for key, value in counts.items()}
-    files = draw(answer, parts.folder, view.say) if end != "interrupted" and answer.recorded.records else {}
+    files: dict[str, bytes] = {}
+    if end != "interrupted" and answer.recorded.records:
+        run, _ = tracker.pages(parts.name, {})
+        files = draw(answer, parts.folder, view.say, page_links(run, record.optuna_page))
     text = answer_markdown(answer, mlflow_links(record.optuna_page))
     if files:
         mlflow.later(lambda: tracker.log_study_files(record, files))

@@ -11,18 +11,28 @@ from search.answer.answer import Answer
 from search.answer.tables.markdown import answer_markdown
 from search.errors import StorageError
 from search.figures.wrong import contact_sheet
-from search.pages.page import Drawn, page
+from search.pages.checklist import checklist
+from search.pages.page import Drawn, Links, page
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.stores.optuna.notes import Notes
 
-PAGE, FIGURES = "answer.html", "figures"
+PAGE, CHECKLIST, FIGURES = "answer.html", "checklist.html", "figures"
 
 
-def files_of(drawn: Drawn) -> dict[str, bytes]:
-    """The page and its figures, by name; `figures/accuracy.png`."""
-    files = {PAGE: page([drawn]).encode()}
-    return files | {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
+def files_of(drawn: Drawn, found: Links = ()) -> dict[str, bytes]:
+    """The page, the checklist and the figures, by name: `figures/accuracy.png`, `.svg` and `.pdf`.
+
+    Args:
+        drawn: an answer.
+        found: text and address of where else the study is recorded.
+    """
+    files = {PAGE: page([drawn], folders={drawn.name: ""}, links={drawn.name: found}).encode()}
+    files[CHECKLIST] = checklist(drawn.answer).encode()
+    files |= {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
+    for picture in drawn.pictures:
+        files |= {f"{FIGURES}/{picture.key}.svg": picture.svg_file, f"{FIGURES}/{picture.key}.pdf": picture.pdf}
+    return files
 
 
 def figures_of(drawn: Drawn) -> dict[str, bytes]:
@@ -49,11 +59,11 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
             raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def draw(answer: Answer, folder: Path, say: Callable[[str], None]) -> dict[str, bytes]:
+def draw(answer: Answer, folder: Path, say: Callable[[str], None], found: Links = ()) -> dict[str, bytes]:
     """The page and its figures, as files in the study's folder too; none where they cannot be made, which is said."""
     say("Drawing the answer ...")
     try:
-        files = files_of(Drawn.of(answer))
+        files = files_of(Drawn.of(answer), found)
         write(files, folder)
     except Exception as error:  # whatever it is, what was trained must still be told
         say(f"The page of the answer could not be made ({error}); try python -m search.report")
@@ -84,6 +94,23 @@ def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str
         tracker.close()
     problem = note_on_dashboard(places.storage_url, answer, run, trial_runs)
     return [*problems, *([problem] if problem else [])]
+
+
+def recorded_at(places: Places, name: str) -> Links:
+    """Text and address of the pages of a study in MLflow and on the Optuna dashboard; empty where they have none."""
+    tracker = Tracker(places.tracking_uri, places.artifacts)
+    try:
+        run = tracker.pages(name, {})[0] if tracker.look_up(name) else None
+    except StorageError:
+        run = None
+    finally:
+        tracker.close()
+    return page_links(run, page_on_dashboard(places, name))
+
+
+def page_links(run: str | None, study_page: str | None) -> Links:
+    """What an answer's page links to."""
+    return [(text, url) for text, url in (("Runs in MLflow", run), ("Optuna dashboard", study_page)) if url]
 
 
 def page_on_dashboard(places: Places, name: str) -> str | None:

@@ -49,14 +49,14 @@ A classifier of images: {listed([label.lower() for label in data.class_names])}.
 - Trial {chosen.number} of the search `{search.name}` ({count(len(search.finished), "trial")}){how}.
 - Settings: {"; ".join(f"{word(key)} {shown(value)}" for key, value in settings.items()) or "the reference model's"}.
 - {_cost(trial)}
-- The model of seed {trial.config.seed}, one of {seeds}; test images took no part in the choice.
+- The model of seed {trial.config.seed}, one of {seeds}; test images played no part in the choice.
 
 ## The data
 
 - {data.name}, fingerprint {data.fingerprint[:16]}.
-- Trained on {split["train"] + split["val"]:,} images of {trained:,} photographs (those that validated included),
+- Trained on {split["train"] + split["val"]:,} images of {trained:,} photographs (validation photographs included),
   tested on {split["test"]:,} images of {photos["test"]:,} other photographs.
-- Images made from one photograph resemble each other; what counts as evidence is photographs.
+- Images made from one photograph resemble each other, so evidence is counted in photographs.
 
 ## How well it does
 
@@ -70,7 +70,8 @@ On the test images, per cent, with 95 % intervals over photographs and seeds:
 
 ## Limits
 
-- The intervals stand for photographs like these: the same stain, microscope and laboratory. Nothing is known of others.
+- The intervals hold for photographs like these, of the same stain, microscope and laboratory; of no others is anything
+  known.
 - {photos["test"]:,} test photographs are few, {_fewest(best)}.
 - Not for diagnosis, nor for any decision about a person.
 

@@ -11,6 +11,7 @@ from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.search_result import SearchAnswer, price, val_accuracy
 from search.answer.statistics.intervals import Estimate
 from search.answer.statistics.simultaneous import Difference
+from search.answer.words.sentence import subject
 from search.answer.words.wording import p_text, percent, points, points_text, word
 from search.folder.record import TrialRecord
 from search.text import shown
@@ -51,16 +52,16 @@ def tables(answer: Answer) -> list[Table]:
     return [*found, *classes(answer), costs(answer)]
 
 
-def name_of(level: LevelAnswer) -> str:
+def name_of(answer: Answer, level: LevelAnswer) -> str:
     """A level's name in a table."""
-    return "reference model" if level.level is None else shown(level.level)
+    return subject(answer.recorded.study).removeprefix("the ") if level.level is None else shown(level.level)
 
 
 def accuracies(answer: Answer) -> Table:
     """Train, validation and test accuracy, gap, and the other measures."""
     rows = [
         (
-            name_of(level),
+            name_of(answer, level),
             *(with_interval(level.accuracy.get(split)) for split in ("test", "train", "val")),
             gap(level.gap),
             *other_measures(level),
@@ -80,11 +81,11 @@ def accuracies(answer: Answer) -> Table:
     note = "Accuracies in per cent, the gap (training less testing) in points; 95 % intervals in brackets."
     if any(level.learning.learnt < level.learning.seeds for level in answer.levels):
         note += (
-            " Of the trainings that learnt; of all of them at a level where none did. Where few learn, they are a "
-            "selection: what is said is of a training that learns, not of one that is started."
+            " Only trainings that learnt count; at a level where none did, all of them do. Where few learn, they are a "
+            "selection: the figures describe a training that learns, not one that is merely started."
         )
     if any(trial.config.train_on_validation for level in answer.levels for trial in level.trials):
-        note += " The validation photographs were trained on: their accuracy says nothing of others."
+        note += " The validation photographs were trained on: their accuracy says nothing about others."
     return Table("accuracies", "Accuracy by level", columns, tuple(rows), _reference(answer), note)
 
 
@@ -107,15 +108,24 @@ def differences(answer: Answer) -> Table:
             found = level.differences["test"]
             others = [difference(level.differences[what].estimate) for what in ("train", "val", "gap")]
             p = p_text(found.p) if found.may_claim else MISSING
-            rows.append((name_of(level), difference(found.estimate), p, verdict(found), *others, str(pairs(level))))
+            rows.append(
+                (
+                    name_of(answer, level),
+                    difference(found.estimate),
+                    p,
+                    verdict(found),
+                    *others,
+                    str(pairs(level)),
+                )
+            )
             compared.append(level)
     columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs")
     marked = frozenset(i for i, level in enumerate(compared) if level.differences["test"].is_clear)
     note = (
-        "In points, paired by seed and photograph, over the pairs of trainings that both learnt; in brackets 95 % "
-        "intervals, simultaneous over the levels. Test accuracy is decided: p is corrected for the number of levels "
-        f"(Holm); as well: within {points_text(answer.recorded.study.margin)} (two one-sided tests). The other columns "
-        "describe. Set off: higher or lower than the reference level."
+        "In points, paired by seed and photograph, over pairs in which both trainings learnt; 95 % intervals in "
+        "brackets, simultaneous over the levels. Only test accuracy is decided on: p is corrected for the number of "
+        f'levels (Holm), and "as well" means within {points_text(answer.recorded.study.margin)} (two one-sided '
+        "tests). The other columns are descriptive. Highlighted: higher or lower than the reference level."
     )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
 
@@ -128,7 +138,12 @@ def classes(answer: Answer) -> list[Table]:
         rows = []
         for level in answer.levels:
             estimates = level.by_class.get(measure, ())
-            rows.append((name_of(level), *([with_interval(e) for e in estimates] or [MISSING] * len(names))))
+            rows.append(
+                (
+                    name_of(answer, level),
+                    *([with_interval(e) for e in estimates] or [MISSING] * len(names)),
+                )
+            )
         key = "classes" if measure == next(iter(CLASS_MEASURES)) else f"classes_{measure}"
         title = f"{entry.words[:1].upper()}{entry.words[1:]} by class"
         found.append(Table(key, title, (_head(answer), *names), tuple(rows), _reference(answer), entry.explained))
@@ -145,7 +160,7 @@ def costs(answer: Answer) -> Table:
         vram, parameters, seconds = level.vram_mib, level.parameters, level.train_s
         rows.append(
             (
-                name_of(level),
+                name_of(answer, level),
                 *([_number(vram), _number(process)] if answer.vram_measured else []),
                 _number(parameters),
                 f"{flops.mean / 1e6:,.1f}" if flops else MISSING,
@@ -154,7 +169,7 @@ def costs(answer: Answer) -> Table:
             )
         )
     vram_columns = ("peak VRAM (MiB)", "whole process (MiB)") if answer.vram_measured else ()
-    columns = (_head(answer), *vram_columns, "parameters", "MFLOP an image", "training (s)", "images/s")
+    columns = (_head(answer), *vram_columns, "parameters", "MFLOP per image", "training (s)", "images/s")
     note = "Means over seeds." + ("" if answer.vram_measured else " VRAM was not measured: no GPU.")
     return Table("costs", "What it costs", columns, tuple(rows), _reference(answer), note)
 
@@ -173,8 +188,8 @@ def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
     )
     marked = frozenset(i for i, record in enumerate(chosen) if record.number in on_front)
     note = (
-        "The best by validation accuracy, the Pareto front (set off) and the reference model. A trial is one training: "
-        "its test accuracy has the luck of its seed in it, and took no part in the choice."
+        "The best by validation accuracy, the Pareto front (highlighted) and the reference model. Each trial is a "
+        "single training, so its test accuracy includes the luck of its seed; it played no part in the choice."
     )
     return Table("trials", "Best trials", columns, tuple(rows), marked, note)
 

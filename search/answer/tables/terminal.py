@@ -47,7 +47,7 @@ def terminal_tables(answer: Answer) -> list[Table]:
         "" if answer.vram_measured else "VRAM not measured: no GPU",
     )
     for level in answer.levels:
-        name = Text(rows.name_of(level) + (" *" if level.is_reference and level.level is not None else ""))
+        name = Text(rows.name_of(answer, level) + (" *" if level.is_reference and level.level is not None else ""))
         train, val = (level.accuracy.get(split) for split in ("train", "val"))
         test = level.differences.get("test")
         first.add_row(

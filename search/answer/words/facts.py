@@ -55,17 +55,19 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         found.append(("Margin", f"{points_text(study.margin)} of test accuracy count as no difference"))
         if study.factor != "learning_rate" and "learning_rate" not in study.nuisance:
             rate = shown(study.base_config().learning_rate)
-            found.append(("Learning rate", f"{rate} at every level, not tuned: a level may do better at another"))
+            found.append(("Learning rate", f"{rate} at every level, not tuned: a level may do better at another rate"))
     if study.nuisance and study.tuning:
         tuned = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.nuisance.items())
         trials = count(study.tuning.trials_per_level, "trial")
-        found.append(("Tuned for each level", f"{tuned}: {trials} a level, the best by validation accuracy"))
+        found.append(("Tuned for each level", f"{tuned}: {trials} per level, the best by validation accuracy"))
     fixed = ", ".join(f"{word(name)} {shown(value)}" for name, value in study.fixed.items())
     found.append(("Fixed", f"{fixed or 'nothing changed'}; all else as in the reference model"))
     spent = sum(r.finished_at - r.started_at for r in recorded.records if r.finished_at is not None)
     states = Counter(record.state for record in recorded.records if record.terminal)
     failed = states["FAIL"] + states["PRUNED"]
-    trials = f"{recorded.over} of {recorded.total} trials are over" + (f", {failed} without a result" if failed else "")
+    trials = f"{recorded.over} of {recorded.total} trials have ended" + (
+        f", {failed} without a result" if failed else ""
+    )
     found.append(("Budget", f"{trials}; {duration(spent)} of training"))
     return found
 
@@ -99,13 +101,13 @@ def _data(answer: Answer) -> list[tuple[str, str]]:
 def _splits(data: DataInfo) -> list[str]:
     """What trains, validates and tests."""
 
-    def part(splits: Sequence[SplitName], verb: str) -> str:
+    def part(splits: Sequence[SplitName], what: str) -> str:
         images, photographs = (sum(counts[split] for split in splits) for counts in (data.images, data.photographs))
-        return f"{images:,} of {photographs:,} photographs to {verb}"
+        return f"{images:,} images of {photographs:,} photographs for {what}"
 
     if data.folds == 1:
-        return [part(["train"], "train"), part(["val"], "validate"), part(["test"], "test")]
-    return [part(["train", "val"], f"train and validate, in {data.folds} folds"), part(["test"], "test")]
+        return [part(["train"], "training"), part(["val"], "validation"), part(["test"], "testing")]
+    return [part(["train", "val"], f"training and validation, in {data.folds} folds"), part(["test"], "testing")]
 
 
 def _machine(answer: Answer) -> list[tuple[str, str]]:

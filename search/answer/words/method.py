@@ -8,21 +8,21 @@ from search.answer.answer import Answer
 from search.answer.words.wording import listed, percent, points_text
 
 METHOD = (
-    "Two things are told of a level: at how many seeds it learns, and how accurate it is where it learnt. A training "
-    "has learnt when its training accuracy at the end is 10 points above that of always naming the most frequent class."
-    " The interval of the share of seeds is exact (Clopper and Pearson 1934, Biometrika 26, 404–413). Accuracies are "
-    "of the trainings that learnt, and levels are compared at the seeds where both did, if both learn at 80 % of their "
-    "seeds or more. So a comparison holds for trainings that learn. They are a selection: what is expected of a "
-    "training that is started follows only together with the chance that it learns.",
-    "Test accuracy is the primary outcome, the only one that is decided: higher, lower, performs as well as, or cannot "
+    "Two things are reported for each level: at how many seeds it learns, and how accurate it is where it learnt. A "
+    "training has learnt if its final training accuracy is at least 10 points above that of always naming the most "
+    "frequent class. The interval of the share of seeds is exact (Clopper and Pearson 1934, Biometrika 26, 404–413). "
+    "Accuracies are those of the trainings that learnt, and two levels are compared at the seeds where both did, if "
+    "each learns at 80 % of its seeds or more. So a comparison holds for trainings that learn, which are a selection; "
+    "what to expect of a training that is started depends on its chance to learn as well.",
+    "Test accuracy is the primary outcome, and the only one decided on: higher, lower, performs as well as, or cannot "
     "tell. Training accuracy, validation accuracy and the gap are described.",
     "Training, validation and test accuracy are measured after the last epoch, in inference mode, without "
-    "augmentation. Validation alone chooses; the test images take no part in any choice.",
-    "What counts are photographs, not images: the images made from one photograph resemble each other and are no "
-    "independent evidence. Photographs and seeds are taken as the two samples that a study draws; an interval of 95 %"
-    " would contain the accuracy over all photographs and seeds of their kind in 95 of 100 such studies.",
-    "The variance is that of studies with several readers and cases, a trained model being the reader: over "
-    "photographs and over models, less their interaction, which both contain (Gallas, Bandos, Samuelson and Wagner "
+    "augmentation. Only validation is used to choose; the test images play no part in any choice.",
+    "Evidence is counted in photographs, not images: images made from one photograph resemble each other and are not "
+    "independent. Photographs and seeds are the two samples that a study draws; a 95 % interval would contain the "
+    "accuracy over all photographs and seeds of their kind in 95 of 100 such studies.",
+    "The variance is that of studies with several readers and cases, with a trained model as the reader: over "
+    "photographs plus over models, less their interaction, which both contain (Gallas, Bandos, Samuelson and Wagner "
     "2009, Communications in Statistics 38, 2586–2603). Photographs are stratified by class and weighted by their "
     "images, as a ratio (Cochran 1977, Sampling Techniques, chapters 5 and 6). In validation, where folds rotate, a "
     "photograph counts for the models that saw it.",
@@ -31,33 +31,51 @@ METHOD = (
     "variance. Differences have t intervals, accuracies Wilson's with the effective number of images (Korn and "
     "Graubard 1998, Survey Methodology 24, 193–201). Where every photograph and seed agrees, the exact binomial bound"
     " over photographs stands in (Hanley and Lippman-Hand 1983, JAMA 249, 1743–1745).",
-    "Levels are compared at equal seeds and equal photographs (paired). A difference is claimed from five seeds on, "
-    "where its p-value, corrected for the number of levels by Holm's method (1979, Scand. J. Statistics 6, 65–70), is"
-    " below 0.05. The intervals beside it are simultaneous over the levels (Bonferroni), and end at what is claimed: "
+    "Levels are compared at equal seeds and equal photographs (paired). A difference is claimed with five seeds or "
+    "more, if its p-value, corrected for the number of levels by Holm's method (1979, Scand. J. Statistics 6, 65–70), "
+    "is below 0.05. The intervals beside it are simultaneous over the levels (Bonferroni) and agree with the claims: "
     "one excludes 0 exactly where a difference is claimed. Two levels count as equivalent where two one-sided tests "
     "show that they differ by less than the margin (Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15, "
     "657–680).",
-    "On studies simulated with 5 seeds, on a dozen kinds of data, intervals contained the truth in 95 to 97 of 100 "
-    "cases (more, 98 to 99, for accuracies near 1), and some difference between equal levels was claimed in at most "
-    "5.2 of 100 (benchmarks/coverage.py). In those studies every training counts: that some did "
-    "not learn, and are left out, was not simulated.",
-    "With one seed an interval covers photographs alone, and nothing is claimed. No interval covers photographs of "
+    "In simulated studies with 5 seeds, on a dozen kinds of data, intervals contained the truth in 95 to 97 of 100 "
+    "cases (98 to 99 for accuracies near 1), and a difference between equal levels was claimed in at most 5.2 of 100 "
+    "(benchmarks/coverage.py). Every training counted there: leaving out those that did not learn was not simulated.",
+    "With one seed an interval covers photographs alone, and nothing is claimed. No interval covers photographs from "
     "another laboratory, stain or microscope.",
 )
 
 GLOSSARY = (
     ("photograph", "what the camera took; many images may be cut, turned or shifted from one"),
-    ("seed", "the number that fixes a training's random choices: initial weights, order of images, dropout"),
-    ("fold", "a part of the training photographs, kept back to validate; which part it is rotates over the replicates"),
+    (
+        "seed",
+        "the number that fixes a training's random choices: initial weights, order of images, dropout, augmentation",
+    ),
+    (
+        "level",
+        "one value of the parameter that the study asks about; the reference level is what others are compared with",
+    ),
+    (
+        "fold",
+        "a part of the training photographs that is held out for validation; each replicate holds out another part",
+    ),
     ("replicate", "a seed with its fold: the same ones at every level, so that levels are compared in pairs"),
     ("epoch", "one pass over all training images"),
-    ("gap", "training accuracy less test accuracy: how much of what was learnt holds for the training images alone"),
-    ("recall", "of the images of a class, the share that is recognised as such (sensitivity)"),
-    ("macro F1", "the mean over classes of F1, the harmonic mean of recall and precision: rare classes count in full"),
+    ("gap", "training accuracy minus test accuracy: how much of what was learnt holds only for the training images"),
+    ("recall", "the share of a class's images that is recognised as such (sensitivity)"),
+    (
+        "macro F1",
+        "the mean over classes of F1, the harmonic mean of recall and precision; rare classes count as much as others",
+    ),
     ("strided", "pooling by a convolution that moves two pixels at a time"),
-    ("blur", "pooling that smooths before it leaves out pixels, so that a small shift changes little"),
+    ("blur", "pooling that smooths before it skips pixels, so that small shifts of the image change little"),
     ("FLOP", "a floating-point operation, one addition or multiplication; MFLOP: a million of them"),
     ("VRAM", "the memory of the graphics card"),
+    (
+        "95 % interval",
+        "the range that is compatible with the data: in 95 of 100 such studies it contains the true value",
+    ),
+    ("p", "how often chance alone would give a difference as large as this one, if there were none"),
+    ("equivalent", 'shown to differ by less than the margin; not the same as "no difference was found"'),
     ("Pareto front", "the choices that no other beats in accuracy and in cost at once"),
 )
 
@@ -71,8 +89,8 @@ def method(answers: Sequence[Answer]) -> list[str]:
     decided = sum(any(level.differences for level in answer.levels) for answer in answers)
     if decided > 1:
         found.append(
-            f"Each study decides with an error of at most 5 %, over its levels together. {decided} studies"
-            " are decided on this page, and no correction is made over them: the chance that some claim among all is "
+            f"Each study decides with an error of at most 5 %, over its levels together. {decided} studies "
+            "are decided on this page, without a correction for their number: the chance that some claim among all is "
             f"false is at most {percent(min(0.05 * decided, 1.0), 0)}."
         )
     return found

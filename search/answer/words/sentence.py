@@ -145,14 +145,19 @@ def subject(study: Study) -> str:
     return "this configuration" if changed and study.factor is None else "the reference model"
 
 
+def called(study: Study, level: LevelAnswer) -> str:
+    """A level in words, as `max pooling`; in a study without levels what is trained: `the reference model`."""
+    return subject(study) if study.factor is None else named(study.factor, level.level)
+
+
 def _at_reference(study: Study, reference: LevelAnswer) -> str:
     where = condition(study)
     start = f"{first_upper(where)} and with" if where else "With"
     gap = points(reference.gap.value if reference.gap else 0).lstrip("+")
     return (
-        f"{start} {named(study.factor, reference.level)}, the reference, accuracy is "
-        f"{share_text(reference.accuracy['train'])} on training and {share_text(reference.accuracy['test'])} on "
-        f"testing, a gap of {gap} points."
+        f"{start} {named(study.factor, reference.level)}, the reference, training accuracy is "
+        f"{share_text(reference.accuracy['train'])} and test accuracy {share_text(reference.accuracy['test'])}, a gap "
+        f"of {gap} points."
     )
 
 
@@ -163,8 +168,8 @@ def _nothing_compared(reference: LevelAnswer, levels: Sequence[LevelAnswer]) -> 
         return "There is nothing yet to compare it with."
     if reference.learning.is_reliable and any(level.learning.is_reliable for level in trained):
         return (
-            "No level is compared with another: one seed tells nothing of the luck of the seed. Run at least "
-            f"{SEEDS_TO_CLAIM} seeds."
+            "No level is compared with another: one seed is too few to separate an effect from the luck of the seed. "
+            f"Run at least {SEEDS_TO_CLAIM} seeds."
         )
     return ""
 
@@ -198,8 +203,8 @@ def _lost(factor: str | None, levels: Sequence[LevelAnswer]) -> str:
         parts.append(f"{level.failed} of {total} with {named(factor, level.level)} ({how})")
     if not parts:
         return ""
-    rest = "; what is said of them is of the others" if any(level.trials for level in levels) else ""
-    return f"Trainings failed: {listed(parts)}{rest}."
+    rest = "; the results are those of the others" if any(level.trials for level in levels) else ""
+    return f"Failed trainings: {listed(parts)}{rest}."
 
 
 def _gap_alone(reference: LevelAnswer) -> str:
@@ -227,6 +232,6 @@ def _costs(factor: str, reference: LevelAnswer, others: Sequence[LevelAnswer]) -
             told.append(f"{name} {base.mean:,.0f}{unit} at the reference, with {against}")
         else:
             same.append(name)
-    differ = f"{listed(same)} differ little" if same else ""
+    differ = f"{listed(same)} {'differs' if same in (['VRAM'], ['training time']) else 'differ'} little" if same else ""
     text = "; ".join([*told, *([differ] if differ else [])])
     return f"Cost: {text}." if told else f"{text[:1].upper()}{text[1:]}." if text else ""

@@ -53,10 +53,12 @@ def compared(study: Study, reference: LevelAnswer, others: Sequence[LevelAnswer]
     if clear:
         clauses.append(f"test accuracy is {' and '.join(clear)} than with {against}")
     if mine := by_verdict.get("equivalent", []):
-        does = f"{'performs' if len(mine) == 1 else 'perform'} as well as {against}"
+        does = f"{'perform' if _are_several(factor, mine) else 'performs'} as well as {against}"
         clauses.append(f"{_noted(factor, mine)} {does}, to within {points_text(study.margin)} of test accuracy")
     if mine := by_verdict.get("cannot tell", []):
-        clauses.append(f"this study cannot tell {_noted(factor, mine, 'or')} from {against} by test accuracy")
+        differ = "differ" if factor == "depth" and _are_several(factor, mine) else "differs"
+        unknown = f"whether {_noted(factor, mine, 'or')} {differ} from {against} in test accuracy"
+        clauses.append(f"this study cannot tell {unknown}")
     if mine := by_verdict.get("too few seeds", []):
         clauses.append(f"there are too few seeds to decide on {_noted(factor, mine)} against {against}")
     where = condition(study)
@@ -171,7 +173,7 @@ def disagreeing(study: Study, others: Sequence[LevelAnswer]) -> str:
         val, test = (level.differences[what].estimate for what in ("val", "test"))
         notes.append(f"{points_text(val.value, signed=True)} and {points_text(test.value, signed=True)}")
     return (
-        "Validation and test disagree, by more than chance explains, on "
+        "By more than chance explains, validation and test disagree about "
         f"{named_all(study.factor or '', values(found), notes=notes)}: what validation would choose is not what the "
         "test photographs favour."
     )
@@ -185,6 +187,11 @@ def values(levels: Sequence[LevelAnswer]) -> list[ParamValue]:
 def _noted(factor: str, levels: Sequence[LevelAnswer], last: str = "and") -> str:
     notes = [note_text(level.differences["test"].estimate) for level in levels]
     return named_all(factor, values(levels), last, notes)
+
+
+def _are_several(factor: str, levels: Sequence[LevelAnswer]) -> bool:
+    """Whether these levels, in words, take a verb in the plural: `2 blocks` do, and `average and blur pooling`."""
+    return len(levels) > 1 or (factor == "depth" and levels[0].level != 1)
 
 
 def _blocks(level: LevelAnswer) -> float:
