@@ -32,9 +32,9 @@ METHOD = (
     "Graubard 1998, Survey Methodology 24, 193–201). Where every photograph and seed agrees, the exact binomial bound"
     " over photographs stands in (Hanley and Lippman-Hand 1983, JAMA 249, 1743–1745).",
     "Levels are compared at equal seeds and equal photographs (paired). A difference is claimed with five seeds or "
-    "more, if its p-value, corrected for the number of levels by Holm's method (1979, Scand. J. Statistics 6, 65–70), is "
-    "below 0.05. The intervals beside it are simultaneous over the levels (Bonferroni) and agree with the claims: one "
-    "excludes 0 exactly where a difference is claimed. Two levels count as equivalent where two one-sided tests "
+    "more, if its p-value, corrected for the number of levels by Holm's method (1979, Scand. J. Statistics 6, 65–70), "
+    "is below 0.05. The intervals beside it are simultaneous over the levels (Bonferroni) and agree with the claims: "
+    "one excludes 0 exactly where a difference is claimed. Two levels count as equivalent where two one-sided tests "
     "show that they differ by less than the margin (Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15, "
     "657–680).",
     "In simulated studies with 5 seeds, on a dozen kinds of data, intervals contained the truth in 95 to 97 of 100 "
