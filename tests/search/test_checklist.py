@@ -35,7 +35,7 @@ def test_what_a_study_knows_is_filled_in() -> None:
     assert "equivalence within 5 points" in found[6]
     assert "Folder blood-cells. 800 images" in found[7]
     assert found[10] == "Left out: 2 files that could not be read."
-    assert "in 5 folds" in found[19]
+    assert "(5 folds)" in found[19]
     assert found[20] == "Partitions share no photograph. Photographs are known by: the pixels."
     assert found[21].startswith(
         "20 test photographs (5 eosinophil, 5 lymphocyte, 5 monocyte and 5 neutrophil); with 5 "
