@@ -114,7 +114,8 @@ def _svg(drawn: Figure) -> tuple[str, str]:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(rf'<g id="{HOVER}([^"]*)"', r'<g class="hover"><title>\1</title', text)
+    # Whichever quotes stand around it: a text with one kind is within the other.
+    text = re.sub(rf"<g id=([\"']){HOVER}(.*?)\1", r'<g class="hover"><title>\2</title', text)
     text = re.sub(r'<g id="[^"]*"', "<g", text)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(rf"'{USUAL}'(, '[^']*'|, [\w-]+)*(?=[;\"])", FAMILIES, text)

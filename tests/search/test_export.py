@@ -69,7 +69,7 @@ def test_every_format_has_the_same_tables(
     assert {path.name for path in folder.iterdir()} == names
     assert list(folder.parent.iterdir()) == [folder], "nothing half-made is left"
     said = capsys.readouterr().out
-    assert said.startswith("pooling: 16 of 16 trials are over\n")
+    assert said.startswith("pooling: 16 of 16 trials have ended\n")
     assert f"  {folder / f'trials.{form}'}  (16 rows)\n" in said
     answer = search.read_answer("pooling", runs=runs)
     for table, expected in answer.tables().items():
@@ -138,7 +138,7 @@ def test_predictions_add_up_to_the_accuracies(runs: Path) -> None:
 
 def test_a_search_has_no_levels(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert exported(runs, str(tmp_path / "x"), study="joint") == 0
-    assert "joint: 3 of 4 trials are over" in capsys.readouterr().out
+    assert "joint: 3 of 4 trials have ended" in capsys.readouterr().out
     assert not (tmp_path / "x" / "levels.csv").exists()
     assert len(pd.read_csv(tmp_path / "x" / "trials.csv")) == 3
 

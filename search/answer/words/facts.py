@@ -107,7 +107,7 @@ def _splits(data: DataInfo) -> list[str]:
 
     if data.folds == 1:
         return [part(["train"], "training"), part(["val"], "validation"), part(["test"], "testing")]
-    return [part(["train", "val"], f"training and validation, in {data.folds} folds"), part(["test"], "testing")]
+    return [part(["train", "val"], f"training and validation ({data.folds} folds)"), part(["test"], "testing")]
 
 
 def _machine(answer: Answer) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ def test_only_photographs_help_where_only_they_vary() -> None:
     assert found.photographs.low < 444 < found.photographs.high
     assert found.photographs.high < 700
     assert found.seeds is None
-    assert "(more seeds alone would not do)" in what_it_takes(found, 5)
+    assert "(more seeds alone would not be enough)" in what_it_takes(found, 5)
 
 
 def test_only_seeds_help_where_only_they_vary() -> None:
@@ -48,14 +48,14 @@ def test_only_seeds_help_where_only_they_vary() -> None:
     assert found.seeds is not None and found.seeds.high is not None
     assert found.seeds.low < 32 < found.seeds.high  # (1.96 + 0.85)^2 * 0.01 / 0.05^2
     assert found.seeds.high > 3 * found.seeds.low  # four degrees of freedom tell little
-    assert "(more photographs alone would not do)" in what_it_takes(found, 5)
+    assert "(more photographs alone would not be enough)" in what_it_takes(found, 5)
 
 
 def test_neither_alone() -> None:
     found = effort([estimate(photographs=0.004, seeds=0.02)])
     assert found is not None
     assert (found.photographs, found.seeds) == (None, None)
-    assert what_it_takes(found, 5).endswith("it would take more photographs and more seeds together.")
+    assert what_it_takes(found, 5).endswith("; finding 5 points would take more photographs and more seeds together.")
 
 
 def test_more_comparisons_take_more() -> None:
@@ -70,23 +70,23 @@ def test_few_degrees_of_freedom_are_no_promise() -> None:
     assert many is not None and few is not None
     assert few.detectable[1] > 3 * many.detectable[1]
     hopeless = what_it_takes(replace(few, detectable=(1.2, 2.0)), 5)
-    assert hopeless.startswith("A study like this one finds no difference reliably; for 5 points it would take ")
+    assert hopeless.startswith("A study like this one would find no difference reliably; finding 5 points would take ")
 
 
 def test_it_is_said_as_a_range() -> None:
     found = Effort((0.08, 0.152), Range(300, 1200), Range(12, 60), n_photographs=71, n_seeds=5)
     assert what_it_takes(found, 5) == (
-        "A study like this one finds a difference of 8 to 15 points or more in four cases of five; for 5 points it "
-        "would take about 300 to 1,200 test photographs in place of 71 or about 12 to 60 seeds in place of 5."
+        "A study like this one would find a difference of 8 to 15 points or more in four cases out of five; finding 5 "
+        "points would take about 300 to 1,200 test photographs instead of 71 or about 12 to 60 seeds instead of 5."
     )
     unfavourable = replace(found, photographs=None, seeds=Range(12, None))
-    assert "would take 12 or more seeds in place of 5 (more photographs alone" in what_it_takes(unfavourable, 5)
+    assert "would take 12 or more seeds instead of 5 (more photographs alone" in what_it_takes(unfavourable, 5)
 
 
 def test_a_study_that_is_large_enough_says_so() -> None:
     found = Effort((MARGIN / 2, MARGIN / 2), Range(70, 70), Range(5, 5), n_photographs=70, n_seeds=5)
     assert what_it_takes(found, 5) == (
-        "A study like this one finds a difference of 2 points or more in four cases of five."
+        "A study like this one would find a difference of 2 points or more in four cases out of five."
     )
 
 
@@ -100,4 +100,6 @@ def test_the_promise_is_kept() -> None:
 
 def test_one_seed_says_nothing() -> None:
     assert effort([estimate(0.002, 0, n_seeds=1)]) is None
-    assert what_it_takes(None, 1).startswith("One seed tells nothing of the luck of the seed")
+    assert what_it_takes(None, 1).startswith(
+        "One seed is too few to separate an effect from the luck of the seed: no level is ranked."
+    )

@@ -75,7 +75,9 @@ def test_each_verdict_is_said_with_an_interval_a_level() -> None:
         f"({note(blur)}) performs as well as max pooling, to within 5 points of test accuracy."
     )
     assert answer.words.ranks
-    assert answer.words.details[:2][1].startswith(f"{RATE[:-2]} and with max pooling, the reference, accuracy is ")
+    assert answer.words.details[:2][1].startswith(
+        f"{RATE[:-2]} and with max pooling, the reference, training accuracy is "
+    )
     assert answer.words.details[0] == f"{RATE}the model learns at all 5 seeds with max, average and blur pooling."
 
 
@@ -91,10 +93,11 @@ def test_better_levels_come_first() -> None:
 def test_noise_is_called_noise_and_what_would_help_is_said() -> None:
     answer = answer_of(question({"max": 0.6, "average": 0.6}, seeds=5, spread=0.25))
     assert answer.headline == (
-        f"{RATE}this study cannot tell average pooling ({note(answer.levels[1])}) from max pooling by test accuracy."
+        f"{RATE}this study cannot tell whether average pooling ({note(answer.levels[1])}) differs from max pooling in "
+        "test accuracy."
     )
-    assert "finds a difference of " in answer.words.details[-1]
-    assert "in four cases of five; for 5 points it would take " in answer.words.details[-1]
+    assert "would find a difference of " in answer.words.details[-1]
+    assert "in four cases out of five; finding 5 points would take " in answer.words.details[-1]
 
 
 def test_the_margin_is_the_study_s() -> None:
@@ -106,8 +109,8 @@ def test_the_margin_is_the_study_s() -> None:
         "within 40 points of test accuracy."
     )
     narrow = replace(found, study=found.study.override(margin=0.001))
-    assert "this study cannot tell average" in answer_of(narrow).headline
-    assert "; for 0.1 points it would take " in answer_of(narrow).sentence
+    assert "this study cannot tell whether average" in answer_of(narrow).headline
+    assert "; finding 0.1 points would take " in answer_of(narrow).sentence
 
 
 def test_a_reference_that_did_not_learn_ranks_nothing() -> None:
@@ -201,7 +204,7 @@ def test_the_smallest_depth_that_does_as_well_answers_whether_the_model_can_be_s
         f"{RATE}the model can be simplified to 2 blocks: it performs as well as with 4 blocks, to within 10 points of "
         f"test accuracy ({note(two)})."
     )
-    assert f"; 3 blocks ({note(three)}) performs as well as 4 blocks" in answer.sentence
+    assert f"; 3 blocks ({note(three)}) perform as well as 4 blocks" in answer.sentence
 
 
 def test_a_simpler_model_may_be_worse_by_less_than_the_margin() -> None:
@@ -227,7 +230,9 @@ def test_whether_the_model_can_be_simplified_may_not_be_known() -> None:
         f"{RATE}it is not known whether the model can be simplified: no smaller depth is shown to lose less than 2 "
         "points of test accuracy against 4 blocks."
     )
-    assert f"; this study cannot tell 2 blocks ({note(answer.levels[1])}) from 4 blocks" in answer.sentence
+    assert (
+        f"; this study cannot tell whether 2 blocks ({note(answer.levels[1])}) differ from 4 blocks" in answer.sentence
+    )
 
 
 def test_validation_and_test_that_disagree_are_mentioned() -> None:
@@ -241,7 +246,7 @@ def test_validation_and_test_that_disagree_are_mentioned() -> None:
     val, test = (points(answer.levels[1].differences[what].estimate.value) for what in ("val", "test"))
     assert answer.levels[1].disagrees
     assert (
-        f"Validation and test disagree, by more than chance explains, on average pooling ({val} points and {test} "
+        f"By more than chance explains, validation and test disagree about average pooling ({val} points and {test} "
         "points): what validation would choose is not what the test photographs favour."
     ) in answer.words.details
     assert "disagree" not in answer_of(question({"max": 0.6, "average": 0.59}, seeds=5)).sentence
@@ -251,7 +256,8 @@ def test_one_seed_compares_nothing() -> None:
     answer = answer_of(question({"max": 0.9, "average": 0.1}, seeds=1))
     assert answer.levels[1].differences == {}
     assert answer.headline == (
-        "No level is compared with another: one seed tells nothing of the luck of the seed. Run at least 5 seeds."
+        "No level is compared with another: one seed is too few to separate an effect from the luck of the seed. "
+        "Run at least 5 seeds."
     )
     assert not answer.words.ranks
 
@@ -261,7 +267,7 @@ def test_two_seeds_rank_nothing() -> None:
     answer = answer_of(question({"max": 0.9, "average": 0.1}, seeds=2))
     assert not answer.levels[1].differences["test"].is_clear
     assert answer.headline.startswith(f"{RATE}there are too few seeds to decide on average pooling (")
-    assert "2 seeds tell too little of the luck of the seed: no level is ranked. Run at least 5." in answer.sentence
+    assert "2 seeds are too few to separate an effect from the luck of the seed: no level is ranked." in answer.sentence
 
 
 def test_statements_carry_the_learning_rate_that_they_hold_at() -> None:
@@ -287,8 +293,8 @@ def test_a_reference_that_failed_at_every_seed_is_no_answer() -> None:
     failed = [trial_record(30 + seed, {"pooling": "max", "seed": seed}, seed=seed, end="error") for seed in range(3)]
     answer = answer_of(question({"average": 0.5}, study=pooling(("max", "average")), extra=failed))
     assert answer.sentence == (
-        "No answer: every training with max pooling, the reference, failed, so there is nothing to compare. Trainings "
-        "failed: 3 of 3 with max pooling (3 crashed)."
+        "No answer: every training with max pooling, the reference, failed, so there is nothing to compare. Failed "
+        "trainings: 3 of 3 with max pooling (3 crashed)."
     )
 
 
@@ -317,13 +323,13 @@ def test_trainings_that_failed_are_said_first() -> None:
         trial_record(20 + seed, {"pooling": "blur", "seed": seed}, seed=seed, end="not_finite") for seed in range(3)
     ]
     answer = answer_of(question({"max": 0.6, "average": 0.3}, study=pooling(), extra=diverged))
-    assert answer.words.details[0] == ("Trainings failed: 3 of 3 with blur pooling (3 diverged).")
+    assert answer.words.details[0] == ("Failed trainings: 3 of 3 with blur pooling (3 diverged).")
     some = [*diverged[:2], trial(22, {"pooling": "blur", "seed": 2}, 2)]
     answer = answer_of(question({"max": 0.6, "average": 0.3}, study=pooling(), extra=some))
     assert answer.words.details[0] == (
-        "Trainings failed: 2 of 3 with blur pooling (2 diverged); what is said of them is of the others."
+        "Failed trainings: 2 of 3 with blur pooling (2 diverged); the results are those of the others."
     )
-    assert "Trainings failed" not in answer_of(question({"max": 0.6, "average": 0.3})).sentence
+    assert "Failed trainings" not in answer_of(question({"max": 0.6, "average": 0.3})).sentence
 
 
 def test_the_demo_says_so() -> None:
