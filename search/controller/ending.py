@@ -159,6 +159,6 @@ def _note_on_dashboard(parts: Parts, answer: Answer, stores: Stores, view: View)
 def load_answer() -> None:
     """Loads what the answer is made with, while the last trials train: NumPy, SciPy, matplotlib."""
     with contextlib.suppress(Exception):  # whoever needs it at the end will say what is wrong
-        import scipy.stats  # noqa: F401
+        import scipy.special  # noqa: F401
 
         import search.pages.publish  # noqa: F401
