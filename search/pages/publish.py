@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search import urls as links
-from search.answer.answer import Answer
+from search.answer.answer import Answer, answer_of
 from search.answer.tables.markdown import answer_markdown
 from search.errors import StorageError
-from search.figures.wrong import contact_sheet
-from search.pages.page import Drawn, page
+from search.figures.in_process import DRAWING, DrawingError
+from search.folder.journal import read_trials
+from search.folder.load import Recorded
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.stores.optuna.notes import Notes
 
+if TYPE_CHECKING:
+    from search.pages.page import Drawn  # matplotlib: only where something is drawn
+
+LOG = logging.getLogger(__name__)
 PAGE, FIGURES = "answer.html", "figures"
 
 
 def files_of(drawn: Drawn) -> dict[str, bytes]:
     """The page and its figures, by name; `figures/accuracy.png`."""
+    from search.pages.page import page
+
     files = {PAGE: page([drawn]).encode()}
     return files | {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
 
 
 def figures_of(drawn: Drawn) -> dict[str, bytes]:
     """PNG files by name."""
+    from search.figures.wrong import contact_sheet
+
     found = {picture.key: picture.png for picture in drawn.pictures}
     sheet = contact_sheet(drawn.wrong)
     return found | ({"most_often_wrong": sheet} if sheet else {})
@@ -53,12 +65,38 @@ def draw(answer: Answer, folder: Path, say: Callable[[str], None]) -> dict[str, 
     """The page and its figures, as files in the study's folder too; none where they cannot be made, which is said."""
     say("Drawing the answer ...")
     try:
-        files = files_of(Drawn.of(answer))
+        files = _drawn_elsewhere(answer)
         write(files, folder)
     except Exception as error:  # whatever it is, what was trained must still be told
         say(f"The page of the answer could not be made ({error}); try python -m search.report")
         return {}
     return files
+
+
+def _drawn_elsewhere(answer: Answer) -> dict[str, bytes]:
+    """The files of an answer, from another process, or from this one where that cannot draw them."""
+    if answer.recorded.folder is None:
+        return _files(answer)
+    try:
+        recorded = replace(answer.recorded, records=())  # which are in the folder
+        files: dict[str, bytes] = DRAWING.call(__name__, files_of_folder.__name__, recorded)
+    except DrawingError as error:
+        LOG.warning("the answer is drawn in this process: %s", error)
+        return _files(answer)
+    return files
+
+
+def files_of_folder(recorded: Recorded) -> dict[str, bytes]:
+    """The files of a study whose records are in its folder: of the trials that are over."""
+    assert recorded.folder is not None
+    records = (record for record in read_trials(recorded.folder / "trials") if record.terminal)
+    return _files(answer_of(replace(recorded, records=tuple(records))))
+
+
+def _files(answer: Answer) -> dict[str, bytes]:
+    from search.pages.page import Drawn
+
+    return files_of(Drawn.of(answer))
 
 
 def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str]:

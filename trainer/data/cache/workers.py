@@ -16,8 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from trainer.child_process import start_child
 from trainer.data.cache.decoding import ChunkDecoder, FileResult, Output
-from trainer.data.child_process import start_child
 from trainer.data.images.depth import FULL, Extent, Ranges, common_ranges
 from trainer.data.index import Index, shown
 from trainer.errors import DataError
@@ -165,14 +165,14 @@ class _Process:
         assert self._process.stdout is not None
         try:
             if self._plan is not None:
-                self._process.stdin.write(json.dumps(self._plan) + "\n")
+                self._process.stdin.write(json.dumps(self._plan).encode() + b"\n")
                 self._plan = None
-            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
             return None
-        return json.loads(line) if line.endswith("\n") else None
+        return json.loads(line) if line.endswith(b"\n") else None
 
 
 def _result(item: dict[str, Any]) -> FileResult:

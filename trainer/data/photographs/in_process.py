@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.data.child_process import start_child
+from trainer.child_process import start_child
 from trainer.data.photographs.found import Found, Link
 from trainer.errors import DataError
 
@@ -46,7 +46,7 @@ def find_in_process(
     answer: dict[str, Any] = {}
     try:
         with contextlib.suppress(BrokenPipeError):  # how it ended is told below
-            process.stdin.write(json.dumps(question) + "\n")
+            process.stdin.write(json.dumps(question).encode() + b"\n")
             process.stdin.flush()
         for line in process.stdout:
             answer = json.loads(line)

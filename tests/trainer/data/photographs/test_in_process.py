@@ -53,13 +53,13 @@ WAITS, DIES = f"{FIRST}sys.stdin.readline()", f"{FIRST}os.kill(os.getpid(), sign
 
 
 @pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch, script: str) -> list[subprocess.Popen[str]]:
+def processes(monkeypatch: pytest.MonkeyPatch, script: str) -> list[subprocess.Popen[bytes]]:
     """Those that were started: each runs the script."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[subprocess.Popen[bytes]] = []
 
-    def start(_: str) -> subprocess.Popen[str]:
+    def start(_: str) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
-        started.append(subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe, text=True))
+        started.append(subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe))
         return started[-1]
 
     monkeypatch.setattr(in_process, "start_child", start)
@@ -67,7 +67,7 @@ def processes(monkeypatch: pytest.MonkeyPatch, script: str) -> list[subprocess.P
 
 
 @pytest.mark.parametrize("script", [WAITS])
-def test_an_interruption_ends_the_process(tmp_path: Path, processes: list[subprocess.Popen[str]]) -> None:
+def test_an_interruption_ends_the_process(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> None:
     def interrupt(*_: int) -> None:
         raise KeyboardInterrupt
 
@@ -77,7 +77,7 @@ def test_an_interruption_ends_the_process(tmp_path: Path, processes: list[subpro
 
 
 @pytest.mark.parametrize("script", [DIES])
-def test_a_process_that_dies_is_told_with_the_way_on(tmp_path: Path, processes: list[subprocess.Popen[str]]) -> None:
+def test_a_process_that_dies_is_told_with_the_way_on(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> None:
     with pytest.raises(DataError) as caught:
         find_in_process(tmp_path, ["1", "2", "3"], ["1", "2", "3"], store=None)
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""A Python process that works for this one, over JSON lines on its stdin and stdout.
+"""A Python process that works for this one, over its stdin and stdout.
 
 A plain `python -m MODULE`, not `multiprocessing`: its spawned workers import the parent's main module again (for the
 search that is Optuna and MLflow, a second or two each).
@@ -14,8 +14,8 @@ from pathlib import Path
 import trainer
 
 
-def start_child(module: str) -> subprocess.Popen[str]:
-    """Start `python -m module`, with pipes to its stdin and from its stdout; it finds this package `trainer`."""
+def start_child(module: str) -> subprocess.Popen[bytes]:
+    """Start `python -m module`, with pipes to its stdin and from its stdout; it imports from where this one does."""
     home = str(Path(trainer.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
@@ -23,6 +23,4 @@ def start_child(module: str) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
-        text=True,
-        encoding="utf-8",
     )
