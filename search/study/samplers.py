@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+N_STARTUP_TRIALS = 10  # Optuna's default, of TPE and of Gaussian processes
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -48,6 +50,7 @@ class Sampler:
         build: makes it.
         most_objectives: how many it takes; None for any number.
         fewest_numbers: how many parameters with `low` and `high` it needs to do anything.
+        starts_at_random: whether `n_startup_trials` means something to it.
         package: what it needs beside Optuna, by the name that it is imported and installed by; "" for nothing.
     """
 
@@ -55,6 +58,7 @@ class Sampler:
     build: Callable[[Proposal], BaseSampler]
     most_objectives: int | None = None
     fewest_numbers: int = 0
+    starts_at_random: bool = False
     package: str = ""
 
     @property
@@ -120,9 +124,12 @@ def _gp(proposal: Proposal) -> BaseSampler:
 
 
 SAMPLERS = Registry[Sampler]("sampler")
-SAMPLERS.register("tpe", Sampler("TPE", _tpe))
+SAMPLERS.register("tpe", Sampler("TPE", _tpe, starts_at_random=True))
 SAMPLERS.register("random", Sampler("random search", _random))
 SAMPLERS.register("qmc", Sampler("quasi-random points (Sobol)", _qmc))
-SAMPLERS.register("cmaes", Sampler("CMA-ES", _cmaes, most_objectives=1, fewest_numbers=2, package="cmaes"))
+SAMPLERS.register(
+    "cmaes",
+    Sampler("CMA-ES", _cmaes, most_objectives=1, fewest_numbers=2, starts_at_random=True, package="cmaes"),
+)
 SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii))
-SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, package="torch"))
+SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, starts_at_random=True, package="torch"))

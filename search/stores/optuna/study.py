@@ -15,6 +15,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.errors import SamplerError
 from search.folder.record import TrialRecord
 from search.stores.optuna.distributions import propose, space_of
 from search.stores.optuna.growth import grown
@@ -177,6 +178,9 @@ class OptunaStudy:
 
         The sampler's random state follows from the study's name and the trial's number alone. Asked again after a
         failure, the storage gives the trial that it may have made then.
+
+        Raises:
+            SamplerError: the sampler cannot be built.
         """
         if self._study_file.search is None:
             raise RuntimeError(f"{self.name} is a design: its trials are queued, not asked for")
@@ -208,7 +212,12 @@ class OptunaStudy:
             n_startup_trials=search.n_startup_trials,
             space=self._space,
         )
-        sampler = SAMPLERS[search.sampler].build(proposal)
+        try:
+            sampler = SAMPLERS[search.sampler].build(proposal)
+        except Exception as error:
+            raise SamplerError(
+                f"The sampler {search.sampler} cannot be built: {type(error).__name__}: {error}"
+            ) from error
         # An object of its own: a Study keeps what it once read of the history.
         study = optuna.load_study(study_name=self.name, storage=self._storage, sampler=sampler)
         return propose(optuna.Trial(study, self._ids[number]), self._space)
