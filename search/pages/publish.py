@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from search import urls as links
 from search.answer.answer import Answer, answer_of
+from search.answer.measure_table import MEASURES
 from search.answer.tables.markdown import answer_markdown
 from search.errors import StorageError
 from search.figures.in_process import DRAWING, DrawingError
@@ -19,6 +20,10 @@ from search.folder.load import Recorded
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.stores.optuna.notes import Notes
+from search.study.objectives import OBJECTIVES
+from search.study.pruners import PRUNERS
+from search.study.samplers import SAMPLERS
+from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 if TYPE_CHECKING:
     from search.pages.page import Drawn  # matplotlib: only where something is drawn
@@ -79,15 +84,31 @@ def _drawn_elsewhere(answer: Answer) -> dict[str, bytes]:
         return _files(answer)
     try:
         recorded = replace(answer.recorded, records=())  # which are in the folder
-        files: dict[str, bytes] = DRAWING.call(__name__, files_of_folder.__name__, recorded)
+        files: dict[str, bytes] = DRAWING.call(__name__, files_of_folder.__name__, recorded, names())
     except DrawingError as error:
         LOG.warning("the answer is drawn in this process: %s", error)
         return _files(answer)
     return files
 
 
-def files_of_folder(recorded: Recorded) -> dict[str, bytes]:
-    """The files of a study whose records are in its folder: of the trials that are over."""
+def names() -> list[list[str]]:
+    """Every name of the vocabularies that a page reads. What a program registers, only its own process knows."""
+    tables = (MEASURES, SAMPLERS, PRUNERS, OBJECTIVES, POOLINGS, NORMALIZATIONS, HEADS, AUGMENTATIONS, OPTIMIZERS)
+    return [list(table) for table in tables]
+
+
+def files_of_folder(recorded: Recorded, known: list[list[str]]) -> dict[str, bytes]:
+    """The files of a study whose records are in its folder: of the trials that are over.
+
+    Args:
+        recorded: the study.
+        known: the `names` of the process that asks.
+
+    Raises:
+        LookupError: this process knows others.
+    """
+    if known != names():
+        raise LookupError("names were registered that only the process that asks knows")
     assert recorded.folder is not None
     records = (record for record in read_trials(recorded.folder / "trials") if record.terminal)
     return _files(answer_of(replace(recorded, records=tuple(records))))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from search.answer import Recorded, answer_of
+from search.answer.measure_table import MEASURES
 from search.figures.in_process import DrawingError
 from search.folder.journal import TrialJournal
 from search.pages import publish
@@ -42,7 +43,7 @@ def test_another_process_draws_what_this_one_would(tmp_path: Path, said: list[st
         files = publish.draw(answer_of(recorded), tmp_path, said.append)
     finally:
         publish.DRAWING.close()
-    here = publish.files_of_folder(recorded)
+    here = publish.files_of_folder(recorded, publish.names())
     assert lasting(files.pop("answer.html")) == lasting(here.pop("answer.html"))
     assert files == here
     assert "figures/accuracy.png" in files
@@ -69,3 +70,11 @@ def test_a_process_that_cannot_draw_is_no_end(
     assert "figures/accuracy.png" in files
     assert (tmp_path / "answer.html").read_bytes() == files["answer.html"]
     assert said == ["Drawing the answer ..."]
+
+
+def test_what_only_this_process_knows_is_drawn_in_it(tmp_path: Path, said: list[str]) -> None:
+    recorded = on_disk(tmp_path)
+    with MEASURES.registered("mine", replace(MEASURES["accuracy"], words="a measure of mine")):
+        files = publish.draw(answer_of(recorded), tmp_path, said.append)
+        publish.DRAWING.close()
+    assert "a measure of mine" in files["answer.html"].decode()
