@@ -66,7 +66,7 @@ class TrialSource(ABC):
         return Waiting(number, params, role, config.model_copy(update={"photographs": self._photographs}))
 
     def put_back(self, trial: Waiting) -> None:
-        """A trial that was under way waits again, in front."""
+        """Puts a trial that was under way in front of those that wait."""
         self._waiting.put_back(trial)
 
     def _enqueue(self, results: Sequence[Result], known: Sequence[Waiting]) -> int:

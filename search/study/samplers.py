@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search.errors import SamplerError
 from trainer.registry import Registry
 
 if TYPE_CHECKING:
@@ -133,3 +134,15 @@ SAMPLERS.register(
 )
 SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii))
 SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, starts_at_random=True, package="torch"))
+
+
+def build_sampler(name: str, proposal: Proposal) -> BaseSampler:
+    """The sampler of this name in `SAMPLERS`.
+
+    Raises:
+        SamplerError: it cannot be built; quotes what it raised.
+    """
+    try:
+        return SAMPLERS[name].build(proposal)
+    except Exception as error:
+        raise SamplerError(f"The sampler {name} cannot be built: {type(error).__name__}: {error}") from error

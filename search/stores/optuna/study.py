@@ -15,7 +15,6 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.errors import SamplerError
 from search.folder.record import TrialRecord
 from search.stores.optuna.distributions import propose, space_of
 from search.stores.optuna.growth import grown
@@ -25,7 +24,7 @@ from search.study import Study
 from search.study.design import PlannedTrial, derived_seed
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
-from search.study.samplers import SAMPLERS, Proposal
+from search.study.samplers import Proposal, build_sampler
 from search.study.space import ParamValue
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -212,12 +211,7 @@ class OptunaStudy:
             n_startup_trials=search.n_startup_trials,
             space=self._space,
         )
-        try:
-            sampler = SAMPLERS[search.sampler].build(proposal)
-        except Exception as error:
-            raise SamplerError(
-                f"The sampler {search.sampler} cannot be built: {type(error).__name__}: {error}"
-            ) from error
+        sampler = build_sampler(search.sampler, proposal)
         # An object of its own: a Study keeps what it once read of the history.
         study = optuna.load_study(study_name=self.name, storage=self._storage, sampler=sampler)
         return propose(optuna.Trial(study, self._ids[number]), self._space)
