@@ -103,7 +103,7 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
 
 
 def _answer(parts: Parts, record: StudyRecord | None, records: list[TrialRecord]) -> Answer:
-    from search.answer import Recorded, answer_of  # NumPy, SciPy and matplotlib: a second or two
+    from search.answer import Recorded, answer_of  # NumPy and SciPy: a second
 
     data, command = (record.data, record.command) if record else (None, parts.command)
     quick = record is not None and record.quick
@@ -160,8 +160,10 @@ def _note_on_dashboard(parts: Parts, answer: Answer, stores: Stores, view: View)
 
 
 def load_answer() -> None:
-    """Loads what the answer is made with, while the last trials train: NumPy, SciPy, matplotlib."""
+    """Loads what the answer is made with, while the last trials train: NumPy and SciPy here, and what draws it."""
     with contextlib.suppress(Exception):  # whoever needs it at the end will say what is wrong
-        import scipy.stats  # noqa: F401
+        import scipy.special  # noqa: F401
 
-        import search.pages.publish  # noqa: F401
+        from search.figures.in_process import DRAWING
+
+        DRAWING.load("search.pages.page")

@@ -115,13 +115,13 @@ def interval_of_difference(
 
 def p_of_distance(distance: Floats | float, variance: Variance) -> Floats:
     """The two-sided p-value of a figure this far from its hypothesis."""
-    from scipy import stats
+    from scipy.special import stdtr  # Student's t; scipy.stats has the same in 44 MiB more
 
     distance = np.asarray(distance, np.float64)
     varies = variance.total > 0
     t = distance / np.sqrt(np.where(varies, variance.total, 1.0))
     exact = np.minimum(1.0, 2 * (1 - np.minimum(distance, 1.0)) ** variance.n_effective)
-    found: Floats = np.where(varies, 2 * stats.t.sf(t, np.nan_to_num(variance.df, nan=1.0)), exact)
+    found: Floats = np.where(varies, 2 * stdtr(np.nan_to_num(variance.df, nan=1.0), -t), exact)
     return found
 
 
@@ -141,9 +141,9 @@ def half_width(variance: Variance, level: float = LEVEL) -> Floats:
 
 
 def _quantile(variance: Variance, level: float) -> Floats:
-    from scipy import stats
+    from scipy.special import stdtrit
 
-    found: Floats = stats.t.ppf((1 + level) / 2, np.nan_to_num(variance.df, nan=1.0))
+    found: Floats = stdtrit(np.nan_to_num(variance.df, nan=1.0), (1 + level) / 2)
     return found
 
 

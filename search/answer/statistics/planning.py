@@ -71,7 +71,7 @@ class Parts:
 
     def detectable(self, n_seeds: Floats, times_photographs: Floats, comparisons: int) -> Floats:
         """The difference found with 80 % power, (draws, designs), by two-sided tests among that many comparisons."""
-        from scipy import stats
+        from scipy.special import stdtrit
 
         fewer = self.n_seeds / n_seeds
         clustered = (self.photographs + self.interaction * fewer) / times_photographs
@@ -81,8 +81,8 @@ class Parts:
         below = clustered**2 / (self.df_photographs * times_photographs) + by_seed**2 / (n_seeds - 1)
         df = np.maximum(total**2 / np.maximum(below, SMALLEST**2), 1.0)
         df = np.where(seeds > SEEDS_PREVAIL * total, np.minimum(df, n_seeds - 1), df)
-        claimed = stats.t.ppf(1 - (1 - LEVEL) / (2 * comparisons), df)
-        found: Floats = (claimed + stats.t.ppf(POWER, df)) * np.sqrt(total)
+        claimed = stdtrit(df, 1 - (1 - LEVEL) / (2 * comparisons))
+        found: Floats = (claimed + stdtrit(df, POWER)) * np.sqrt(total)
         return found
 
 

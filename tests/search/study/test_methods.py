@@ -45,6 +45,11 @@ ONE = ["val_accuracy"]
             'pruner: found "median" with the objective "cost", which has no value an epoch; allowed: "none"',
         ),
         (
+            {"sampler": "qmc", "n_startup_trials": 5},
+            'n_startup_trials: found 5 with the sampler "qmc", which does not start with random trials; '
+            "allowed: leave it out, or one of the samplers tpe, cmaes, gp",
+        ),
+        (
             {"objectives": ["cost", "test_accuracy"]},
             'objectives.1: found "test_accuracy"; allowed: a list of "val_accuracy" and "cost", each at most once',
         ),

@@ -15,8 +15,10 @@ from trainer.data.grouping.leaks import find_leaks, without_leaks
 from trainer.data.index import Index, Side
 from trainer.data.options import DataOptions
 from trainer.data.photographs import (
+    FEW,
     FINDER_VERSION,
     Link,
+    find_in_process,
     find_photographs,
     foreseen_seconds,
     from_csv,
@@ -62,7 +64,8 @@ def group_images(
     plain = 0
     names = None
     if method == "pixels":
-        found = find_photographs(index.root, index.files, contents, store=cache_dir, workers=workers, progress=progress)
+        find = find_photographs if len(index.files) <= FEW else find_in_process
+        found = find(index.root, index.files, contents, store=cache_dir, workers=workers, progress=progress)
         groups = list(found.groups)
         photos = _joined(index.files, [*same_key(groups), *same_key(told), *same_key(contents)])
         plain = len(found.plain)
