@@ -6,6 +6,7 @@ search that is Optuna and MLflow, a second or two each).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -24,3 +25,12 @@ def start_child(module: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
     )
+
+
+def end_child(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipes of a child, which ends where its stdin does, and wait for its end."""
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+    process.wait()

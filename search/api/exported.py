@@ -90,11 +90,12 @@ def trial_rows(records: Sequence[TrialRecord], class_names: Sequence[str]) -> It
         row["learnt"] = has_learnt(record) if end else None
         row |= {name: getattr(record.config, name) for name in SETTINGS}
         row["epochs_run"] = end.epochs_run if end else len(record.epochs)
-        for split in SPLITS if end else ():
-            row |= {f"{split}_{name}": value for name, value in split_values(record, split).items()}
-            row[f"{split}_loss"] = end.splits[split].loss if end else None
-            for name, values in class_values(record, split):
-                row |= {f"{split}_{name}_{label}": value for label, value in zip(class_names, values, strict=True)}
+        if end is not None:
+            for split in SPLITS:
+                row |= {f"{split}_{name}": value for name, value in split_values(record, split).items()}
+                row[f"{split}_loss"] = end.splits[split].loss
+                for name, values in class_values(record, split):
+                    row |= {f"{split}_{name}_{label}": value for label, value in zip(class_names, values, strict=True)}
         row |= {name: cost(end) if end else None for name, cost in COSTS.items()}
         row |= {"images_per_s": end.images_per_s if end else None, "wall_s": wall_s}
         row["started_at"] = pd.Timestamp(record.started_at, unit="s", tz="UTC")
@@ -157,12 +158,14 @@ def level_rows(levels: Sequence[LevelResult]) -> Iterator[Row]:
 def comparison_rows(levels: Sequence[LevelResult]) -> Iterator[Row]:
     """A level's difference to the reference level in one outcome a row."""
     reference = next((level for level in levels if level.is_reference), None)
-    for level in levels if reference else ():
-        pairs = set(level.learnt_seeds) & set(reference.learnt_seeds) if reference else set()
+    if reference is None:
+        return
+    for level in levels:
+        pairs = set(level.learnt_seeds) & set(reference.learnt_seeds)
         for what, one in level.differences.items():
             yield {
                 "level": level.level,
-                "reference": reference.level if reference else None,
+                "reference": reference.level,
                 "outcome": "gap" if what == "gap" else f"{what}_accuracy",
                 "is_decided": what == "test",
                 "difference": one.value,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.answer.answer import Answer
-from search.answer.words.facts import facts
+from search.answer.words.facts import fact
 from search.answer.words.wording import count, listed, percent
 
 
@@ -50,7 +50,7 @@ def classes(answer: Answer) -> str:
 
 def partitions(answer: Answer) -> str:
     """What trains, validates and tests."""
-    return _fact(answer, "Images")
+    return fact(answer, "Images")
 
 
 def disjoint(answer: Answer) -> str:
@@ -70,9 +70,7 @@ def sample_size(answer: Answer) -> str:
     data, effort = answer.recorded.data, answer.effort
     if data is None:
         return ""
-    text = (
-        f"{count(data.photographs['test'], 'test photograph')} ({_fact(answer, 'Test photographs') or 'by class: –'})"
-    )
+    text = f"{count(data.photographs['test'], 'test photograph')} ({fact(answer, 'Test photographs') or 'by class: –'})"
     if effort is not None and answer.recorded.study.factor:
         low, high = (f"{100 * end:.0f}" for end in effort.detectable)
         size = low if low == high else f"{low} to {high}"
@@ -99,12 +97,12 @@ def internal(answer: Answer) -> str:
 
 def numbers(answer: Answer) -> str:
     """How many there are, and how many were left out."""
-    return " ".join(filter(None, (_fact(answer, "Images") and f"{_fact(answer, 'Images')}.", left_out(answer))))
+    return " ".join(filter(None, (fact(answer, "Images") and f"{fact(answer, 'Images')}.", left_out(answer))))
 
 
 def by_class(answer: Answer) -> str:
     """How many test photographs show each class."""
-    found = _fact(answer, "Test photographs")
+    found = fact(answer, "Test photographs")
     return f"Test photographs: {found}." if found else ""
 
 
@@ -119,7 +117,3 @@ def imbalance(answer: Answer) -> str:
         for name, n in zip(answer.recorded.class_names, totals, strict=True)
     ]
     return f"Training images by class: {listed(shares)}."
-
-
-def _fact(answer: Answer, name: str) -> str:
-    return dict(facts(answer)).get(name, "") if answer.recorded.data is not None else ""

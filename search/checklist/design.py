@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.answer.answer import Answer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.search_result import settings
-from search.answer.words.facts import facts
+from search.answer.words.facts import fact
 from search.answer.words.wording import adjective, count, listed, points_text, word
 from search.text import shown
 
@@ -60,7 +60,7 @@ def model(answer: Answer) -> str:
 
 def software(answer: Answer) -> str:
     """Libraries with their versions."""
-    return _fact(answer, "Software")
+    return fact(answer, "Software")
 
 
 def initialization(answer: Answer) -> str:
@@ -81,7 +81,7 @@ def training(answer: Answer) -> str:
         f"{count(len(answer.recorded.finished), 'training')} finished"
     )
     seeds = f", {study.seeds} seeds of each level" if study.factor else ""
-    device = _fact(answer, "Device")
+    device = fact(answer, "Device")
     return f"{text}{seeds}." + (f" Hardware: {device}." if device else "")
 
 
@@ -124,7 +124,3 @@ def statistics(answer: Answer) -> str:
         f"{text} Levels are compared in pairs of seed and photograph, with Holm's correction; equivalence by two "
         "one-sided tests; no claim with fewer than five seeds."
     )
-
-
-def _fact(answer: Answer, name: str) -> str:
-    return dict(facts(answer)).get(name, "") if answer.recorded.data is not None else ""

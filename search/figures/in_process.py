@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import pickle
 import subprocess
 import threading
 from typing import Any
 
 from search.figures.drawing_process import load
-from trainer.child_process import start_child
+from trainer.child_process import end_child, start_child
 
 
 class DrawingError(ValueError):
@@ -74,13 +73,8 @@ class DrawingProcess:
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-        process.wait()
+        if process is not None:
+            end_child(process)
 
 
 DRAWING = DrawingProcess()  # of this process: all of its figures are drawn by one

@@ -11,11 +11,10 @@ import pytest
 import search
 from search import export
 from search.answer import Recorded
-from search.folder.journal import TrialJournal
 from search.settings import Places
 from search.study import Study
 from tests.search.answer.made import question, trial
-from tests.search.fabricate import CLASSES, data_info, note_study, trial_record
+from tests.search.fabricate import CLASSES, data_info, note_study, note_trials, trial_record
 from trainer.config import TrainConfig
 
 TABLES = ("trials", "epochs", "predictions", "levels", "comparisons")
@@ -24,13 +23,7 @@ TABLES = ("trials", "epochs", "predictions", "levels", "comparisons")
 def laid(recorded: Recorded, runs: Path) -> None:
     """The study as it would lie in a folder of runs."""
     folder = note_study(Places.of(str(runs)).study(recorded.name), recorded.study)
-    (folder / "trials").mkdir()
-    for record in recorded.records:
-        journal = TrialJournal(folder / "trials", record.study, record.number, record.params, record.role)
-        begun = journal.begin(record.config, record.ready, record.slot)
-        for event in record.events:
-            begun = journal.add(begun, event)
-        journal.close()
+    note_trials(folder, recorded.records)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,11 @@ def facts(answer: Answer) -> list[tuple[str, str]]:
     return [*_design(answer), *_data(answer), *_machine(answer)]
 
 
+def fact(answer: Answer, name: str) -> str:
+    """The text of one of them; empty where a study knows nothing of it, or of its images."""
+    return dict(facts(answer)).get(name, "") if answer.recorded.data is not None else ""
+
+
 def is_public_set(data: DataInfo | None) -> bool:
     """Whether these are the images that the studied work was measured on: the public set, whole. Its folders TRAIN and
     TEST hold 9,957 and 2,487 images of these classes.

@@ -11,25 +11,17 @@ import pytest
 from search.answer import Recorded, answer_of
 from search.answer.measure_table import MEASURES
 from search.figures.in_process import DrawingError
-from search.folder.journal import TrialJournal
 from search.pages import publish
 from tests.search.answer.made import question
+from tests.search.fabricate import note_trials
 
 LEVELS = {"max": 0.6, "blur": 0.5}
 
 
 def on_disk(folder: Path) -> Recorded:
     """A study whose journals are there, and the records as they are read."""
-    made, records = question(LEVELS), []
-    (folder / "trials").mkdir(parents=True)
-    for record in made.records:
-        journal = TrialJournal(folder / "trials", record.study, record.number, record.params, record.role)
-        written = journal.begin(record.config, record.ready, record.slot)
-        for event in record.events:
-            written = journal.add(written, event)
-        journal.close()
-        records.append(written)
-    return replace(made, folder=folder, records=tuple(records))
+    made = question(LEVELS)
+    return replace(made, folder=folder, records=note_trials(folder, made.records))
 
 
 def lasting(page: bytes) -> str:

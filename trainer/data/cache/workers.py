@@ -11,12 +11,12 @@ import os
 import queue
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainer.child_process import start_child
+from trainer.child_process import end_child, start_child
 from trainer.data.cache.decoding import ChunkDecoder, FileResult, Output
 from trainer.data.images.depth import FULL, Extent, Ranges, common_ranges
 from trainer.data.index import Index, shown
@@ -153,11 +153,7 @@ class _Process:
         return [None if item is None else _result(item) for item in answer["results"]]
 
     def close(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(BrokenPipeError):
-                pipe.close()
-        self._process.wait()
+        end_child(self._process)
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any] | None:
         """The answer; None where the process is gone."""
