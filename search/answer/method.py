@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from search.answer.answer import Answer
 from search.answer.wording import listed, percent, points_text
+from trainer.clock import START_SHARE
 
 METHOD = (
-    "Two things are told of a level: at how many seeds it learns, and how accurate it is where it learnt. A training "
-    "has learnt when its training accuracy at the end is 10 points above that of always naming the most frequent class."
+    "Two things are told of a level: at how many seeds it learns and when it starts to, and how accurate it is where "
+    "it learnt. A training starts in the first epoch whose training loss is below that of always answering the shares "
+    f"of the classes by {percent(START_SHARE)} of it ({START_SHARE * math.log(4):.2f} of 1.39 for four equal classes); "
+    "it has learnt if it started. Starts are compared by log-rank tests (Mantel 1966, Cancer Chemotherapy Reports 50, "
+    "163–170), in which a training that has not started is censored at its last epoch; their p is corrected for the "
+    "number of levels (Holm), and decides nothing."
     " The interval of the share of seeds is exact (Clopper and Pearson 1934, Biometrika 26, 404–413). Accuracies are "
     "of the trainings that learnt, and levels are compared at the seeds where both did, if both learn at 80 % of their "
     "seeds or more. So a comparison holds for trainings that learn. They are a selection: what is expected of a "
@@ -17,7 +23,8 @@ METHOD = (
     "Test accuracy is the primary outcome, the only one that is decided: higher, lower, performs as well as, or cannot "
     "tell. Training accuracy, validation accuracy and the gap are described.",
     "Training, validation and test accuracy are measured after the last epoch, in inference mode, without "
-    "augmentation. Validation alone chooses; the test images take no part in any choice.",
+    "augmentation. Where it says so, they are means over the last epochs: an image counts once, however often it was "
+    "looked at. Validation alone chooses; the test images take no part in any choice.",
     "What counts are photographs, not images: the images made from one photograph resemble each other and are no "
     "independent evidence. Photographs and seeds are taken as the two samples that a study draws; an interval of 95 %"
     " would contain the accuracy over all photographs and seeds of their kind in 95 of 100 such studies.",
@@ -51,6 +58,7 @@ GLOSSARY = (
     ("fold", "a part of the training photographs, kept back to validate; which part it is rotates over the replicates"),
     ("replicate", "a seed with its fold: the same ones at every level, so that levels are compared in pairs"),
     ("epoch", "one pass over all training images"),
+    ("start", "the epoch in which a training leaves chance; before it, all seeds answer as if they saw no image"),
     ("gap", "training accuracy less test accuracy: how much of what was learnt holds for the training images alone"),
     ("recall", "of the images of a class, the share that is recognised as such (sensitivity)"),
     ("macro F1", "the mean over classes of F1, the harmonic mean of recall and precision: rare classes count in full"),
