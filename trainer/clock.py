@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from trainer.config import TrainConfig
 
 # Of the entropy of the labels, by how much the training loss has to be below it: 0.09 of ln(4). Measured on 2,000 real
-# images at 60x80 (LOG.md): trainings that never leave chance stay within 0.0002 of the entropy. Some of those that learn
-# creep down first, to 0.055 of it, by memorizing: their validation loss rises. Then they break through, and any share
-# between 0.05 and 0.1 gives the same start within 3 epochs; 0.03 is up to 6 epochs earlier.
+# images at 60x80 (LOG.md): trainings that never leave chance stay within 0.0002 of the entropy. Of those that learn, a
+# few creep down first, to 0.055 of it, by memorizing: their validation loss rises. Then they break through: any share
+# from 0.05 to 0.1 gives the same start within 4 epochs; 0.03 is up to 6 epochs earlier.
 START_SHARE = 0.065
 
 
