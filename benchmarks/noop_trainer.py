@@ -65,6 +65,7 @@ def answer(config: TrainConfig, classes: int) -> list[str]:
     finished = Finished(
         trial=TRIAL,
         epochs_run=config.epochs,
+        start_epoch=1,
         splits=splits(classes),
         parameters=32_500,
         flops_per_image=31_000_000,

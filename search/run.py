@@ -70,7 +70,9 @@ def parser() -> argparse.ArgumentParser:
     add_data_options(what)
     change = result.add_argument_group("changes to the study")
     change.add_argument("--seeds", type=int, metavar="N", help="replicates of each level of a question")
-    change.add_argument("--epochs", type=int, metavar="N", help="epochs of each trial")
+    change.add_argument(
+        "--epochs", type=int, metavar="N", help="epochs of each trial, with epochs_after_start the most"
+    )
     change.add_argument("--n-trials", type=int, metavar="N", help="trials of a search (joint)")
     change.add_argument(
         "--margin", type=float, metavar="SHARE", help="the difference in test accuracy that counts as none (0.05)"

@@ -32,7 +32,11 @@ class TrainConfig(BaseModel):
         learning_rate: the optimizer's step size.
         batch_size: images a step.
         optimizer: by Keras's name, at Keras's other defaults (`sgd` with momentum 0.9).
-        epochs: passes over the training images.
+        epochs: passes over the training images; with `epochs_after_start` the most that there may be.
+        epochs_after_start: passes after the epoch in which the training left chance (`trainer.clock`); it ends then.
+            One that has not started while so many are left ends without. None: every training has `epochs`.
+        evaluate_last: the last epochs after which train, validation and test are measured; figures are their means.
+            The model that is saved is the last epoch's.
         depth: convolution blocks.
         width: factor on the filters of every block.
         pooling: how each block halves its height and width.
@@ -63,6 +67,8 @@ class TrainConfig(BaseModel):
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 100
     optimizer: Annotated[str, OneOf(OPTIMIZERS)] = "adam"
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 60
+    epochs_after_start: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    evaluate_last: Annotated[int, Field(ge=1, le=100)] = 1
     depth: Annotated[int, Field(ge=1, le=6)] = 4
     width: Annotated[float, Field(ge=0.25, le=4)] = 1.0
     pooling: Annotated[str, OneOf(POOLINGS)] = "max"
@@ -106,6 +112,28 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 "early_stopping_patience needs photographs that are not trained on; train_on_validation leaves none"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _ends_one_way(self) -> TrainConfig:
+        after, stopping = self.epochs_after_start, self.early_stopping_patience is not None
+        if after is not None and stopping:
+            raise ValueError(
+                "epochs_after_start and early_stopping_patience both say when a training ends; allowed: one of the two"
+            )
+        if after is not None and after >= self.epochs:
+            raise ValueError(
+                f"epochs_after_start {after} leaves none of {self.epochs} epochs to start in; allowed: below epochs"
+            )
+        if self.evaluate_last > 1 and stopping:
+            raise ValueError(
+                f"evaluate_last {self.evaluate_last} with early_stopping_patience, which measures the weights of the "
+                "best epoch alone; allowed: 1"
+            )
+        most = after if after is not None else self.epochs
+        if self.evaluate_last > most:
+            where = "epochs" if after is None else "epochs_after_start"
+            raise ValueError(f"evaluate_last {self.evaluate_last} is more than {where}; allowed: 1 to {most}")
         return self
 
     def graph(self) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 PROTOCOL = 1  # raised when a reader of the old events would misread the new
 
+Count = int | float  # of images: a mean over several evaluations need not be whole
 SplitName = Literal["train", "val", "test"]
 FailureKind = Literal["config", "data", "disk", "not_finite", "out_of_memory", "error"]
 
@@ -71,36 +72,44 @@ class Epoch(_Event):
 class PhotoCount(_Event):
     """The images of one photograph and class, by predicted class (in the order of the class names).
 
-    A photograph with images of two classes, as a patient may have, comes once for each.
+    A photograph with images of two classes, as a patient may have, comes once for each. Each image counts once: where
+    it was evaluated after several epochs, each class that it was taken for gets its share.
     """
 
     photo: str
     label: int
-    predicted: list[int]
+    predicted: list[Count]
 
 
 class SplitMeasures(_Event):
     """One split in inference mode, without augmentation.
 
     `confusion[i][j]` counts the images of class i predicted as j. `recall` is None for a class without images.
-    `wrong` names the images that were classified wrongly, with the predicted class (test only).
+    `wrong` names the images that were classified wrongly, with the predicted class (test only). With several epochs
+    evaluated (`TrainConfig.evaluate_last`) all figures are means over them, and `wrong` is of the last one, whose model
+    is saved.
     """
 
     accuracy: float
     loss: float
     macro_f1: float
     recall: list[float | None]
-    confusion: list[list[int]]
+    confusion: list[list[Count]]
     photos: list[PhotoCount]
     wrong: dict[str, int] = Field(default_factory=dict)
 
 
 class Finished(_Event):
-    """A training is over. `model_file` is the saved model's name in the slot's output folder."""
+    """A training is over.
+
+    `start_epoch` is the epoch in which it left chance (`trainer.clock`), None where it never did; trainers of version
+    0.1 did not tell. `model_file` is the saved model's name in the slot's output folder.
+    """
 
     event: Literal["finished"] = "finished"
     trial: str
     epochs_run: int
+    start_epoch: int | None = None
     splits: dict[SplitName, SplitMeasures]
     parameters: int
     flops_per_image: int

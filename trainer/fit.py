@@ -18,11 +18,13 @@ import numpy.typing as npt
 from trainer import measure
 from trainer.backend import device, keras
 from trainer.batches import Batches
+from trainer.clock import Clock
 from trainer.config import TrainConfig
 from trainer.data import DataOptions, Dataset, ImageSize, open_dataset
 from trainer.driver import Driver
 from trainer.errors import DataError, DiskError, NotFiniteError
-from trainer.events import Epoch, Event, Failed, Finished, SplitMeasures, SplitName, Started, Stopped
+from trainer.evaluations import Evaluations
+from trainer.events import Epoch, Event, Failed, Finished, SplitName, Started, Stopped
 from trainer.memory import Meter, is_out_of_memory, requested_mib
 from trainer.model import (
     STEPS_PER_EXECUTION,
@@ -157,6 +159,10 @@ class _Training:
         self.train = self._batches("train", config.seed)
         self.val = self._batches("val")
         self.val_logits: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
+        labels = self.dataset.labels[self.splits["train"]]
+        self.clock = Clock(config, np.bincount(labels).tolist())
+        self.evaluations = Evaluations(self.dataset, self.splits, config.evaluate_last)
+        self.evaluating_s = 0.0  # of the time that the training takes
         session.meter.reset()
         self.model, self.traced = session.model(config, self.dataset, len(self.train))
 
@@ -187,24 +193,18 @@ class _Training:
                 )
             )
         self.model.fit(self.train, epochs=config.epochs, shuffle=False, verbose=0, callbacks=callbacks)
-        train_s = time.perf_counter() - begun
+        train_s = time.perf_counter() - begun - self.evaluating_s
         epochs_run = self.epoch - 1
-        if self.stopped and epochs_run < config.epochs:
+        if self.stopped:
             return Stopped(trial=config.trial, epoch=epochs_run)
         if config.early_stopping_patience:
             self.val_logits = self.predict(self.val)  # the weights may be an earlier epoch's
-        logits = {
-            "train": self.predict(self._batches("train")),
-            "val": self.val_logits,
-            "test": self.predict(self._batches("test")),
-        }
-        measured = {name: self._measure(name, logits[name]) for name in rows}
-        for name, split in measured.items():
-            if not math.isfinite(split.loss):
-                raise NotFiniteError(f"the {name} loss is {split.loss} after epoch {epochs_run}")
+        self.evaluate()
+        measured = self.evaluations.measures(epochs_run)
         return Finished(
             trial=config.trial,
             epochs_run=epochs_run,
+            start_epoch=self.clock.start,
             splits=measured,
             parameters=parameters(self.model),
             flops_per_image=flops_per_image(self.model),
@@ -215,6 +215,13 @@ class _Training:
             model_file=self._save(),
         )
 
+    def evaluate(self) -> None:
+        """Every split by the weights as they are, for the figures at the end: the last evaluations are kept."""
+        begun = time.perf_counter()
+        train, test = (self.predict(self._batches(split)) for split in ("train", "test"))
+        self.evaluations.add({"train": train, "val": self.val_logits, "test": test})
+        self.evaluating_s += time.perf_counter() - begun
+
     def predict(self, batches: Batches) -> npt.NDArray[np.float32]:
         """Logits in inference mode, float32 (n, classes).
 
@@ -222,11 +229,6 @@ class _Training:
         """
         images = (batches[index][0] for index in range(len(batches)))
         return np.concatenate([np.asarray(self.model.predict_on_batch(batch)) for batch in images])
-
-    def _measure(self, split: SplitName, logits: npt.NDArray[np.float32]) -> SplitMeasures:
-        data, rows = self.dataset, self.splits[split]
-        files = [data.files[row] for row in rows] if split == "test" else None
-        return measure.measure_split(logits, data.labels[rows], data.photos[rows], data.photo_names, files)
 
     def _save(self) -> str | None:
         folder = self.session.source.output
@@ -287,5 +289,11 @@ class _Report(keras.callbacks.Callback):
             )
         )
         training.epoch = epoch + 2
-        if training.should_stop() and epoch + 1 < training.config.epochs:
+        training.clock.tick(float(logs["loss"]))
+        end = training.clock.end
+        if epoch + 1 >= end:
+            self.model.stop_training = True
+        elif training.should_stop():
             training.stopped = self.model.stop_training = True
+        elif epoch + 1 > end - training.config.evaluate_last:
+            training.evaluate()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.events import PhotoCount, SplitMeasures
+from trainer.events import Count, PhotoCount, SplitMeasures
 
 Logits = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
@@ -41,7 +42,7 @@ def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
 
 
 def measure_split(
-    logits: Logits,
+    evaluations: Sequence[Logits],
     labels: Labels,
     photos: Labels,
     photo_names: Sequence[str],
@@ -50,30 +51,38 @@ def measure_split(
     """Everything that is reported of a split.
 
     Args:
-        logits: (n, classes).
+        evaluations: logits (n, classes) of one model, or of one training's model after each of several epochs. Figures
+            are means over them: so many evaluations of an image are one image.
         labels: (n,) the true classes.
         photos: (n,) indexes into `photo_names`.
         photo_names: the photographs of all splits.
-        files: (n,) names; where given, the images classified wrongly are listed.
+        files: (n,) names; where given, the images classified wrongly in the last evaluation are listed.
     """
-    classes = logits.shape[1]
-    predicted = logits.argmax(axis=1)
-    confusion = confusion_matrix(predicted, labels, classes)
-    there = confusion.sum(axis=1)
+    classes = evaluations[-1].shape[1]
+    predicted = np.stack([logits.argmax(axis=1) for logits in evaluations])  # (evaluations, n)
+    total = np.sum([confusion_matrix(row, labels, classes) for row in predicted], axis=0)
+    hits, there = np.diag(total), total.sum(axis=1)
     by_photo = []
     for photo, label in np.unique(np.stack([photos, labels], axis=1), axis=0).tolist():
         rows = (photos == photo) & (labels == label)
-        counts = np.bincount(predicted[rows], minlength=classes)
-        by_photo.append(PhotoCount(photo=photo_names[photo], label=label, predicted=counts.tolist()))
+        counts = np.bincount(predicted[:, rows].ravel(), minlength=classes)
+        by_photo.append(PhotoCount(photo=photo_names[photo], label=label, predicted=_means(counts, len(predicted))))
     wrong = {}
     if files is not None:
-        wrong = {files[row]: int(predicted[row]) for row in np.flatnonzero(predicted != labels).tolist()}
+        last = predicted[-1]
+        wrong = {files[row]: int(last[row]) for row in np.flatnonzero(last != labels).tolist()}
     return SplitMeasures(
-        accuracy=float(np.mean(predicted == labels)),
-        loss=cross_entropy(logits, labels),
-        macro_f1=macro_f1(confusion),
-        recall=[float(confusion[c, c] / n) if n else None for c, n in enumerate(there)],
-        confusion=confusion.tolist(),
+        accuracy=float(hits.sum() / total.sum()),
+        loss=statistics.fmean(cross_entropy(logits, labels) for logits in evaluations),
+        macro_f1=macro_f1(total),
+        recall=[float(hits[c] / n) if n else None for c, n in enumerate(there)],
+        confusion=[_means(row, len(predicted)) for row in total],
         photos=by_photo,
         wrong=wrong,
     )
+
+
+def _means(sums: npt.NDArray[np.int64], evaluations: int) -> list[Count]:
+    """Images from sums over evaluations; whole numbers where there was one."""
+    means: list[Count] = (sums if evaluations == 1 else sums / evaluations).tolist()
+    return means

@@ -54,7 +54,9 @@ def train_standalone(args: argparse.Namespace) -> int:
         TimeRemainingColumn(),
         console=console,
     ) as progress:
-        bar = progress.add_task("epochs", total=config.epochs, train="-", val="-")
+        bar = progress.add_task(
+            "epochs, at most" if config.epochs_after_start else "epochs", total=config.epochs, train="-", val="-"
+        )
 
         def show(event: Event) -> None:
             if isinstance(event, Started):
@@ -82,7 +84,8 @@ def train_standalone(args: argparse.Namespace) -> int:
 
 
 def _table(end: Finished) -> Table:
-    title = f"{end.epochs_run} epochs in {end.train_s:.1f} s, {end.images_per_s:,.0f} images/s"
+    start = f"learning started in epoch {end.start_epoch}" if end.start_epoch else "it never left chance"
+    title = f"{end.epochs_run} epochs in {end.train_s:.1f} s, {end.images_per_s:,.0f} images/s; {start}"
     table = Table(title=title)
     for column in ("split", "accuracy", "macro F1", "loss", "photographs"):
         table.add_column(column, justify="left" if column == "split" else "right")

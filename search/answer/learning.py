@@ -1,8 +1,11 @@
-"""Whether a training learnt: an outcome of its own beside how well it did.
+"""Whether a training learnt, and when: outcomes of their own beside how well it did.
 
 Some seeds never leave chance. The mean over seeds that learnt and seeds that did not describes neither: on the full set
 at learning rate 0.001, one of three stayed at 0.25 in 70 epochs while the others reached 0.62 and 0.60 in testing. So
-two things are told: at how many seeds a level learns, and how accurate it is where it learnt.
+two things are told: at how many seeds a level learns and when it starts, and how accurate it is where it learnt.
+
+A training has learnt if it started (`trainer.clock`), whatever it did afterwards: a rule that asked for its accuracy at
+the end would choose trainings by the figure that is told of them.
 """
 
 from __future__ import annotations
@@ -13,10 +16,8 @@ from functools import cached_property
 
 from search.answer.statistics.intervals import LEVEL
 from search.folder.record import TrialRecord
+from trainer.clock import last_start, start_epoch
 
-# A training accuracy at the end this close to chance means that nothing was learnt. In 3 epochs of the real set the
-# reference model stays at 0.25 of 4 classes; after 30 it has 0.69.
-LEARNT_ABOVE_CHANCE = 0.10
 # Of its seeds, at which a level has to learn for its accuracy to be ranked: a choice. With fewer, the seeds that are
 # left are a selection, and which of them are left may depend on the level.
 RANKED_FROM = 0.8
@@ -29,10 +30,14 @@ class Learning:
     Attributes:
         learnt: those at which it did.
         seeds: whose training has finished, or has diverged.
+        starts: the epochs in which those that learnt left chance, in order.
+        waited: of those that did not, how many epochs they had to start in.
     """
 
     learnt: int = 0
     seeds: int = 0
+    starts: tuple[int, ...] = ()
+    waited: tuple[int, ...] = ()
 
     @property
     def share(self) -> float:
@@ -59,10 +64,23 @@ class Learning:
         return float(low), float(high)
 
 
-def has_learnt(trial: TrialRecord) -> bool:
-    """Whether a training that is finished does better on its training images than guessing."""
+def start_of(trial: TrialRecord) -> int | None:
+    """The epoch in which a training that is finished left chance; None where it never did, and for other trials.
+
+    As its trainer says. Trainers of version 0.1 did not: it then follows from the training losses in the journal.
+    """
     end = trial.finished
-    return end is not None and end.splits["train"].accuracy >= chance_of(trial) + LEARNT_ABOVE_CHANCE
+    if end is None:
+        return None
+    if "start_epoch" in end.model_fields_set:
+        return end.start_epoch
+    images = [sum(row) for row in end.splits["train"].confusion]
+    return start_epoch([epoch.train_loss for epoch in trial.epochs[: last_start(trial.config)]], images)
+
+
+def has_learnt(trial: TrialRecord) -> bool:
+    """Whether a training that is finished left chance."""
+    return start_of(trial) is not None
 
 
 def chance_of(trial: TrialRecord) -> float:

@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from search.answer.learning import Learning, has_learnt
+from search.answer.learning import Learning, has_learnt, start_of
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.measures import Measure, Predictions, accuracy
+from search.answer.starts import differences_in_start
 from search.answer.statistics.intervals import Estimate
 from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue
+from trainer.clock import last_start
 from trainer.events import Failed, Finished, SplitName
 
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
@@ -51,7 +53,9 @@ class LevelAnswer:
         is_reference: whether the others are compared with it.
         trials: those finished, by seed.
         measured: those of them that figures of accuracy are of: the trials that learnt; all where none did.
-        learning: at how many seeds it learns.
+        learning: at how many seeds it learns, and when it starts.
+        start_p: the p-value that it starts to learn as the reference level does (`differences_in_start`); None for the
+            reference level, and without trials to compare.
         failures: how many ended otherwise, by the kind of failure (a `FailureKind`, or `stopped`).
         accuracy: by split.
         gap: training less testing accuracy.
@@ -67,6 +71,7 @@ class LevelAnswer:
     trials: tuple[TrialRecord, ...]
     measured: tuple[TrialRecord, ...] = ()
     learning: Learning = field(default_factory=Learning)
+    start_p: float | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
     accuracy: dict[SplitName, Estimate] = field(default_factory=dict)
     gap: Estimate | None = None
@@ -110,17 +115,34 @@ def compare(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
         done = tuple(sorted((r for r in mine if r.finished), key=lambda r: r.config.seed))
         lost = [r.terminal for r in mine if r.terminal is not None and not r.finished]
         failures = Counter(end.kind if isinstance(end, Failed) else "stopped" for end in lost)
-        found.append(_measured(LevelAnswer(level, level == study.reference, done, failures=failures)))
-    return _with_differences(found, study.margin)
+        learning = _learning(mine)
+        found.append(_measured(LevelAnswer(level, level == study.reference, done, (), learning, failures=failures)))
+    return _with_differences(_with_starts(found), study.margin)
+
+
+def _learning(trials: Iterable[TrialRecord]) -> Learning:
+    """A training that diverged is one that did not learn; what else fails says nothing of the level."""
+    known = [t for t in trials if t.finished or (isinstance(t.terminal, Failed) and t.terminal.kind == "not_finite")]
+    starts = [start_of(trial) for trial in known]
+    waited = tuple(last_start(t.config) for t, start in zip(known, starts, strict=True) if start is None)
+    learnt = tuple(sorted(start for start in starts if start is not None))
+    return Learning(len(learnt), len(known), learnt, waited)
+
+
+def _with_starts(levels: list[LevelAnswer]) -> list[LevelAnswer]:
+    reference = next((level for level in levels if level.is_reference and level.learning.seeds), None)
+    others = [level for level in levels if level is not reference and level.learning.seeds] if reference else []
+    if reference is None or not others:
+        return levels
+    found = differences_in_start([level.learning for level in others], reference.learning)
+    p = {id(level): value for level, value in zip(others, found, strict=True)}
+    return [replace(level, start_p=p.get(id(level))) for level in levels]
 
 
 def _measured(level: LevelAnswer) -> LevelAnswer:
-    learnt = tuple(filter(has_learnt, level.trials))
-    # A training that diverged is one that did not learn; what else fails says nothing of the level.
-    learning = Learning(len(learnt), len(level.trials) + level.failures.get("not_finite", 0))
     if not level.trials:
-        return replace(level, learning=learning)
-    measured = learnt or level.trials
+        return level
+    measured = tuple(filter(has_learnt, level.trials)) or level.trials
     measures = _measures(measured)
     test = Predictions.of(measured, "test")
     labels = range(test.counts.shape[-1])
@@ -128,7 +150,6 @@ def _measured(level: LevelAnswer) -> LevelAnswer:
     return replace(
         level,
         measured=measured,
-        learning=learning,
         accuracy={split: measures[split].share() for split in SPLITS},
         gap=measures["gap"].difference(),
         measures={name: entry.estimate(test) for name, entry in MEASURES.items()},

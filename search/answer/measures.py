@@ -16,7 +16,7 @@ import numpy.typing as npt
 from search.answer.statistics.intervals import Estimate, estimate_difference, estimate_share
 from search.answer.statistics.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
-from trainer.events import SplitName
+from trainer.events import Count, SplitName
 
 Ints = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -34,14 +34,15 @@ class Predictions:
         strata: (columns,) the split and class of each, as "test/2".
         labels: (columns,) the class of each.
         counts: (seeds, columns, classes) images by predicted class; 0 where a trial did not see the photograph, as
-            those of other folds in validation.
+            those of other folds in validation. An image counts once, however often it was evaluated, so these need not
+            be whole.
     """
 
     seeds: tuple[int, ...]
     photos: tuple[str, ...]
     strata: tuple[str, ...]
     labels: Ints
-    counts: Ints
+    counts: Floats
 
     @classmethod
     def of(cls, trials: Sequence[TrialRecord], split: SplitName) -> Predictions:
@@ -50,7 +51,7 @@ class Predictions:
         Raises:
             ValueError: a trial is not finished.
         """
-        tables: list[dict[tuple[str, int], list[int]]] = []
+        tables: list[dict[tuple[str, int], list[Count]]] = []
         for trial in trials:
             if trial.finished is None:
                 raise ValueError(f"trial {trial.number} is not finished")
@@ -58,7 +59,7 @@ class Predictions:
             tables.append({(count.photo, count.label): count.predicted for count in photos})
         columns = sorted(set().union(*tables))
         n_classes = max((len(row) for table in tables for row in table.values()), default=0)
-        counts = np.zeros((len(tables), len(columns), n_classes), np.int64)
+        counts = np.zeros((len(tables), len(columns), n_classes))
         for row, table in enumerate(tables):
             for column, key in enumerate(columns):
                 if key in table:
@@ -81,13 +82,13 @@ class Predictions:
     @property
     def images(self) -> Floats:
         """(columns,) how many images there are of each."""
-        found: Floats = self.counts.sum(axis=-1).max(axis=0, initial=0).astype(np.float64)
+        found: Floats = self.counts.sum(axis=-1).max(axis=0, initial=0)
         return found
 
     @property
     def hits(self) -> Floats:
         """(seeds, columns) images classified rightly."""
-        found: Floats = self.counts[:, np.arange(len(self.photos)), self.labels].astype(np.float64)
+        found: Floats = self.counts[:, np.arange(len(self.photos)), self.labels]
         return found
 
 
@@ -144,7 +145,7 @@ class Measure:
 
 def accuracy(predictions: Predictions) -> Measure:
     """The share of images classified rightly."""
-    images = predictions.counts.sum(axis=(1, 2), dtype=np.float64)
+    images = predictions.counts.sum(axis=(1, 2))
     hits = predictions.hits
     return _measure(predictions, hits.sum(axis=1) / images, hits / images[:, None])
 
@@ -174,10 +175,10 @@ def macro_f1(predictions: Predictions) -> Measure:
     n_classes = predictions.counts.shape[-1]
     by_seed = np.zeros(len(predictions.seeds))
     values = np.zeros(predictions.counts.shape[:2])
-    seen = predictions.counts.sum(axis=-1).astype(np.float64)  # images, (seeds, columns)
+    seen = predictions.counts.sum(axis=-1)  # images, (seeds, columns)
     size = (seen.sum(axis=1) / seen.sum(axis=1).mean())[:, None] if seen.size else 1.0
     for label in range(n_classes):
-        predicted = predictions.counts[..., label].astype(np.float64)  # (seeds, columns)
+        predicted = predictions.counts[..., label]  # (seeds, columns)
         mine = predictions.labels == label
         hits = predicted * mine
         below = predicted + seen * mine
@@ -191,7 +192,7 @@ def macro_f1(predictions: Predictions) -> Measure:
 
 
 def _measure(of: Predictions, by_seed: Floats, contributions: Floats) -> Measure:
-    images = of.counts.sum(axis=-1, dtype=np.float64)  # (seeds, columns)
+    images = of.counts.sum(axis=-1)  # (seeds, columns)
     weights = images / images.sum(axis=1, keepdims=True)
     return Measure(of.seeds, of.photos, of.strata, by_seed, contributions, weights)
 

@@ -14,6 +14,7 @@ from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 from search.study.design import plan
 from search.text import shown
+from trainer.clock import last_start
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _words(
     if best is None or best.finished is None:
         return Words("No answer yet: no trial has finished.")
     n = len(recorded.finished)
-    epochs = count(best.config.epochs, "epoch")
+    epochs = count(last_start(best.config), "epoch")
     if not any(has_learnt(record) for record in recorded.finished):
         return Words(
             f"No answer: none of {count(n, 'trial')} learnt more than a little in {epochs}, so none is recommended. "

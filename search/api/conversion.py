@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from search.answer import Answer
-from search.answer.learning import has_learnt
+from search.answer.learning import start_of
 from search.answer.levels import LevelAnswer
 from search.answer.statistics.intervals import Estimate
 from search.answer.statistics.simultaneous import Difference
@@ -60,12 +60,14 @@ def _best_params(answer: Answer) -> Mapping[str, Value] | None:
 
 
 def _level(level: LevelAnswer, class_names: Sequence[str]) -> LevelResult:
+    starts = [(trial.config.seed, start) for trial in level.trials if (start := start_of(trial)) is not None]
     costs = {name: level.cost(measure) for name, measure in COSTS.items()}
     return LevelResult(
         level=level.level,
         is_reference=level.is_reference,
         seeds=tuple(trial.config.seed for trial in level.trials),
-        learnt_seeds=tuple(trial.config.seed for trial in level.trials if has_learnt(trial)),
+        learnt_seeds=tuple(seed for seed, _ in starts),
+        start_epochs=tuple(start for _, start in starts),
         failures=dict(level.failures),
         accuracy={split: _interval(estimate) for split, estimate in level.accuracy.items()},
         gap=_interval(level.gap) if level.gap else None,

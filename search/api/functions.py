@@ -77,7 +77,8 @@ def run_study(
         data: the folder of images, or "demo"; None: `$BLOOD_CELLS_DIR`, else `data/blood-cells`, else the demo set.
         runs: the folder of runs; None: `$SEARCH_RUNS_DIR`, else `runs`.
         seeds: how often each level of a question is trained; None: as the study says.
-        epochs: passes over the training images in each trial; None: as the study says.
+        epochs: passes over the training images in each trial, with `epochs_after_start` the most; None: as the study
+            says.
         n_trials: how many trials a search has; None: as the study says.
         fixed: other settings of `trainer.config.TrainConfig`, the same in every trial.
         quick: a few minutes on two cores: small images, fewer epochs, at most 3 seeds. The name ends in `-quick`.

@@ -80,7 +80,8 @@ class LevelResult:
         level: the value of the parameter that is asked about; None for the reference model alone.
         is_reference: whether the other levels are compared with this one.
         seeds: the seeds of the finished trials, one each.
-        learnt_seeds: those of them whose model does better on the training images than guessing.
+        learnt_seeds: those of them whose training left chance.
+        start_epochs: the epoch in which each of `learnt_seeds` did.
         failures: how many trials ended without a result, by the kind of failure.
         accuracy: by split: "train", "val" and "test".
         gap: the training accuracy less the testing accuracy.
@@ -96,6 +97,7 @@ class LevelResult:
     is_reference: bool
     seeds: tuple[int, ...] = ()
     learnt_seeds: tuple[int, ...] = ()
+    start_epochs: tuple[int, ...] = ()
     failures: Mapping[str, int] = field(default_factory=dict)
     accuracy: Mapping[str, Interval] = field(default_factory=dict)
     gap: Interval | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from search.answer.learning import has_learnt
+from search.answer.learning import start_of
 from search.folder.record import TrialRecord
 from trainer.events import Failed, Finished, Stopped
 
@@ -37,7 +37,8 @@ def _trial(record: TrialRecord) -> dict[str, object]:
             measures = {"accuracy": found.accuracy, "loss": found.loss, "macro_f1": found.macro_f1}
             row |= {f"{split}_{name}": value for name, value in measures.items()}
         row |= {name: cost(end) for name, cost in COSTS.items()}
-        row["learnt"] = has_learnt(record)
+        row["start_epoch"] = start_of(record)
+        row["learnt"] = row["start_epoch"] is not None
     elif isinstance(end, Failed):
         row["failure"] = f"{end.kind}: {end.message}"
     elif isinstance(end, Stopped):

@@ -127,7 +127,9 @@ class Bars(View):
         self._live.stop()
 
     def _left(self, tally: Tally) -> str:
-        """Time left, from the epochs done since the start: a trial under way counts for its share."""
+        """Time left, from the epochs done since the start: a trial under way counts for its share, by the most
+        epochs that it may have.
+        """
         running = [r for r in self._slots.values() if isinstance(r, TrialRecord)]
         done = tally.over + sum(len(r.epochs) / r.config.epochs for r in running)
         if self._share_at_start is None:
@@ -135,7 +137,8 @@ class Bars(View):
         progress, passed = done - self._share_at_start, time.monotonic() - self._begun
         if progress <= 0 or passed < 5:
             return ""
-        return f"about {duration((tally.total - done) * passed / progress)} left"
+        most = "at most " if any(r.config.epochs_after_start for r in running) else ""
+        return f"{most}about {duration((tally.total - done) * passed / progress)} left"
 
     def _render(self) -> RenderableType:
         table = Table(box=None, padding=(0, 2, 0, 0))
@@ -152,7 +155,8 @@ class Bars(View):
             if last:
                 vram = f"{last.vram_peak_mib:,.0f} MiB" if last.vram_peak_mib is not None else "-"
                 figures = (f"{last.train_accuracy:.3f}", f"{last.val_accuracy:.3f}", f"{last.images_per_s:,.0f}", vram)
-            epoch = f"{len(at.epochs)}/{at.config.epochs}"
+            most = "≤" if at.config.epochs_after_start else ""
+            epoch = f"{len(at.epochs)}/{most}{at.config.epochs}"
             table.add_row(str(number), str(at.number), at.label, epoch, *figures)
         parts: list[RenderableType] = [self._progress]
         if self._slots:

@@ -8,11 +8,12 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from search.answer.answer import Answer
-from search.answer.learning import chance_of
+from search.answer.learning import chance_of, start_of
 from search.answer.levels import LevelAnswer
+from search.answer.statistics.variance import Floats
 from search.answer.words.facts import is_public_set
 from search.answer.words.sentence import called, subject
-from search.answer.words.wording import named, percent
+from search.answer.words.wording import count, named, percent
 from search.figures.style import (
     GREEN,
     INK,
@@ -39,8 +40,14 @@ MOST_PANELS = 12  # a page's worth; a panel takes 0.1 s
 
 
 def learning_curves(answer: Answer) -> Picture:
-    """A panel a level: training and validation accuracy by epoch, and the reference level's validation in grey."""
+    """A panel a level: training and validation accuracy by epoch, and the reference level's validation in grey.
+
+    Trainings that end by their start are drawn from it: so many epochs after their start, all are measured.
+    """
     study = answer.recorded.study
+    aligned = study.base_config().epochs_after_start is not None and any(
+        level.learning.learnt for level in answer.levels
+    )
     trained = [level for level in answer.levels if level.trials]
     drawn = _most_telling(trained)
     config = study.base_config()
@@ -56,10 +63,10 @@ def learning_curves(answer: Answer) -> Picture:
             continue
         level = drawn[place]
         if not level.is_reference and answer.reference is not None:
-            epochs, values = _curves(answer.reference, "val")
+            epochs, values = _curves(answer.reference, "val", aligned)
             axes.plot(epochs, values.mean(axis=0), color=MUTED, linewidth=1.1, linestyle=(0, (2, 1.5)))
-        _draw(axes, level, first=place == 0)
-        _tell(axes, level, called(study, level))
+        _draw(axes, level, aligned, first=place == 0)
+        _tell(axes, level, called(study, level), aligned)
         if studied:
             _studied(axes)
         if study.factor is not None:
@@ -71,23 +78,28 @@ def learning_curves(answer: Answer) -> Picture:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=5))
         in_percent(axes)
         bare(axes)
-    chart.supxlabel("epoch", fontsize=SMALL, color=INK)
+    chart.supxlabel("epochs after the start of learning" if aligned else "epoch", fontsize=SMALL, color=INK)
     chart.supylabel("accuracy", fontsize=SMALL, color=INK)
     legend(chart, grid.flat[0], 4)
     caption = "Lines are means over seeds, bands their range"
     caption += "; grey dashes: the reference level's validation." if len(drawn) > 1 else "."
-    if any(len(level.measured) < len(level.trials) for level in drawn):
+    if aligned:
+        lost = sum(len(level.trials) - level.learning.learnt for level in drawn)
+        caption += f" {count(lost, 'training')} that did not learn left out." if lost else ""
+    elif any(level.learning.starts for level in drawn):
+        caption += " Ticks below: where each seed starts to learn."
+    if not aligned and any(len(level.measured) < len(level.trials) for level in drawn):
         caption += " Thin and grey: training accuracy of seeds that did not learn, which are in no mean."
     if len(drawn) < len(trained):
         caption += f" Of {len(trained)} levels the reference level and the best by validation accuracy."
     if studied:
         caption += " Dotted: what the studied work reports after 600 epochs."
-    ends = [
-        f"{called(study, level)} {percent(_curves(level, 'train')[1][:, -1].mean(), 0)} and "
-        f"{percent(_curves(level, 'val')[1][:, -1].mean(), 0)}"
-        for level in drawn
-        if all(trial.epochs for trial in level.measured)
-    ]
+    ends = []
+    for level in drawn:
+        train, val = (_curves(level, split, aligned)[1] for split in ("train", "val"))
+        if train.size:
+            at_end = f"{percent(train[:, -1].mean(), 0)} and {percent(val[:, -1].mean(), 0)}"
+            ends.append(f"{called(study, level)} {at_end}")
     finding = f"At the end, training and validation accuracy: {'; '.join(ends)}."
     return picture("learning_curves", "Learning curves", caption, chart, finding=finding)
 
@@ -99,35 +111,63 @@ def _most_telling(levels: list[LevelAnswer]) -> list[LevelAnswer]:
     return [level for level in levels if level in kept]
 
 
-def _curves(level: LevelAnswer, split: str) -> tuple[list[int], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-    """Epochs, and accuracies of the trainings that learnt, (seeds, epochs), up to the epoch that all have reached."""
-    curves = [[getattr(epoch, f"{split}_accuracy") for epoch in trial.epochs] for trial in level.measured]
-    n = min(map(len, curves))
-    return list(range(1, n + 1)), np.asarray([curve[:n] for curve in curves], np.float64).reshape(len(curves), n)
+def _curves(level: LevelAnswer, split: str, aligned: bool) -> tuple[list[int], Floats]:
+    """Epochs, and accuracies of the trainings that learnt, (seeds, epochs), over the epochs that all have.
+
+    Args:
+        level: with at least one trial.
+        split: train or val.
+        aligned: whether epochs count from the start of learning, which is 0; without a start there are no curves then.
+    """
+    first = {id(trial): (start_of(trial) or 0) if aligned else 0 for trial in level.measured}
+    drawn = [trial for trial in level.measured if first[id(trial)] or not aligned]
+    if not drawn:
+        return [], np.empty((0, 0))
+    low = max(1 - first[id(trial)] for trial in drawn)
+    high = min(len(trial.epochs) - first[id(trial)] for trial in drawn)
+    epochs = list(range(low, high + 1))
+    curves = [[getattr(t.epochs[at + first[id(t)] - 1], f"{split}_accuracy") for at in epochs] for t in drawn]
+    return epochs, np.asarray(curves, np.float64).reshape(len(drawn), len(epochs))
 
 
-def _draw(axes: Axes, level: LevelAnswer, *, first: bool) -> None:
+def _draw(axes: Axes, level: LevelAnswer, aligned: bool, *, first: bool) -> None:
+    last = 0
     for split, name in (("train", "training"), ("val", "validation")):
-        epochs, values = _curves(level, split)
+        epochs, values = _curves(level, split, aligned)
+        if not values.size:
+            continue
         color = SPLIT_COLORS[split]
         if len(values) > 1:
             axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.18, linewidth=0)
         marker = "o" if len(epochs) < 4 else None
         label = name if first else None
         axes.plot(epochs, values.mean(axis=0), marker=marker, color=color, linewidth=1.6, label=label)
+        last = epochs[-1]
+    if aligned and not level.learning.learnt:
+        axes.annotate("does not learn", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=SMALL, color=MUTED)
+        return
+    if not aligned:
+        _draw_starts(axes, level)
+        last = max(len(trial.epochs) for trial in level.measured)
+    label = "testing, at the end" if first else None
     test = level.accuracy["test"].value
+    axes.plot([last], [test], "D", color=GREEN, markersize=4.5, clip_on=False, markeredgewidth=0, label=label)
+
+
+def _draw_starts(axes: Axes, level: LevelAnswer) -> None:
+    """A tick where each seed starts to learn, and the curves of those that do not."""
+    starts = level.learning.starts
+    if starts:  # without, the line has no box to lay out
+        axes.plot(starts, [0.0] * len(starts), "|", color=INK, markersize=9, markeredgewidth=1, clip_on=False)
     for trial in level.trials:
         if trial not in level.measured:
             stuck = [epoch.train_accuracy for epoch in trial.epochs]
             axes.plot(range(1, len(stuck) + 1), stuck, color=MUTED, linewidth=0.8, alpha=0.7)
-    last = max(len(trial.epochs) for trial in level.measured)
-    label = "testing, at the end" if first else None
-    axes.plot([last], [test], "D", color=GREEN, markersize=4.5, clip_on=False, markeredgewidth=0, label=label)
 
 
-def _tell(axes: Axes, level: LevelAnswer, name: str) -> None:
-    epochs, train = _curves(level, "train")
-    _, val = _curves(level, "val")
+def _tell(axes: Axes, level: LevelAnswer, name: str, aligned: bool) -> None:
+    epochs, train = _curves(level, "train", aligned)
+    _, val = _curves(level, "val", aligned)
     step = -(-len(epochs) // MOST_BANDS) if epochs else 1
     for at in range(len(epochs) - 1, -1, -step):  # the last one is told
         means = f"training {percent(train[:, at].mean())}, validation {percent(val[:, at].mean())}"

@@ -100,9 +100,9 @@ def confusion_matrix(measures: SplitMeasures, class_names: Sequence[str], title:
         for i, row in enumerate(measures.confusion):
             for j, count in enumerate(row):
                 color = "white" if shares[i][j] > 0.55 else INK
-                text = f"{count:,}\n{shares[i][j]:.0%}" if totals[i] else "–"
+                text = f"{count:,.0f}\n{shares[i][j]:.0%}" if totals[i] else "–"
                 axes.text(j, i, text, ha="center", va="center", color=color, fontsize=9)
-    rows = [f"{name}\n({total:,} images)" for name, total in zip(class_names, totals, strict=True)]
+    rows = [f"{name}\n({total:,.0f} images)" for name, total in zip(class_names, totals, strict=True)]
     small = 8 if n <= COUNTED_CLASSES else 6
     axes.set_xticks(
         range(n),

@@ -26,13 +26,13 @@ def estimate(study: Study, index: Index, slots: int, *, on_gpu: bool) -> str:
     train = sum(side == "TRAIN" for side in index.sides)
     test = len(index.files) - train
     seconds = sum(_seconds(config, train, test) for config in configs) / len(configs) * trial_count(study)
-    return (
-        f"about {duration(START_S + seconds / min(slots, trial_count(study)))} on {slots} slots (within a factor of 2)"
-    )
+    took = duration(START_S + seconds / min(slots, trial_count(study)))
+    most = "at most " if any(config.epochs_after_start for config in configs) else ""
+    return f"{most}about {took} on {slots} slots (within a factor of 2)"
 
 
 def relative_cost(config: TrainConfig) -> float:
-    """How long a training takes, beside one of as many images by the reference model for one epoch."""
+    """How long a training takes at most, beside one of as many images by the reference model for one epoch."""
     pixels = config.image_height * config.image_width / (120 * 160)
     blocks = config.width * (0.55 if config.depth == 1 else 1.0)  # the second block is half of the work
     chosen = (
@@ -50,5 +50,5 @@ def _seconds(config: TrainConfig, train: int, test: int) -> float:
     inference = 1 / 3  # of a step
     validating = 1 / config.folds
     epoch = train * (1 - validating) + train * validating * inference
-    once = (train + test) * inference
-    return (epoch + once / config.epochs) * relative_cost(config) / CPU_IMAGES_PER_S
+    at_the_end = (train + test) * inference * config.evaluate_last
+    return (epoch + at_the_end / config.epochs) * relative_cost(config) / CPU_IMAGES_PER_S

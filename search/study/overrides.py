@@ -13,12 +13,15 @@ from typing import Any
 
 from search.study.diagnostics import Path, shown_path
 from search.study.space import ParamValue
+from trainer.config import TrainConfig
 
 # `--quick` is a few minutes on two cores. The first size is a quarter of 240x320, which a JPEG decodes to at little
 # cost; the second is for six blocks, which halve 60 pixels to nothing.
 QUICK_SIZES = ((60, 80), (64, 80))
-QUICK_BATCH_SIZE, QUICK_EPOCHS = 16, 40
+QUICK_BATCH_SIZE, QUICK_EPOCHS, QUICK_EPOCHS_AFTER_START = 16, 40, 10
 QUICK_SEEDS, QUICK_TRIALS, QUICK_TRIALS_PER_LEVEL = 5, 8, 2  # fewer seeds claim nothing
+
+OFF = "none"  # of a setting that may be off, which TOML has no word for
 
 
 def scalar(text: ParamValue) -> ParamValue:
@@ -49,6 +52,9 @@ def overridden(
         table[path[-1]], flags[path] = value, flag
 
     for name, text in fixed.items():
+        if text == OFF and _may_be_off(changed, name):
+            changed.get("fixed", {}).pop(name, None)
+            continue
         change(("fixed", name), scalar(text), f"--set {shown_path((name,))}")
     if epochs is not None:
         change(("fixed", "epochs"), epochs, "--epochs")
@@ -59,6 +65,12 @@ def overridden(
     if n_trials is not None:
         change(("search", "n_trials"), n_trials, "--n-trials")
     return changed, flags
+
+
+def _may_be_off(data: Mapping[str, Any], name: str) -> bool:
+    field = TrainConfig.model_fields.get(name)
+    varied = name in data.get("scientific", {}) or name in data.get("nuisance", {})
+    return field is not None and field.default is None and not varied
 
 
 def quickened(data: Mapping[str, Any], base: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
@@ -74,6 +86,10 @@ def quickened(data: Mapping[str, Any], base: Mapping[str, Any], size: tuple[int,
     if tuning := changed.get("tuning"):
         tuning["trials_per_level"] = min(tuning["trials_per_level"], QUICK_TRIALS_PER_LEVEL)
     quick = {"image_height": size[0], "image_width": size[1], "batch_size": QUICK_BATCH_SIZE, "epochs": QUICK_EPOCHS}
+    if after := base["epochs_after_start"]:
+        quick["epochs_after_start"] = min(after, QUICK_EPOCHS_AFTER_START)
+    if base["evaluate_last"] > 1:
+        quick["evaluate_last"] = quick.get("epochs_after_start", QUICK_EPOCHS)
     for name, value in quick.items():
         if name not in changed["scientific"] and name not in changed["nuisance"]:
             changed["fixed"][name] = min(base[name], value)

@@ -19,7 +19,8 @@ A file of `studies/` is meant by its name, any other by its path:
     trials_per_level = 8
 
     [fixed]                         # every other parameter stands at the reference model's value
-    epochs = 60
+    epochs = 120                    # at most, with the next line; without it, what every training has
+    epochs_after_start = 20         # optional: a training ends so many epochs after it starts to learn
 
 With a table `[search]` (n_trials, sampler, n_startup_trials, pruner, objectives) the scientific parameters are searched
 over in place of compared: as many as wanted, with levels or with low, high and log. Without a scientific parameter the

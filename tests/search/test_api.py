@@ -188,9 +188,9 @@ def test_the_tables(run: Run) -> None:
     assert set(trials["state"]) == {"COMPLETE"}
     assert trials["vram_peak_mib"].isna().all()
     assert str(trials["started_at"].dtype).endswith("UTC]")
-    # No-op trainers round the counts of photographs, from which the levels' figures are computed.
+    # No-op trainers round the counts of photographs, from which the levels' figures are computed: of 6 images a class.
     means = trials.groupby("learning_rate")["test_accuracy"].mean()
-    assert means[0.001] == pytest.approx(answer.levels[1].accuracy["test"].value, abs=0.02)
+    assert means[0.001] == pytest.approx(answer.levels[1].accuracy["test"].value, abs=1 / 12)
     assert list(trials["seed"][trials["learning_rate"] == 0.01]) == list(answer.levels[0].seeds)
 
 

@@ -30,7 +30,7 @@ def test_the_defaults_are_the_reference_model() -> None:
     assert (config.pooling, config.normalization, config.head) == ("max", "lrn", "flatten")
     assert (config.optimizer, config.learning_rate, config.batch_size) == ("adam", 0.0005, 100)
     assert (config.dropout_rate, config.augmentation, config.mixed_precision) == (0, "none", False)
-    assert config.early_stopping_patience is None
+    assert (config.early_stopping_patience, config.epochs_after_start, config.evaluate_last) == (None, None, 1)
 
 
 def test_a_config_survives_its_line() -> None:
@@ -57,6 +57,25 @@ def test_a_config_survives_its_line() -> None:
             {"train_on_validation": True, "early_stopping_patience": 3},
             "the whole: early_stopping_patience needs photographs that are not trained on; train_on_validation leaves "
             "none",
+        ),
+        (
+            {"epochs_after_start": 5, "early_stopping_patience": 3},
+            "the whole: epochs_after_start and early_stopping_patience both say when a training ends; allowed: one of "
+            "the two",
+        ),
+        (
+            {"epochs_after_start": 20, "epochs": 20},
+            "the whole: epochs_after_start 20 leaves none of 20 epochs to start in; allowed: below epochs",
+        ),
+        (
+            {"evaluate_last": 5, "early_stopping_patience": 3},
+            "the whole: evaluate_last 5 with early_stopping_patience, which measures the weights of the best epoch "
+            "alone; allowed: 1",
+        ),
+        ({"evaluate_last": 5, "epochs": 4}, "the whole: evaluate_last 5 is more than epochs; allowed: 1 to 4"),
+        (
+            {"evaluate_last": 5, "epochs_after_start": 3},
+            "the whole: evaluate_last 5 is more than epochs_after_start; allowed: 1 to 3",
         ),
     ],
 )

@@ -55,6 +55,23 @@ EVENTS: list[Event] = [
     Finished(
         trial="a", epochs_run=1, splits={"test": SPLIT}, parameters=5, flops_per_image=9, train_s=1.0, images_per_s=3.0
     ),
+    Finished(
+        trial="a",
+        epochs_run=30,
+        start_epoch=10,
+        splits={
+            "test": SPLIT.model_copy(
+                update={
+                    "confusion": [[0.4, 1.6], [0, 0]],
+                    "photos": [PhotoCount(photo="TEST/A/_0", label=0, predicted=[0.4, 1.6])],
+                }
+            )
+        },
+        parameters=5,
+        flops_per_image=9,
+        train_s=1.0,
+        images_per_s=3.0,
+    ),
     Failed(trial="a", kind="out_of_memory", message="zwei\nZeilen ü", epoch=2, requested_mib=117.2),
     Stopped(trial="a", epoch=4),
 ]
@@ -73,8 +90,15 @@ def test_a_measure_that_was_not_taken_is_none() -> None:
     assert (finished.vram_peak_mib, finished.vram_process_mib, finished.model_file) == (None, None, None)
 
 
+def test_a_trainer_that_did_not_tell_of_the_start_is_told_from_one_that_never_started() -> None:
+    line = EVENTS[3].model_dump_json()
+    assert '"start_epoch":null' in line
+    assert "start_epoch" in parse(line).model_fields_set
+    assert "start_epoch" not in parse(line.replace('"start_epoch":null,', "")).model_fields_set
+
+
 def test_a_training_ends_with_one_of_three() -> None:
-    assert [isinstance(event, TERMINAL) for event in EVENTS] == [False, False, False, True, True, True]
+    assert [isinstance(event, TERMINAL) for event in EVENTS] == [False, False, False, True, True, True, True]
 
 
 @pytest.mark.parametrize(

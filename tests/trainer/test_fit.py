@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.conftest import BASE, Slot, numbers
+from trainer.clock import start_epoch
 from trainer.data import ImageSize, open_dataset
 from trainer.events import Epoch, Event, Failed, Finished, Started, Stopped, parse
 
@@ -151,6 +152,65 @@ def test_each_epoch_is_begun_once(slot: Slot, base: list[Event], monkeypatch: py
     monkeypatch.setattr(Batches, "begin", recorded)
     assert numbers(slot.train(**BASE)) == numbers(base)
     assert begun == [0, 0, 1, 2]  # the first is the constructor's
+
+
+# ------------------------------------------------------------------------------------------------------------- clock
+
+LEARNS = {"learning_rate": 0.003, "normalization": "batch", "seed": 1}
+
+
+def test_a_training_ends_so_many_epochs_after_its_start(slot: Slot) -> None:
+    plain = slot.train(**LEARNS, epochs=12)
+    losses = [event.train_loss for event in plain if isinstance(event, Epoch)]
+    start = start_epoch(losses, [9, 9, 9])
+    assert end(plain, Finished).start_epoch == start
+    assert start is not None
+    assert 1 < start < 9
+    clocked = slot.train(**LEARNS, epochs=100, epochs_after_start=3)
+    assert (end(clocked, Finished).start_epoch, end(clocked, Finished).epochs_run) == (start, start + 3)
+    assert numbers(clocked)[1:-1] == numbers(plain)[1 : 1 + start + 3], "the same training, ended earlier"
+    assert not clocked[0].traced
+
+
+def test_a_training_that_does_not_start_ends_when_none_of_its_epochs_would_be_left(slot: Slot) -> None:
+    events = slot.train(epochs=9, epochs_after_start=4, learning_rate=1e-9)
+    finished = end(events, Finished)
+    assert (finished.start_epoch, finished.epochs_run) == (None, 5)
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 5}, {"epochs": 40, "epochs_after_start": 4}])
+def test_figures_are_means_over_the_last_epochs(slot: Slot, settings: dict[str, Any]) -> None:
+    """Against the same training ended one, two and three epochs earlier."""
+    both = {**LEARNS, **settings}
+    finished = end(slot.train(**both, evaluate_last=3, trial="mean"), Finished)
+    last = finished.epochs_run
+    ends = [end(slot.train(**LEARNS, epochs=n, trial="one"), Finished) for n in (last - 2, last - 1, last)]
+    for name, split in finished.splits.items():
+        own = [one.splits[name] for one in ends]
+        assert split.accuracy == pytest.approx(np.mean([one.accuracy for one in own]))
+        assert split.loss == pytest.approx(np.mean([one.loss for one in own]))
+        assert np.array(split.confusion) == pytest.approx(np.mean([one.confusion for one in own], axis=0))
+        assert sum(sum(photo.predicted) for photo in split.photos) == pytest.approx(np.sum(own[0].confusion))
+        assert split.wrong == own[-1].wrong
+    saved = [slot.output / f"{name}.keras" for name in ("mean", "one")]
+    mean, one = (load_weights(path) for path in saved)
+    assert all(np.array_equal(here, there) for here, there in zip(mean, one, strict=True)), "of the last epoch"
+    epochs = [event.epoch_s for event in slot.trained[-4] if isinstance(event, Epoch)]
+    assert finished.train_s >= sum(epochs)
+
+
+def load_weights(path: Path) -> list[Any]:
+    from trainer.model import load_model
+
+    weights: list[Any] = load_model(path).get_weights()
+    return weights
+
+
+def test_a_stop_is_heeded_under_the_clock_until_its_end(slot: Slot) -> None:
+    events = slot.train(lambda: True, **LEARNS, epochs=100, epochs_after_start=3)
+    assert events[-1] == Stopped(trial="", epoch=1)
+    never = slot.train(lambda: True, epochs=2, epochs_after_start=1, learning_rate=1e-9)
+    assert end(never, Finished).epochs_run == 1, "the stop came too late"
 
 
 # -------------------------------------------------------------------------------------------------------- slot state

@@ -31,7 +31,7 @@ def test_cross_entropy_of_large_logits_is_finite_and_of_infinite_ones_is_not() -
 def test_a_split_by_hand() -> None:
     photos = np.array([3, 0, 0, 3, 1], np.int32)
     files = [f"{n}.jpeg" for n in range(5)]
-    split = measure.measure_split(LOGITS, LABELS, photos, ["p0", "p1", "p2", "p3"], files)
+    split = measure.measure_split([LOGITS], LABELS, photos, ["p0", "p1", "p2", "p3"], files)
     assert split.accuracy == 3 / 5
     assert split.confusion == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
     assert split.recall == [2 / 3, 1 / 2, None]
@@ -43,9 +43,39 @@ def test_a_split_by_hand() -> None:
         ("p3", 0, [2, 0, 0]),
     ]
     assert split.wrong == {"1.jpeg": 0, "4.jpeg": 1}
-    assert measure.measure_split(LOGITS, LABELS, photos, ["p0", "p1", "p2", "p3"]).wrong == {}
+    assert measure.measure_split([LOGITS], LABELS, photos, ["p0", "p1", "p2", "p3"]).wrong == {}
 
 
 def test_a_perfect_split() -> None:
-    split = measure.measure_split(np.eye(3), np.arange(3), np.arange(3), ["a", "b", "c"])
+    split = measure.measure_split([np.eye(3)], np.arange(3), np.arange(3), ["a", "b", "c"])
     assert (split.accuracy, split.macro_f1, split.recall) == (1, 1, [1, 1, 1])
+
+
+def test_several_evaluations_of_an_image_are_one_image() -> None:
+    photos = np.array([3, 0, 0, 3, 1], np.int32)
+    names, files = ["p0", "p1", "p2", "p3"], [f"{n}.jpeg" for n in range(5)]
+    other = LOGITS.copy()
+    other[1] = [0, 1, 0]  # now right
+    one, two = (measure.measure_split([logits], LABELS, photos, names, files) for logits in (LOGITS, other))
+    both = measure.measure_split([LOGITS, other], LABELS, photos, names, files)
+    assert both.accuracy == pytest.approx((one.accuracy + two.accuracy) / 2)
+    assert both.loss == pytest.approx((one.loss + two.loss) / 2)
+    assert both.confusion == [[2, 1, 0], [0.5, 1.5, 0], [0, 0, 0]]
+    assert both.recall == [2 / 3, 3 / 4, None]
+    # F1 of the table of means: class 0 2 * 2 / (2.5 + 3), class 1 2 * 1.5 / (2.5 + 2).
+    assert both.macro_f1 == pytest.approx((4 / 5.5 + 3 / 4.5) / 3)
+    assert [(p.photo, p.label, p.predicted) for p in both.photos] == [
+        ("p0", 1, [0.5, 1.5, 0]),
+        ("p1", 0, [0, 1, 0]),
+        ("p3", 0, [2, 0, 0]),
+    ]
+    assert both.wrong == two.wrong == {"4.jpeg": 1}, "of the model that is saved"
+    assert measure.SplitMeasures.model_validate_json(both.model_dump_json()) == both
+    assert '"predicted":[1,1,0]' in one.model_dump_json(), "as before, where there is one"
+
+
+def test_evaluations_that_agree_are_the_figures_of_one() -> None:
+    photos = np.array([3, 0, 0, 3, 1], np.int32)
+    one, three = (measure.measure_split([LOGITS] * n, LABELS, photos, ["a", "b", "c", "d"]) for n in (1, 3))
+    assert three.model_copy(update={"loss": one.loss}) == one
+    assert three.loss == pytest.approx(one.loss, rel=1e-14)

@@ -9,6 +9,7 @@ from search.answer.answer import Answer
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.search_result import SearchAnswer, price, val_accuracy
+from search.answer.starts import measured_when, start_text
 from search.answer.statistics.intervals import Estimate
 from search.answer.statistics.simultaneous import Difference
 from search.answer.words.sentence import subject
@@ -49,7 +50,7 @@ def tables(answer: Answer) -> list[Table]:
     found = [accuracies(answer)]
     if any(level.differences for level in answer.levels):
         found.append(differences(answer))
-    return [*found, *classes(answer), costs(answer)]
+    return [*found, starts(answer), *classes(answer), costs(answer)]
 
 
 def name_of(answer: Answer, level: LevelAnswer) -> str:
@@ -84,6 +85,9 @@ def accuracies(answer: Answer) -> Table:
             " Only trainings that learnt count; at a level where none did, all of them do. Where few learn, they are a "
             "selection: the figures describe a training that learns, not one that is merely started."
         )
+    config = answer.recorded.study.base_config()
+    if config.epochs_after_start is not None or config.evaluate_last > 1:
+        note += f" Measured {measured_when(config)}."
     if any(trial.config.train_on_validation for level in answer.levels for trial in level.trials):
         note += " The validation photographs were trained on: their accuracy says nothing about others."
     return Table("accuracies", "Accuracy by level", columns, tuple(rows), _reference(answer), note)
@@ -128,6 +132,28 @@ def differences(answer: Answer) -> Table:
         "tests). The other columns are descriptive. Highlighted: higher or lower than the reference level."
     )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
+
+
+def starts(answer: Answer) -> Table:
+    """At how many seeds each level learns, and when it starts."""
+    rows = []
+    for level in answer.levels:
+        known, (low, high) = level.learning, level.learning.interval
+        at = f"{known.learnt} of {known.seeds} ({100 * low:.0f}–{100 * high:.0f} %)" if known.seeds else MISSING
+        at += f", {level.failed} failed" if level.failed else ""
+        p = MISSING if level.start_p is None else p_text(level.start_p)
+        rows.append((name_of(answer, level), at, start_text(known) or MISSING, *([p] if _compares(answer) else [])))
+    columns = (_head(answer), "learns at seeds", "starts in epoch", *(("p",) if _compares(answer) else ()))
+    note = (
+        "Of the seeds, with exact 95 % intervals of their share. Starts are median and range over seeds; > N: not in N "
+        "epochs."
+    )
+    if _compares(answer):
+        note += (
+            " p: of starting as the reference level does (log-rank test, censored, corrected for the number of levels);"
+            " it describes, and decides nothing."
+        )
+    return Table("starts", "Whether it learns, and when", columns, tuple(rows), _reference(answer), note)
 
 
 def classes(answer: Answer) -> list[Table]:
@@ -246,6 +272,10 @@ def difference(estimate: Estimate) -> str:
 def _head(answer: Answer) -> str:
     factor = answer.recorded.study.factor
     return word(factor) if factor else "model"
+
+
+def _compares(answer: Answer) -> bool:
+    return any(level.start_p is not None for level in answer.levels)
 
 
 def _reference(answer: Answer) -> frozenset[int]:

@@ -43,7 +43,7 @@ def terminal_tables(answer: Answer) -> list[Table]:
         "* reference" if answer.recorded.study.factor else "",
     )
     second = _table(
-        (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", *rows.other_words(), "learnt"),
+        (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", *rows.other_words()),
         "" if answer.vram_measured else "VRAM not measured: no GPU",
     )
     for level in answer.levels:
@@ -65,9 +65,12 @@ def terminal_tables(answer: Answer) -> list[Table]:
             f"{parameters.mean:,.0f}" if parameters else rows.MISSING,
             f"{seconds.mean:,.0f}" if seconds else rows.MISSING,
             *rows.other_measures(level),
-            rows.learnt(level),
         )
-    return [first, second]
+    learns = rows.starts(answer)
+    third = _table(learns.columns, "p: of starting as the reference does" if "p" in learns.columns else "")
+    for row in learns.rows:
+        third.add_row(*map(Text, row))
+    return [first, second, third]
 
 
 def _search(answer: Answer) -> Table:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from search.answer.answer import Answer
 from search.answer.words.wording import listed, percent, points_text
+from trainer.clock import START_SHARE
 
 METHOD = (
-    "Two things are reported for each level: at how many seeds it learns, and how accurate it is where it learnt. A "
-    "training has learnt if its final training accuracy is at least 10 points above that of always naming the most "
-    "frequent class. The interval of the share of seeds is exact (Clopper and Pearson 1934, Biometrika 26, 404–413). "
+    "Two things are reported for each level: at how many seeds it learns and when it starts to, and how accurate it is "
+    "where it learnt. A training starts in the first epoch whose training loss is below that of always answering the "
+    f"shares of the classes by {percent(START_SHARE)} of it ({START_SHARE * math.log(4):.2f} of 1.39 for four equal "
+    "classes); it has learnt if it started. Starts are compared by log-rank tests (Mantel 1966, Cancer Chemotherapy "
+    "Reports 50, 163–170), in which a training that has not started is censored at its last epoch; their p-values are "
+    "corrected for the number of levels (Holm), and decide nothing. "
+    "The interval of the share of seeds is exact (Clopper and Pearson 1934, Biometrika 26, 404–413). "
     "Accuracies are those of the trainings that learnt, and two levels are compared at the seeds where both did, if "
     "each learns at 80 % of its seeds or more. So a comparison holds for trainings that learn, which are a selection; "
     "what to expect of a training that is started depends on its chance to learn as well.",
     "Test accuracy is the primary outcome, and the only one decided on: higher, lower, performs as well as, or cannot "
     "tell. Training accuracy, validation accuracy and the gap are described.",
     "Training, validation and test accuracy are measured after the last epoch, in inference mode, without "
-    "augmentation. Only validation is used to choose; the test images play no part in any choice.",
+    "augmentation; where a page says so, they are means over the last epochs, in which an image counts once, however "
+    "often it was looked at. Only validation is used to choose; the test images play no part in any choice.",
     "Evidence is counted in photographs, not images: images made from one photograph resemble each other and are not "
     "independent. Photographs and seeds are the two samples that a study draws; a 95 % interval would contain the "
     "accuracy over all photographs and seeds of their kind in 95 of 100 such studies.",
@@ -60,6 +67,7 @@ GLOSSARY = (
     ),
     ("replicate", "a seed with its fold: the same ones at every level, so that levels are compared in pairs"),
     ("epoch", "one pass over all training images"),
+    ("start", "the epoch in which a training leaves chance; before it, all seeds answer as if they saw no image"),
     ("gap", "training accuracy minus test accuracy: how much of what was learnt holds only for the training images"),
     ("recall", "the share of a class's images that is recognised as such (sensitivity)"),
     (

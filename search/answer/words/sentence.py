@@ -18,6 +18,7 @@ from search.answer.words.verdicts import (
     learning,
     seeds_learnt,
     simplified,
+    starting,
     unranked,
     values,
     where_learnt,
@@ -35,6 +36,7 @@ from search.answer.words.wording import (
 )
 from search.folder.load import Recorded
 from search.study import Study
+from trainer.clock import last_start
 from trainer.config import TrainConfig
 
 # Settings of a training that leave the reference model what it is.
@@ -45,6 +47,8 @@ CIRCUMSTANCES = {
     "image_width",
     "train_on_validation",
     "early_stopping_patience",
+    "epochs_after_start",
+    "evaluate_last",
 }
 
 FAILED = {
@@ -105,6 +109,7 @@ def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
     details.append(disagreeing(study, others))
     if n_seeds >= SEEDS_TO_CLAIM:
         details.append(described(study, others))
+    details.append(starting(study, levels))
     trained = [level for level in levels if level.trials and level is not reference]
     details.append(_costs(study.factor, reference, trained))
     unclear = [level for level in others if level.differences["test"].verdict in ("cannot tell", "too few seeds")]
@@ -116,7 +121,7 @@ def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
 
 def _nothing_learnt(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words:
     train, chance = reference.accuracy["train"], chance_of(reference.trials[0])
-    where, epochs = condition(study), count(reference.trials[0].config.epochs, "epoch")
+    where, epochs = condition(study), count(last_start(reference.trials[0].config), "epoch")
     unranked = ", so differences between levels mean nothing and none is ranked" if study.factor else ""
     return Words(
         f"No answer: {subject(study)} did not learn in {epochs}{f' {where}' if where else ''} at any of its "
@@ -134,7 +139,7 @@ def _alone(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words
     return Words(
         f"{first_upper(subject(study))} learns {seeds_learnt(reference)}{joined} classifies {train} of the training "
         f"images and {test} of the test images correctly.",
-        (*rest, *filter(None, [_gap_alone(reference)])),
+        (*rest, *filter(None, [_gap_alone(reference), starting(study, [reference])])),
     )
 
 

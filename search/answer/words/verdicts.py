@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.answer.levels import Compared, LevelAnswer
+from search.answer.starts import start_text
 from search.answer.statistics.simultaneous import simplest
 from search.answer.words.wording import (
     count,
@@ -111,6 +112,20 @@ def learning(study: Study, levels: Sequence[LevelAnswer]) -> str:
     where = condition(study)
     parts = [f"{seeds_learnt(mine[0])} with {named_all(study.factor or '', values(mine))}" for mine in groups.values()]
     return first_upper(f"{f'{where}, ' if where else ''}the model learns {listed(parts)}.") if parts else ""
+
+
+def starting(study: Study, levels: Sequence[LevelAnswer]) -> str:
+    """When each level starts to learn: median and range over seeds; described only."""
+    known = [level for level in levels if level.learning.starts]
+    if not known:
+        return ""
+    parts = [
+        start_text(level.learning) + (f" with {named(study.factor, level.level)}" if study.factor else "")
+        for level in known
+    ]
+    seeds = max(level.learning.seeds for level in known)
+    of = " (median and range over seeds)" if seeds > 1 else ""
+    return f"Learning starts in epoch{of}: {listed(parts)}."
 
 
 def seeds_learnt(level: LevelAnswer) -> str:

@@ -9,7 +9,7 @@ from search.study.space import ParamValue
 from search.text import shown
 from trainer.config import vocabulary_of
 
-WORDS = {"learning_rate": "learning rate", "dropout_rate": "dropout"}
+WORDS = {"learning_rate": "learning rate", "dropout_rate": "dropout", "evaluate_last": "last epochs evaluated"}
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "testing"}
 
 

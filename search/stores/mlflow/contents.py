@@ -139,6 +139,7 @@ def end_points(record: TrialRecord, class_names: Sequence[str]) -> list[Point]:
 
     `vram_peak_mib` also has a value an epoch, so its final one stands at the last epoch.
     """
+    from search.answer.learning import start_of
     from search.answer.measure_table import class_values, metric_name, split_values  # NumPy: not while slots start
 
     ended_at = record.finished_at or record.started_at
@@ -153,6 +154,8 @@ def end_points(record: TrialRecord, class_names: Sequence[str]) -> list[Point]:
         "train_s": terminal.train_s,
         "train_images_per_s": terminal.images_per_s,
     }
+    if (start := start_of(record)) is not None:
+        values["start_epoch"] = start
     names = metric_names(class_names)
     for split, measures in terminal.splits.items():
         values["test_loss" if split == "test" else f"final_{split}_loss"] = measures.loss

@@ -54,11 +54,14 @@ def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
         found["wall_s"] = round(record.finished_at - record.started_at, 2)
     finished, terminal = record.finished, record.terminal
     if finished is not None:
+        from search.answer.learning import start_of
         from search.answer.measure_table import split_values  # NumPy: not while slots start
 
         for split, measures in finished.splits.items():
             found[f"{split}_accuracy"] = measures.accuracy
         found |= {f"test_{name}": value for name, value in split_values(record, "test").items()}
+        if (start := start_of(record)) is not None:
+            found["start_epoch"] = start
         for key in ("parameters", "train_s", "vram_peak_mib", "vram_process_mib"):
             if getattr(finished, key) is not None:
                 found[key] = getattr(finished, key)

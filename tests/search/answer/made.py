@@ -78,9 +78,12 @@ def trial(
     spread: float = 0.0,
     sizes: Mapping[SplitName, Sequence[int]] = SIZES,
     changes: Mapping[str, Any] | None = None,
+    start: int | None = 2,
     **of_record: Any,
 ) -> TrialRecord:
-    """A finished trial with these accuracies in training, validation and testing."""
+    """A finished trial with these accuracies in training, validation and testing; one whose training accuracy is near
+    chance never started.
+    """
     record = trial_record(number, params, seed=seed, **of_record)
     finished = record.finished
     assert finished is not None
@@ -89,7 +92,9 @@ def trial(
         split: measured(share, split, seed, spread, sizes[split], level=str(params.get("pooling")))
         for split, share in named.items()
     }
-    end = finished.model_copy(update={"splits": splits, **(changes or {})})
+    if splits["train"].accuracy < max(sizes["train"]) / sum(sizes["train"]) + 0.1:
+        start = None
+    end = finished.model_copy(update={"splits": splits, "start_epoch": start, **(changes or {})})
     return replace(record, events=(*record.events[:-1], end))
 
 

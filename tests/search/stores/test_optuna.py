@@ -92,6 +92,7 @@ def test_a_trials_way(open_study: Open) -> None:
         "val_accuracy": record.finished.splits["val"].accuracy,
         "test_accuracy": record.finished.splits["test"].accuracy,
         "test_macro_f1": record.finished.splits["test"].macro_f1,
+        "start_epoch": 1,
         "parameters": 98765,
         "train_s": 3.75,
         "vram_peak_mib": 1830.5,
