@@ -7,7 +7,7 @@ import math
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from trainer.model import (
     reset,
     save_model,
 )
+from trainer.vocabulary.class_weight import class_weights
 
 Emit = Callable[[Event], None]
 MODELS_KEPT = 8  # traced models a slot keeps on a CPU: the levels of a question; on a GPU one, for its memory
@@ -154,15 +155,19 @@ class _Training:
         self.stopped = False
         self.dataset = session.dataset(config)
         self.splits = splits_of(config, self.dataset)
-        self.train = self._batches("train", config.seed)
+        labels, classes = self.dataset.labels[self.splits["train"]], len(self.dataset.class_names)
+        self.class_weight = class_weights(config.class_weight, np.bincount(labels, minlength=classes).tolist())
+        self.train = self._batches("train", config.seed, self.class_weight)
         self.val = self._batches("val")
         self.val_logits: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
         session.meter.reset()
         self.model, self.traced = session.model(config, self.dataset, len(self.train))
 
-    def _batches(self, split: SplitName, seed: int | None = None) -> Batches:
+    def _batches(
+        self, split: SplitName, seed: int | None = None, class_weight: Sequence[float] | None = None
+    ) -> Batches:
         data = self.dataset
-        return Batches(data.images, data.labels, self.splits[split], self.config.batch_size, seed)
+        return Batches(data.images, data.labels, self.splits[split], self.config.batch_size, seed, class_weight)
 
     def run(self) -> Event:
         config, data, meter = self.config, self.dataset, self.session.meter
@@ -269,7 +274,7 @@ class _Report(keras.callbacks.Callback):
         epoch_s = time.perf_counter() - self.begun
         rows = data.splits["val"]
         training.val_logits = training.predict(training.val)
-        logs["val_loss"] = measure.cross_entropy(training.val_logits, data.labels[rows])
+        logs["val_loss"] = measure.cross_entropy(training.val_logits, data.labels[rows], training.class_weight)
         logs["val_accuracy"] = measure.accuracy(training.val_logits, data.labels[rows])
         if not math.isfinite(logs["val_loss"]):
             raise NotFiniteError(f"the validation loss became {logs['val_loss']} after epoch {training.epoch}")

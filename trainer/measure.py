@@ -7,19 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from trainer import scores
 from trainer.events import PhotoCount, SplitMeasures
 
 Logits = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
 
 
-def cross_entropy(logits: Logits, labels: Labels) -> float:
-    """Mean negative log-likelihood; NaN or infinite where a logit is. Shapes: (n, classes) and (n,)."""
+def cross_entropy(logits: Logits, labels: Labels, class_weight: Sequence[float] | None = None) -> float:
+    """Mean negative log-likelihood; NaN or infinite where a logit is. Shapes: (n, classes) and (n,).
+
+    With `class_weight`, (classes,), it is the mean over images weighted by their class's.
+    """
     wide = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinite logits give NaN, which the caller looks for
         shifted = wide - wide.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(shifted).sum(axis=1))
-        return float(np.mean(log_sum - shifted[np.arange(len(labels)), labels]))
+        losses = log_sum - shifted[np.arange(len(labels)), labels]
+    if class_weight is None:
+        return float(np.mean(losses))
+    weights = np.asarray(class_weight, np.float64)[labels]
+    return float((weights * losses).sum() / weights.sum()) if weights.any() else float(np.mean(losses))
 
 
 def accuracy(logits: Logits, labels: Labels) -> float:
@@ -54,20 +62,23 @@ def measure_split(
         labels: (n,) the true classes.
         photos: (n,) indexes into `photo_names`.
         photo_names: the photographs of all splits.
-        files: (n,) names; where given, the images classified wrongly are listed.
+        files: (n,) names, in order; where given, the images classified wrongly are listed, and the probabilities kept.
     """
     classes = logits.shape[1]
     predicted = logits.argmax(axis=1)
     confusion = confusion_matrix(predicted, labels, classes)
     there = confusion.sum(axis=1)
     by_photo = []
+    order = []
     for photo, label in np.unique(np.stack([photos, labels], axis=1), axis=0).tolist():
         rows = (photos == photo) & (labels == label)
         counts = np.bincount(predicted[rows], minlength=classes)
+        order.append(np.flatnonzero(rows))
         by_photo.append(PhotoCount(photo=photo_names[photo], label=label, predicted=counts.tolist()))
     wrong = {}
     if files is not None:
         wrong = {files[row]: int(predicted[row]) for row in np.flatnonzero(predicted != labels).tolist()}
+    kept = None if files is None else scores.encode(logits[np.concatenate(order)])
     return SplitMeasures(
         accuracy=float(np.mean(predicted == labels)),
         loss=cross_entropy(logits, labels),
@@ -76,4 +87,5 @@ def measure_split(
         confusion=confusion.tolist(),
         photos=by_photo,
         wrong=wrong,
+        log_probabilities=kept,
     )

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.answer.intervals import Estimate, estimate_difference, estimate_share
+from search.answer.scores import Scores
 from search.answer.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
 from trainer.events import SplitName
@@ -35,6 +36,7 @@ class Predictions:
         labels: (columns,) the class of each.
         counts: (seeds, columns, classes) images by predicted class; 0 where a trial did not see the photograph, as
             those of other folds in validation.
+        scores: the images' class probabilities; None where they were not kept.
     """
 
     seeds: tuple[int, ...]
@@ -42,6 +44,7 @@ class Predictions:
     strata: tuple[str, ...]
     labels: Ints
     counts: Ints
+    scores: Scores | None = None
 
     @classmethod
     def of(cls, trials: Sequence[TrialRecord], split: SplitName) -> Predictions:
@@ -51,10 +54,12 @@ class Predictions:
             ValueError: a trial is not finished.
         """
         tables: list[dict[tuple[str, int], list[int]]] = []
+        ends = []
         for trial in trials:
             if trial.finished is None:
                 raise ValueError(f"trial {trial.number} is not finished")
-            photos = trial.finished.splits[split].photos
+            ends.append(trial.finished.splits[split])
+            photos = ends[-1].photos
             tables.append({(count.photo, count.label): count.predicted for count in photos})
         columns = sorted(set().union(*tables))
         n_classes = max((len(row) for table in tables for row in table.values()), default=0)
@@ -70,6 +75,7 @@ class Predictions:
             strata=tuple(f"{split}/{label}" for label in labels),
             labels=np.asarray(labels, np.int64),
             counts=counts,
+            scores=Scores.of(ends, columns),
         )
 
     @property

@@ -9,15 +9,19 @@ from search.answer.wording import listed, percent, points_text
 
 METHOD = (
     "Two things are told of a level: at how many seeds it learns, and how accurate it is where it learnt. A training "
-    "has learnt when its training accuracy at the end is 10 points above that of always naming the most frequent class."
+    "has learnt when its balanced training accuracy at the end is 10 points above chance, one divided by the classes."
     " The interval of the share of seeds is exact (Clopper and Pearson 1934, Biometrika 26, 404–413). Accuracies are "
     "of the trainings that learnt, and levels are compared at the seeds where both did, if both learn at 80 % of their "
     "seeds or more. So a comparison holds for trainings that learn. They are a selection: what is expected of a "
     "training that is started follows only together with the chance that it learns.",
-    "Test accuracy is the primary outcome, the only one that is decided: higher, lower, performs as well as, or cannot "
-    "tell. Training accuracy, validation accuracy and the gap are described.",
-    "Training, validation and test accuracy are measured after the last epoch, in inference mode, without "
-    "augmentation. Validation alone chooses; the test images take no part in any choice.",
+    "The primary outcome, the only one that is decided, is the study's measure on the test images (accuracy, unless "
+    "the study says otherwise): higher, lower, performs as well as, or cannot tell. The same on training and validation "
+    "images, the gap and the other measures are described.",
+    "What tables and intervals are of is measured after the last epoch, in inference mode: without augmentation and "
+    "dropout, by the weights at the end. Learning curves of training are in training mode: means over an epoch while "
+    "the weights change, with augmentation and dropout, so they often lie below. Where classes are weighted, the losses of "
+    "epochs are weighted likewise, and those at the end count every image alike. Validation alone chooses; the test "
+    "images take no part in any choice.",
     "What counts are photographs, not images: the images made from one photograph resemble each other and are no "
     "independent evidence. Photographs and seeds are taken as the two samples that a study draws; an interval of 95 %"
     " would contain the accuracy over all photographs and seeds of their kind in 95 of 100 such studies.",
@@ -54,6 +58,20 @@ GLOSSARY = (
     ("gap", "training accuracy less test accuracy: how much of what was learnt holds for the training images alone"),
     ("recall", "of the images of a class, the share that is recognised as such (sensitivity)"),
     ("macro F1", "the mean over classes of F1, the harmonic mean of recall and precision: rare classes count in full"),
+    ("balanced accuracy", "the mean over classes of recall: chance is one divided by the number of classes"),
+    ("specificity", "of the images of all other classes, the share that is not taken for this class"),
+    (
+        "AUROC",
+        "area under the receiver operating characteristic: how often an image of the class gets a higher probability "
+        "of it than an image of another class; the mean over classes, each against the rest. 0.5 is chance, 1 is perfect",
+    ),
+    (
+        "calibration error",
+        "by how much the probability of the predicted class and the share classified rightly differ, on average over "
+        "15 bins of images (expected calibration error)",
+    ),
+    ("training mode", "how a model is while it learns: images augmented, units dropped out, weights changing"),
+    ("inference mode", "how a model is used: its weights at the end, without augmentation and dropout"),
     ("strided", "pooling by a convolution that moves two pixels at a time"),
     ("blur", "pooling that smooths before it leaves out pixels, so that a small shift changes little"),
     ("FLOP", "a floating-point operation, one addition or multiplication; MFLOP: a million of them"),

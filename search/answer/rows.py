@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from search.answer.answer import Answer
 from search.answer.intervals import Estimate
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
-from search.answer.search_result import SearchAnswer, price, val_accuracy
+from search.answer.probabilities import BINS
+from search.answer.search_result import SearchAnswer, price, val_value
 from search.answer.simultaneous import Difference
-from search.answer.wording import p_text, percent, points, points_text, word
+from search.answer.wording import first_upper, p_text, percent, points, points_text, word
 from search.folder.record import TrialRecord
+from search.study.deciding import DECIDING
 from search.text import shown
+from trainer.events import SplitMeasures
 
 MISSING = "–"
 
@@ -48,7 +51,8 @@ def tables(answer: Answer) -> list[Table]:
     found = [accuracies(answer)]
     if any(level.differences for level in answer.levels):
         found.append(differences(answer))
-    return [*found, *classes(answer), costs(answer)]
+    others = other_measures(answer)
+    return [*found, *([others] if others else []), *classes(answer), costs(answer)]
 
 
 def name_of(level: LevelAnswer) -> str:
@@ -57,13 +61,12 @@ def name_of(level: LevelAnswer) -> str:
 
 
 def accuracies(answer: Answer) -> Table:
-    """Train, validation and test accuracy, gap, and the other measures."""
+    """Of the measure that decides: test, train, validation, and the gap."""
     rows = [
         (
             name_of(level),
             *(with_interval(level.accuracy.get(split)) for split in ("test", "train", "val")),
             gap(level.gap),
-            *other_measures(level),
             learnt(level),
         )
         for level in answer.levels
@@ -74,10 +77,11 @@ def accuracies(answer: Answer) -> Table:
         "train",
         "validation",
         "gap",
-        *(f"{words} (test)" for words in other_words()),
         "learnt at seeds",
     )
-    note = "Accuracies in per cent, the gap (training less testing) in points; 95 % intervals in brackets."
+    measure = first_upper(answer.recorded.study.measure_words)
+    note = f"{measure} in per cent, the gap (training less testing) in points; 95 % intervals in brackets."
+    note += " Measured after the last epoch in inference mode: without augmentation and dropout."
     if any(level.learning.learnt < level.learning.seeds for level in answer.levels):
         note += (
             " Of the trainings that learnt; of all of them at a level where none did. Where few learn, they are a "
@@ -85,18 +89,28 @@ def accuracies(answer: Answer) -> Table:
         )
     if any(trial.config.train_on_validation for level in answer.levels for trial in level.trials):
         note += " The validation photographs were trained on: their accuracy says nothing of others."
-    return Table("accuracies", "Accuracy by level", columns, tuple(rows), _reference(answer), note)
+    return Table("accuracies", f"{measure} by level", columns, tuple(rows), _reference(answer), note)
 
 
-def other_words() -> list[str]:
-    """What the measures beside accuracy are called."""
-    return [entry.words for name, entry in MEASURES.items() if name != "accuracy"]
+def other_measures(answer: Answer) -> Table | None:
+    """The measures of the test images beside the one that decides, those that were taken."""
+    study = answer.recorded.study
+    names = [n for n in MEASURES if n != study.measure and any(n in level.measures for level in answer.levels)]
+    if not names:
+        return None
+    rows = [(name_of(level), *(measure_text(level, name) for name in names)) for level in answer.levels]
+    columns = (_head(answer), *(f"{MEASURES[name].words} (test)" for name in names))
+    note = "Of the test images; shares of images in per cent; 95 % intervals in brackets. They decide nothing."
+    if "ece" in names:
+        note += f" Calibration error: expected, {BINS} bins; from few photographs it comes out too high."
+    return Table("measures", "Other measures", columns, tuple(rows), _reference(answer), note)
 
 
-def other_measures(level: LevelAnswer) -> list[str]:
-    """The measures of the test images beside accuracy, as texts with intervals."""
-    others = [(name, entry) for name, entry in MEASURES.items() if name != "accuracy"]
-    return [with_interval(level.measures.get(name), share=entry.unit == "%") for name, entry in others]
+def measure_text(level: LevelAnswer, name: str) -> str:
+    """A measure of the test images, as text."""
+    entry, estimate = MEASURES[name], level.measures.get(name)
+    text = with_interval(estimate, share=entry.unit == "%")
+    return text if entry.has_interval or estimate is None else text.partition(" ")[0]
 
 
 def differences(answer: Answer) -> Table:
@@ -113,8 +127,8 @@ def differences(answer: Answer) -> Table:
     marked = frozenset(i for i, level in enumerate(compared) if level.differences["test"].is_clear)
     note = (
         "In points, paired by seed and photograph, over the pairs of trainings that both learnt; in brackets 95 % "
-        "intervals, simultaneous over the levels. Test accuracy is decided: p is corrected for the number of levels "
-        f"(Holm); as well: within {points_text(answer.recorded.study.margin)} (two one-sided tests). The other columns "
+        f"intervals, simultaneous over the levels. Test {answer.recorded.study.measure_words} is decided: p is "
+        f"corrected for the number of levels (Holm); as well: within {points_text(answer.recorded.study.margin)} (two one-sided tests). The other columns "
         "describe. Set off: higher or lower than the reference level."
     )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
@@ -125,6 +139,8 @@ def classes(answer: Answer) -> list[Table]:
     names = [name.capitalize() for name in answer.recorded.class_names]
     found = []
     for measure, entry in CLASS_MEASURES.items():
+        if not any(measure in level.by_class for level in answer.levels):
+            continue
         rows = []
         for level in answer.levels:
             estimates = level.by_class.get(measure, ())
@@ -162,9 +178,9 @@ def costs(answer: Answer) -> Table:
 def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
     study = answer.recorded.study
     on_front = {record.number for record in search.front}
-    done = sorted(answer.recorded.finished, key=lambda record: (-val_accuracy(record), record.number))
+    done = sorted(answer.recorded.finished, key=lambda record: (-val_value(record, study.measure), record.number))
     chosen = [r for place, r in enumerate(done) if place < limit or r.number in on_front or r is search.reference]
-    rows = [_trial(record, tuple(study.scientific), search) for record in chosen]
+    rows = [_trial(record, tuple(study.scientific), search, DECIDING[study.measure].of) for record in chosen]
     vram = ("peak VRAM (MiB)",) if search.cost == "vram_peak_mib" else ()
     columns = (
         "trial",
@@ -173,20 +189,22 @@ def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
     )
     marked = frozenset(i for i, record in enumerate(chosen) if record.number in on_front)
     note = (
-        "The best by validation accuracy, the Pareto front (set off) and the reference model. A trial is one training: "
-        "its test accuracy has the luck of its seed in it, and took no part in the choice."
+        f"In {study.measure_words}: the best by validation, the Pareto front (set off) and the reference model. A trial "
+        "is one training: its test figure has the luck of its seed in it, and took no part in the choice."
     )
     return Table("trials", "Best trials", columns, tuple(rows), marked, note)
 
 
-def _trial(record: TrialRecord, names: Sequence[str], search: SearchAnswer) -> tuple[str, ...]:
+def _trial(
+    record: TrialRecord, names: Sequence[str], search: SearchAnswer, of: Callable[[SplitMeasures], float]
+) -> tuple[str, ...]:
     end = record.finished
     assert end is not None
     vram = price(record, "vram_peak_mib")
     return (
         str(record.number) + (" (reference)" if record is search.reference else ""),
         *(shown(record.params[name]) for name in names),
-        *(percent(end.splits[split].accuracy) for split in ("val", "test", "train")),
+        *(percent(of(end.splits[split])) for split in ("val", "test", "train")),
         *([f"{vram:,.0f}" if vram is not None else MISSING] if search.cost == "vram_peak_mib" else []),
         f"{end.parameters:,}",
         f"{end.train_s:,.0f}",

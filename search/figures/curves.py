@@ -71,12 +71,16 @@ def learning_curves(answer: Answer) -> Picture:
     chart.supxlabel("epoch", fontsize=SMALL, color=INK)
     chart.supylabel("accuracy", fontsize=SMALL, color=INK)
     legend(chart, grid.flat[0], 4)
-    caption = "Lines are means over seeds, bands their range"
+    caption = (
+        "Training is measured in training mode, while the weights change, with augmentation and dropout; validation "
+    )
+    caption += "after each epoch and testing at the end in inference mode, without them, as in the tables. "
+    caption += "Lines are means over seeds, bands their range"
     caption += "; grey dashes: the reference level's validation." if len(drawn) > 1 else "."
     if any(len(level.measured) < len(level.trials) for level in drawn):
         caption += " Thin and grey: training accuracy of seeds that did not learn, which are in no mean."
     if len(drawn) < len(trained):
-        caption += f" Of {len(trained)} levels the reference level and the best by validation accuracy."
+        caption += f" Of {len(trained)} levels the reference level and the best by validation {study.measure_words}."
     if studied:
         caption += " Dotted: what the studied work reports after 600 epochs."
     ends = [
@@ -112,7 +116,7 @@ def _draw(axes: Axes, level: LevelAnswer, *, first: bool) -> None:
         marker = "o" if len(epochs) < 4 else None
         label = name if first else None
         axes.plot(epochs, values.mean(axis=0), marker=marker, color=color, linewidth=1.6, label=label)
-    test = level.accuracy["test"].value
+    test = level.measures["accuracy"].value
     for trial in level.trials:
         if trial not in level.measured:
             stuck = [epoch.train_accuracy for epoch in trial.epochs]

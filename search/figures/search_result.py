@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from search.answer.answer import Answer
 from search.answer.evidence import Evidence
 from search.answer.importance import importances
-from search.answer.search_result import SearchAnswer, price, val_accuracy
+from search.answer.search_result import SearchAnswer, price, val_value
 from search.answer.wording import word
 from search.figures.confusion import confusion
 from search.figures.style import (
@@ -29,6 +29,7 @@ from search.figures.style import (
     picture,
 )
 from search.folder.record import TrialRecord
+from search.study import Study
 from search.study.space import Levels, ParamValue, Range
 from search.text import shown
 
@@ -38,44 +39,53 @@ COST_NAMES = {"vram_peak_mib": "peak VRAM (MiB)", "parameters": "parameters"}
 
 def pictures(answer: Answer) -> list[Picture]:
     """The figures of a search, in the order of the page."""
-    search, done = answer.search, answer.recorded.finished
+    search, done, study = answer.search, answer.recorded.finished, answer.recorded.study
     if search is None or not done:
         return []
-    found = [_history(done, search), _pareto(done, search)]
+    found = [_history(done, search, study), _pareto(done, search, study)]
     bars = _importances(answer, search.cost)
     found += [bars] if bars else []
     found.append(_parallel(answer))
     if search.evidence:
-        found.append(_evidence(search.evidence))
+        found.append(_evidence(search.evidence, study))
         classes = answer.recorded.class_names
         found.append(confusion(search.evidence.best, classes, "confusion_best", "Test images by class: retrained"))
     return found
 
 
-def _history(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
+def _history(done: Sequence[TrialRecord], search: SearchAnswer, study: Study) -> Picture:
     chart = figure(3.2)
     axes = chart.subplots()
     numbers = [record.number for record in done]
-    values = [val_accuracy(record) for record in done]
+    values = [val_value(record, study.measure) for record in done]
     axes.plot(numbers, values, "o", color=BLUE, markersize=4, alpha=0.7, markeredgewidth=0, label="trials")
     best = [max(values[: place + 1]) for place in range(len(values))]
     axes.plot(numbers, best, color=INK, linewidth=1.6, drawstyle="steps-post", label="best so far")
     if search.reference is not None:
-        height = val_accuracy(search.reference)
+        height = val_value(search.reference, study.measure)
         axes.axhline(height, color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label="reference model")
-    axes.set(xlabel="trial", ylabel="validation accuracy")
+    axes.set(xlabel="trial", ylabel=f"validation {study.measure_words}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     in_percent(axes)
     bare(axes)
     legend(chart, axes)
-    return picture("history", "History", "Validation accuracy of each trial, in the order in which they began.", chart)
+    return picture(
+        "history",
+        "History",
+        f"Validation {study.measure_words} of each trial, in the order in which they began.",
+        chart,
+    )
 
 
-def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
+def _pareto(done: Sequence[TrialRecord], search: SearchAnswer, study: Study) -> Picture:
     chart = figure(3.4)
     axes = chart.subplots()
     on_front = {record.number for record in search.front}
-    priced = [(cost, val_accuracy(record), record.number) for record in done if (cost := price(record, search.cost))]
+    priced = [
+        (cost, val_value(record, study.measure), record.number)
+        for record in done
+        if (cost := price(record, search.cost))
+    ]
     for mine in (False, True):
         points = [point for point in priced if (point[2] in on_front) == mine]
         axes.plot(
@@ -91,13 +101,13 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
         if number in on_front:
             place: dict[str, Any] = {"xytext": (5, 4), "textcoords": "offset points"}
             axes.annotate(str(number), (cost, value), fontsize=SMALL - 1, color=INK, **place)
-    ladder = sorted((price(record, search.cost) or 0.0, val_accuracy(record)) for record in search.front)
+    ladder = sorted((price(record, search.cost) or 0.0, val_value(record, study.measure)) for record in search.front)
     if ladder:
         axes.plot(*zip(*ladder, strict=True), color=INK, linewidth=1.0, drawstyle="steps-post", alpha=0.5)
     if search.reference is not None and (cost := price(search.reference, search.cost)) is not None:
         axes.plot(
             [cost],
-            [val_accuracy(search.reference)],
+            [val_value(search.reference, study.measure)],
             "s",
             color=VERMILLION,
             markersize=6,
@@ -108,18 +118,18 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     if costs and max(costs) > 5 * min(costs):
         axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set(xlabel=COST_NAMES.get(search.cost, search.cost), ylabel="validation accuracy")
+    axes.set(xlabel=COST_NAMES.get(search.cost, search.cost), ylabel=f"validation {study.measure_words}")
     axes.margins(x=0.1)
     in_percent(axes)
     bare(axes)
     legend(chart, axes)
-    caption = "Dark, with trial numbers: no other trial is more accurate and cheaper at once."
+    caption = "Dark, with trial numbers: no other trial is better and cheaper at once."
     return picture("pareto", "Pareto front", caption, chart)
 
 
 def _importances(answer: Answer, cost: str) -> Picture | None:
     study, done = answer.recorded.study, answer.recorded.finished
-    accuracy = importances(study, done, "val_accuracy")
+    accuracy = importances(study, done, "validation")
     if not accuracy:
         return None
     costs = importances(study, done, cost)
@@ -127,7 +137,7 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
     chart = figure(0.9 + 0.42 * len(names))
     axes = chart.subplots()
     for offset, shares, color, label in (
-        (0.19, accuracy, INK, "for validation accuracy"),
+        (0.19, accuracy, INK, f"for validation {study.measure_words}"),
         (-0.19, costs, BLUE, f"for {COST_NAMES.get(cost, cost).split(' (')[0]}"),
     ):
         if shares:
@@ -148,7 +158,7 @@ def _parallel(answer: Answer) -> Picture:
     names = list(study.scientific)
     chart = figure(3.9, 7.6)
     axes = chart.subplots()
-    values = [val_accuracy(record) for record in done]
+    values = [val_value(record, study.measure) for record in done]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     colours = colormaps["viridis"]
@@ -180,7 +190,7 @@ def _parallel(answer: Answer) -> Picture:
         axes.annotate(
             f"{value:.0%}", (len(names), height), (4, 0), textcoords="offset points", fontsize=SMALL - 1, color=INK
         )
-    axes.set_xticks(range(len(names) + 1), [*(word(name) for name in names), "validation\naccuracy"])
+    axes.set_xticks(range(len(names) + 1), [*(word(name) for name in names), f"validation\n{study.measure_words}"])
     axes.set(xlim=(-0.1, len(names) + 0.35), ylim=(-0.06, 1.06))
     axes.set_yticks([])
     bare(axes, grid=None, keep=())
@@ -206,7 +216,7 @@ def _marks(spec: Levels | Range) -> list[tuple[float, str]]:
     return [(0.0, shown(spec.low)), (1.0, shown(spec.high))]
 
 
-def _evidence(found: Evidence) -> Picture:
+def _evidence(found: Evidence, study: Study) -> Picture:
     rows = [("reference model", found.reference, MUTED), ("recommended", found.best, INK)]
     shown_rows = [(name, level, color) for name, level, color in rows if level is not None]
     chart = figure(1.1 + 0.45 * len(shown_rows))
@@ -217,7 +227,7 @@ def _evidence(found: Evidence) -> Picture:
         axes.plot(test.by_seed, [row + 0.2] * len(test.by_seed), "|", color=color, markersize=6, alpha=0.7)
         axes.plot([test.value], [row], "D", color=color, markersize=7, markeredgewidth=0)
     axes.set_yticks(range(len(shown_rows)), [name for name, _, _ in shown_rows])
-    axes.set(ylim=(-0.6, len(shown_rows) - 0.4), xlabel="test accuracy")
+    axes.set(ylim=(-0.6, len(shown_rows) - 0.4), xlabel=f"test {study.measure_words}")
     in_percent(axes, "x")
     bare(axes, grid="x", keep=("bottom",))
     axes.tick_params(axis="y", length=0)
