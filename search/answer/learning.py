@@ -16,8 +16,8 @@ from search.folder.record import TrialRecord
 from search.study.deciding import mean_recall
 
 # A balanced training accuracy at the end this close to chance means that nothing was learnt. In 3 epochs of the real
-# set the reference model stays at 0.25 of 4 classes; after 30 it has 0.69. Of 1,000 images of one class and 10 of another,
-# 99 % are right where nothing was learnt: chance is 1 / classes only where every class counts alike.
+# set the reference model stays at 0.25 of 4 classes; after 30 it has 0.69. Of 1,000 images of one class and 10 of
+# another, 99 % are right where nothing was learnt: chance is 1 / classes only where every class counts alike.
 LEARNT_ABOVE_CHANCE = 0.10
 # Of its seeds, at which a level has to learn for its accuracy to be ranked: a choice. With fewer, the seeds that are
 # left are a selection, and which of them are left may depend on the level.

@@ -176,8 +176,8 @@ class Paired(NamedTuple):
 
 
 def paired(level: LevelAnswer, other: LevelAnswer, measure: str) -> Paired | None:
-    """The differences of `level` less `other` in a measure that may decide; None with fewer than two seeds at which both
-    learnt: one says nothing of the luck of the seed.
+    """The differences of `level` less `other` in a measure that may decide; None with fewer than two seeds at which
+    both learnt: one says nothing of the luck of the seed.
     """
     seeds = {t.config.seed for t in level.measured} & {t.config.seed for t in other.measured}
     if len(seeds) < SEEDS_TO_COMPARE:

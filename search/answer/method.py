@@ -15,13 +15,13 @@ METHOD = (
     "seeds or more. So a comparison holds for trainings that learn. They are a selection: what is expected of a "
     "training that is started follows only together with the chance that it learns.",
     "The primary outcome, the only one that is decided, is the study's measure on the test images (accuracy, unless "
-    "the study says otherwise): higher, lower, performs as well as, or cannot tell. The same on training and validation "
-    "images, the gap and the other measures are described.",
+    "the study says otherwise): higher, lower, performs as well as, or cannot tell. The same on training and "
+    "validation images, the gap and the other measures are described.",
     "What tables and intervals are of is measured after the last epoch, in inference mode: without augmentation and "
     "dropout, by the weights at the end. Learning curves of training are in training mode: means over an epoch while "
-    "the weights change, with augmentation and dropout, so they often lie below. Where classes are weighted, the losses of "
-    "epochs are weighted likewise, and those at the end count every image alike. Validation alone chooses; the test "
-    "images take no part in any choice.",
+    "the weights change, with augmentation and dropout, so they often lie below. Where classes are weighted, the "
+    "losses of epochs are weighted likewise, and those at the end count every image alike. Validation alone chooses; "
+    "the test images take no part in any choice.",
     "What counts are photographs, not images: the images made from one photograph resemble each other and are no "
     "independent evidence. Photographs and seeds are taken as the two samples that a study draws; an interval of 95 %"
     " would contain the accuracy over all photographs and seeds of their kind in 95 of 100 such studies.",
@@ -63,7 +63,7 @@ GLOSSARY = (
     (
         "AUROC",
         "area under the receiver operating characteristic: how often an image of the class gets a higher probability "
-        "of it than an image of another class; the mean over classes, each against the rest. 0.5 is chance, 1 is perfect",
+        "of it than an image of another class; the mean over classes, each against the rest. 0.5 is chance, 1 the best",
     ),
     (
         "calibration error",

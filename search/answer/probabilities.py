@@ -40,8 +40,8 @@ def auroc_of(predictions: Predictions, label: int) -> Measure | None:
 
     What an image adds is its placement among those of the other side (DeLong, DeLong and Clarke-Pearson 1988,
     "Comparing the Areas under Two or More Correlated Receiver Operating Characteristic Curves", Biometrics 44,
-    837-845), summed over the images of a photograph (Obuchowski 1997, "Nonparametric Analysis of Clustered ROC Curve Data", Biometrics 53,
-    567-578). None without probabilities, and where either side has no images.
+    837-845), summed over the images of a photograph (Obuchowski 1997, "Nonparametric Analysis of Clustered ROC Curve
+    Data", Biometrics 53, 567-578). None without probabilities, and where either side has no images.
     """
     scores = predictions.scores
     if scores is None:

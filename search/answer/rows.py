@@ -125,10 +125,11 @@ def differences(answer: Answer) -> Table:
             compared.append(level)
     columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs")
     marked = frozenset(i for i, level in enumerate(compared) if level.differences["test"].is_clear)
+    margin = points_text(answer.recorded.study.margin)
     note = (
         "In points, paired by seed and photograph, over the pairs of trainings that both learnt; in brackets 95 % "
         f"intervals, simultaneous over the levels. Test {answer.recorded.study.measure_words} is decided: p is "
-        f"corrected for the number of levels (Holm); as well: within {points_text(answer.recorded.study.margin)} (two one-sided tests). The other columns "
+        f"corrected for the number of levels (Holm); as well: within {margin} (two one-sided tests). The other columns "
         "describe. Set off: higher or lower than the reference level."
     )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
@@ -189,8 +190,8 @@ def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
     )
     marked = frozenset(i for i, record in enumerate(chosen) if record.number in on_front)
     note = (
-        f"In {study.measure_words}: the best by validation, the Pareto front (set off) and the reference model. A trial "
-        "is one training: its test figure has the luck of its seed in it, and took no part in the choice."
+        f"In {study.measure_words}: the best by validation, the Pareto front (set off) and the reference model. A "
+        "trial is one training: its test figure has the luck of its seed in it, and took no part in the choice."
     )
     return Table("trials", "Best trials", columns, tuple(rows), marked, note)
 

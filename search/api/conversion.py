@@ -33,6 +33,7 @@ def study_answer(answer: Answer, problems: Sequence[str] = ()) -> StudyAnswer:
         question=recorded.study.question,
         kind=recorded.study.kind,
         factor=recorded.study.factor,
+        measure=recorded.study.measure,
         sentence=answer.sentence,
         caveats=tuple(answer.caveats),
         is_demo=answer.is_demo,

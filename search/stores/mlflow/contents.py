@@ -19,8 +19,8 @@ from trainer.events import Epoch, Failed, Finished
 PARAM_LENGTH, TAG_LENGTH = 6000, 8000  # characters; mlflow/utils/validation.py
 MODES = (
     "By epoch, `train_loss` and `train_accuracy` are in training mode: means over the epoch while the weights change, "
-    "with augmentation and dropout. `val_*` of an epoch, `final_*` and `test_*` are in inference mode, without them. With "
-    "`class_weight`, the losses of epochs count classes by it; `final_*` and `test_loss` count every image alike."
+    "with augmentation and dropout. `val_*` of an epoch, `final_*` and `test_*` are in inference mode, without them. "
+    "With `class_weight`, the losses of epochs count classes by it; `final_*` and `test_loss` count every image alike."
 )
 PACKED = {"splits": {"test": {"log_probabilities"}}}  # for the journal; its measures are metrics
 NO_GPU = "not measured: no GPU"
