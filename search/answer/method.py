@@ -67,7 +67,7 @@ GLOSSARY = (
     ),
     (
         "calibration error",
-        "by how much the probability of the predicted class and the share classified rightly differ, on average over "
+        "by how much the probability of the predicted class and the share classified correctly differ, on average over "
         "15 bins of images (expected calibration error)",
     ),
     ("training mode", "how a model is while it learns: images augmented, units dropped out, weights changing"),

@@ -12,6 +12,7 @@ from search.answer.wording import percent
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.deciding import DEFAULT
+from trainer.events import SplitName
 
 # Test images of the most frequent class for one of the rarest, from which the page suggests balanced accuracy. Two
 # classes at 1.5 to 1 give 60 % for naming one of them always, 10 points above what chance is taken for: as much as a
@@ -24,8 +25,8 @@ def advice(study: Study, levels: Sequence[LevelAnswer]) -> str:
     trial = next((level.trials[0] for level in levels if level.trials), None)
     if study.measure != DEFAULT or trial is None or trial.finished is None:
         return ""
-    images = [total for row in trial.finished.splits["test"].confusion if (total := sum(row))]
-    if max(images) < UNEQUAL * min(images):
+    images = _images(trial, "test")
+    if not _are_unequal(images):
         return ""
     return (
         f"The classes are unequal ({max(images):,} test images of the most frequent, {min(images):,} of the rarest), "
@@ -39,7 +40,7 @@ def trained_to(level: LevelAnswer) -> str:
     unequal in balanced accuracy, by which learning is judged.
     """
     trial = level.trials[0]
-    name = "balanced_accuracy" if _is_unequal(trial) else DEFAULT
+    name = "balanced_accuracy" if _are_unequal(_images(trial, "train")) else DEFAULT
     entry = MEASURES[name]
     found = entry.of(Predictions.of(level.trials, "train"))
     value = float(found.by_seed.mean()) if found else float("nan")
@@ -49,11 +50,17 @@ def trained_to(level: LevelAnswer) -> str:
 def what_may_help(level: LevelAnswer) -> str:
     """What to change where nothing was learnt."""
     trial = level.trials[0]
-    if not _is_unequal(trial):
+    if not _are_unequal(_images(trial, "train")):
         return "Give it more epochs."
     weigh = "" if trial.config.class_weight != "none" else ', or class_weight = "balanced"'
     return f"It does little more than name the most frequent class. Give it more epochs{weigh}."
 
 
-def _is_unequal(trial: TrialRecord) -> bool:
-    return chance_of(trial) > chance_of(trial, "balanced_accuracy") + 1e-9
+def _images(trial: TrialRecord, split: SplitName) -> list[int]:
+    """Of each class that has any."""
+    assert trial.finished is not None
+    return [total for row in trial.finished.splits[split].confusion if (total := sum(row))]
+
+
+def _are_unequal(images: Sequence[int]) -> bool:
+    return max(images) >= UNEQUAL * min(images)

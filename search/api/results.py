@@ -128,8 +128,8 @@ class StudyAnswer:
         trials: how many trials the study has in the end.
         trials_over: how many of them have ended, with or without a result.
         levels: a result each, in the order of the study file; empty for a search.
-        best_params: of a search, the parameters of the trial that is highest on validation, in the measure that decides;
-            of a question, the level with the highest mean there. None where nothing was learnt.
+        best_params: of a search, the parameters of the trial that is highest on validation, in `measure`; of a
+            question, the level with the highest mean there. None where nothing was learnt.
         folder: where the study's files lie: journals, models, figures.
         page: the page for a browser; None where it was not drawn.
         problems: what this run could not tell Optuna or MLflow, a sentence each. `python -m search.sync` tells it.
@@ -161,8 +161,9 @@ class StudyAnswer:
         """The levels of a question or of the reference model, a row each, indexed by level.
 
         Columns: `is_reference`, `n_seeds`, `n_learnt`, `n_failed`; of each split's measure that decides and of `gap`
-        the figure, as `test_accuracy`, with `_low` and `_high`; of each difference, as `test_difference`, the same with `_p` and
-        `_verdict`; the mean of every cost, as `train_s`. What was not measured is missing (NaN or None).
+        the figure, as `test_accuracy`, with `_low` and `_high`; of each difference, as `test_difference`, the
+        same with `_p` and `_verdict`; the mean of every cost, as `train_s`. What was not measured is missing (NaN or
+        None).
 
         Raises:
             ValueError: a search has no levels.

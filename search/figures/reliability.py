@@ -24,7 +24,7 @@ def reliability_diagram(level: LevelAnswer, key: str, title: str) -> Picture | N
     axes.plot([one.confidence for one in bins], [one.accuracy for one in bins], color=INK, linewidth=1, alpha=0.5)
     for one in bins:  # the area of a point is its share of the images
         axes.plot([one.confidence], [one.accuracy], "o", color=INK, markersize=3 + 14 * one.share**0.5, alpha=0.7)
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability of the predicted class", ylabel="classified rightly")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability of the predicted class", ylabel="classified correctly")
     in_percent(axes)
     in_percent(axes, "x")
     bare(axes, grid="both")

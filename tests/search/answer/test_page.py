@@ -236,7 +236,9 @@ def test_the_page_explains_its_words() -> None:
     text = page([Drawn.of(answer_of(question(LEVELS, seeds=5)))])
     for word in ("seed", "replicate", "fold", "epoch", "gap", "macro F1", "strided", "blur", "FLOP", "photograph"):
         assert f"<dt>{word}</dt>" in text
-    assert "Test accuracy is the primary outcome, the only one that is decided" in text
+    assert "The primary outcome, the only one that is decided, is the study&#39;s measure on the test images" in text
+    for word in ("balanced accuracy", "specificity", "AUROC", "calibration error", "training mode", "inference mode"):
+        assert f"<dt>{word}</dt>" in text
     assert "The margin of equivalence is 5 points." in text
 
 
