@@ -2,8 +2,7 @@
 
 They travel over the pipe that every executor has, so that containers and other machines need no common folder. They are
 logarithms of probabilities in half precision: two bytes each keep probabilities near 0 and near 1 apart, which four
-decimals do not, and which ranks (AUROC) depend on. 2,487 images of 4 classes are 27 kB of text, about as much as the
-counts by photograph of one split that are not grouped.
+decimals do not, and which ranks (AUROC) depend on. 2,487 images of 4 classes are 27 kB of text.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class SplitMeasure:
             end as `final_...` then.
         is_share: whether it lies between 0 and 1: its interval then does so too.
         has_interval: whether an interval is shown beside it. An error of calibration is a sum of absolute values, too
-            high from few images: an interval around it would not contain the truth.
+            high from few images, so that an interval around it would stand too high.
     """
 
     words: str
