@@ -22,7 +22,7 @@ from search.answer.balanced import balanced_accuracy
 from search.answer.measures import Measure, Predictions, macro_f1
 from search.answer.probabilities import auroc
 from search.answer.scores import Scores
-from search.answer.variance import Floats
+from search.answer.statistics.variance import Floats
 
 BOOTSTRAPPED = 40  # studies, 20 times each: their mean is near that of all
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from search.answer.measures import Measure, Predictions
-from search.answer.variance import Floats
+from search.answer.statistics.variance import Floats
 
 
 def balanced_accuracy(predictions: Predictions) -> Measure:

@@ -13,9 +13,9 @@ from operator import attrgetter
 from typing import Literal
 
 from search.answer.balanced import balanced_accuracy, specificity
-from search.answer.intervals import Estimate
 from search.answer.measures import Measure, Predictions, accuracy, macro_f1, recall
 from search.answer.probabilities import auroc, auroc_of, calibration_error
+from search.answer.statistics.intervals import Estimate
 from search.folder.record import TrialRecord
 from search.study.deciding import mean_recall
 from search.study.objectives import Direction
@@ -156,7 +156,8 @@ def split_values(record: TrialRecord, split: SplitName) -> dict[str, float]:
 
 
 def class_values(record: TrialRecord, split: SplitName) -> Iterator[tuple[str, list[float | None]]]:
-    """The measures of each class of one finished training: a name, and a value a class.
+    """The measures of each class of one finished training: a name, and a value a class; those that were not taken are
+    left out.
 
     Raises:
         ValueError: the trial is not finished.
@@ -168,7 +169,8 @@ def class_values(record: TrialRecord, split: SplitName) -> Iterator[tuple[str, l
         else:
             predictions = Predictions.of([record], split)
             found = [entry.of(predictions, label) for label in range(len(reported.confusion))]
-            yield name, [float(measure.by_seed[0]) if measure else None for measure in found]
+            if any(found):
+                yield name, [float(measure.by_seed[0]) if measure else None for measure in found]
 
 
 def metric_name(name: str, split: SplitName) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from search.answer.balanced import balanced_weights
 from search.answer.measures import Ints, Measure, Predictions
 from search.answer.scores import Scores
-from search.answer.variance import Floats
+from search.answer.statistics.variance import Floats
 
 BINS = 15  # of equal width (Guo et al. 2017)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from search.answer import Answer
-from search.answer.intervals import Estimate
 from search.answer.learning import has_learnt
 from search.answer.levels import LevelAnswer
-from search.answer.simultaneous import Difference
-from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, StudyAnswer, Value
+from search.answer.measure_table import MEASURES
+from search.answer.statistics.intervals import Estimate
+from search.answer.statistics.simultaneous import Difference
+from search.api.answer import StudyAnswer
+from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, Value
 from search.api.tables import COSTS
 from search.pages.publish import PAGE
 
@@ -41,6 +45,7 @@ def study_answer(answer: Answer, problems: Sequence[str] = ()) -> StudyAnswer:
         trials_over=recorded.over,
         levels=tuple(_level(level, recorded.class_names) for level in answer.levels),
         best_params=_best_params(answer),
+        class_names=recorded.class_names,
         folder=recorded.folder,
         page=page if page.exists() else None,
         problems=tuple(problems),
@@ -68,7 +73,7 @@ def _level(level: LevelAnswer, class_names: Sequence[str]) -> LevelResult:
         failures=dict(level.failures),
         accuracy={split: _interval(estimate) for split, estimate in level.accuracy.items()},
         gap=_interval(level.gap) if level.gap else None,
-        measures={name: _interval(estimate) for name, estimate in level.measures.items()},
+        measures={name: _measure(name, estimate) for name, estimate in level.measures.items()},
         by_class={
             name: {label: _interval(one) for label, one in zip(class_names, found, strict=True) if one is not None}
             for name, found in level.by_class.items()
@@ -76,6 +81,11 @@ def _level(level: LevelAnswer, class_names: Sequence[str]) -> LevelResult:
         differences={what: _difference(one) for what, one in level.differences.items()},
         costs={name: MeanCost(cost.mean, cost.sd, cost.n) for name, cost in costs.items() if cost is not None},
     )
+
+
+def _measure(name: str, estimate: Estimate) -> Interval:
+    found = _interval(estimate)
+    return found if MEASURES[name].has_interval else replace(found, low=math.nan, high=math.nan)
 
 
 def _interval(estimate: Estimate) -> Interval:

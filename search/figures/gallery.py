@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from search.answer.answer import Answer
-from search.answer.wording import first_upper, named
+from search.answer.words.sentence import called
+from search.answer.words.wording import first_upper, named
 from search.figures.accuracy import accuracy_by_level, differences
 from search.figures.confusion import confusion
 from search.figures.cost import accuracy_against_cost
@@ -27,7 +28,7 @@ def gallery(answer: Answer) -> list[Picture]:
     classes, factor = answer.recorded.class_names, answer.recorded.study.factor
     reference, best = answer.reference, answer.best
     if reference is not None:
-        name = named(factor, reference.level)
+        name = called(answer.recorded.study, reference)
         title = f"Test images by class: {name}{' (reference)' if factor else ''}"
         found.append(confusion(reference, classes, "confusion_reference", title))
         sure = reliability_diagram(reference, "reliability", f"Is it as often right as it is sure? {first_upper(name)}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from search.answer.levels import LevelAnswer
 from search.answer.measures import Predictions
 from search.answer.probabilities import BINS, reliability
-from search.answer.wording import count, percent
+from search.answer.words.wording import count, percent
 from search.figures.style import INK, MUTED, Picture, bare, figure, in_percent, picture
+from search.figures.vector import hover_point
 
 
 def reliability_diagram(level: LevelAnswer, key: str, title: str) -> Picture | None:
@@ -24,6 +25,8 @@ def reliability_diagram(level: LevelAnswer, key: str, title: str) -> Picture | N
     axes.plot([one.confidence for one in bins], [one.accuracy for one in bins], color=INK, linewidth=1, alpha=0.5)
     for one in bins:  # the area of a point is its share of the images
         axes.plot([one.confidence], [one.accuracy], "o", color=INK, markersize=3 + 14 * one.share**0.5, alpha=0.7)
+        told = f"{percent(one.accuracy)} correct at a mean probability of {percent(one.confidence)}"
+        hover_point(axes, one.confidence, one.accuracy, f"{told}; {percent(one.share)} of the images")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability of the predicted class", ylabel="classified correctly")
     in_percent(axes)
     in_percent(axes, "x")

@@ -9,7 +9,7 @@ import pytest
 
 from search.answer import answer_of
 from search.answer.learning import chance_of, has_learnt
-from search.answer.rows import tables
+from search.answer.tables.rows import tables
 from search.errors import StudyFileError
 from search.figures.accuracy import accuracy_by_level
 from search.folder.record import TrialRecord
