@@ -39,6 +39,7 @@ from search.settings import Places
 from search.stores.optuna import names_in
 from search.study import Study
 from search.study.cost import estimate
+from search.study.deciding import DECIDING
 from search.study.design import plan, trial_count
 from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
@@ -75,7 +76,10 @@ def parser() -> argparse.ArgumentParser:
     )
     change.add_argument("--n-trials", type=int, metavar="N", help="trials of a search (joint)")
     change.add_argument(
-        "--margin", type=float, metavar="SHARE", help="the difference in test accuracy that counts as none (0.05)"
+        "--margin", type=float, metavar="SHARE", help="the difference in the measure that counts as none (0.05)"
+    )
+    change.add_argument(
+        "--measure", metavar="NAME", help=f"what decides: {DECIDING.listed(quote='')} (default: the study's)"
     )
     change.add_argument(
         "--set",
@@ -177,6 +181,7 @@ def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) ->
         epochs=args.epochs,
         n_trials=None if several and not search else args.n_trials,
         margin=args.margin,
+        measure=args.measure,
         fixed=fixed,
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,7 @@ from trainer.backend import keras
 
 
 class Batches(keras.utils.PyDataset):
-    """The images of `rows`, as uint8 batches with int32 labels.
+    """The images of `rows`, as uint8 batches with int32 labels, and with float32 weights where classes have some.
 
     Args:
         images: uint8 (n, height, width, channels).
@@ -19,6 +21,7 @@ class Batches(keras.utils.PyDataset):
         rows: the rows of a split, in any order.
         batch_size: images a batch; the last one may be smaller.
         seed: of the order; None keeps the order of `rows`. Each epoch has an order of its own, from (seed, epoch).
+        class_weight: how much an image of each class counts in the loss; None: all alike, and batches have no weights.
 
     An epoch begins with `begin`, which a callback must call: Keras's own `on_epoch_begin` of a PyDataset cannot be
     counted on, since JAX and PyTorch call it once more where a model trains for the first time.
@@ -31,10 +34,12 @@ class Batches(keras.utils.PyDataset):
         rows: npt.NDArray[np.int64],
         batch_size: int,
         seed: int | None = None,
+        class_weight: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.images, self.labels, self.rows = images, labels, rows
         self.batch_size, self.seed = batch_size, seed
+        self.class_weight = None if class_weight is None else np.asarray(class_weight, np.float32)
         self._order = rows
         self.begin(0)
 
@@ -46,6 +51,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self.rows) / self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], ...]:
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.images[chosen], self.labels[chosen]
+        images, labels = self.images[chosen], self.labels[chosen]
+        return (images, labels) if self.class_weight is None else (images, labels, self.class_weight[labels])

@@ -63,7 +63,7 @@ class Clock:
 
     Args:
         config: of the training.
-        images: of each class, in training.
+        images: of each class, in training; times the weight of the class, where classes are weighted in the loss.
 
     Attributes:
         start: the epoch in which the training left chance, early enough to count; None where it has not so far.

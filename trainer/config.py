@@ -13,14 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from trainer.errors import ConfigError
 from trainer.registry import OneOf, Registry
-from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 Resize = Literal["stretch", "crop", "pad"]  # as `trainer.data.images.resizing.Fit`, which would bring Pillow here
 
 # What a traced model depends on. The rest of a config can change from trial to trial without a new trace.
 GRAPH_FIELDS = (
     *("depth", "width", "pooling", "dropout_rate", "normalization", "head", "augmentation", "augmentation_strength"),
-    *("optimizer", "image_height", "image_width", "color", "mixed_precision"),
+    *("optimizer", "class_weight", "image_height", "image_width", "color", "mixed_precision"),
 )
 
 
@@ -45,6 +45,7 @@ class TrainConfig(BaseModel):
         head: between the last block and the first dense layer.
         augmentation: random changes to the training images.
         augmentation_strength: factor on the amplitudes of those changes; 1 is the usual amount.
+        class_weight: how much the images of each class count in the training loss.
         image_height: pixels.
         image_width: pixels.
         color: three channels in place of one.
@@ -77,6 +78,7 @@ class TrainConfig(BaseModel):
     head: Annotated[str, OneOf(HEADS)] = "flatten"
     augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = "none"
     augmentation_strength: Annotated[float, Field(gt=0, le=4)] = 1.0
+    class_weight: Annotated[str, OneOf(CLASS_WEIGHTS)] = "none"
     image_height: Annotated[int, Field(ge=8, le=4096)] = 120
     image_width: Annotated[int, Field(ge=8, le=4096)] = 160
     color: bool = False

@@ -55,7 +55,11 @@ class Started(_Event):
 
 
 class Epoch(_Event):
-    """An epoch is over. The train figures are running means over the epoch, in training mode."""
+    """An epoch is over. The train figures are running means over the epoch, in training mode: with augmentation and
+    dropout, while the weights change. Those of validation are in inference mode, after it.
+
+    Both losses count each class as the training does (`TrainConfig.class_weight`); accuracies count every image alike.
+    """
 
     event: Literal["epoch"] = "epoch"
     trial: str
@@ -82,12 +86,14 @@ class PhotoCount(_Event):
 
 
 class SplitMeasures(_Event):
-    """One split in inference mode, without augmentation.
+    """One split in inference mode, without augmentation; every image counts alike, in the loss too.
 
     `confusion[i][j]` counts the images of class i predicted as j. `recall` is None for a class without images.
-    `wrong` names the images that were classified wrongly, with the predicted class (test only). With several epochs
-    evaluated (`TrainConfig.evaluate_last`) all figures are means over them, and `wrong` is of the last one, whose model
-    is saved.
+    `wrong` names the images that were classified wrongly, with the predicted class (test only). `log_probabilities` has
+    the images' class probabilities, photograph after photograph in the order of `photos`, those of one photograph in
+    the order of their files (test only; see `trainer.scores`). Earlier versions did not keep them. With several epochs
+    evaluated (`TrainConfig.evaluate_last`) all figures are means over them, but `wrong` and `log_probabilities` are of
+    the last one, whose model is saved.
     """
 
     accuracy: float
@@ -97,6 +103,7 @@ class SplitMeasures(_Event):
     confusion: list[list[Count]]
     photos: list[PhotoCount]
     wrong: dict[str, int] = Field(default_factory=dict)
+    log_probabilities: str | None = None
 
 
 class Finished(_Event):

@@ -7,7 +7,7 @@ import math
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from trainer.model import (
     reset,
     save_model,
 )
+from trainer.vocabulary.class_weight import class_weights
 
 Emit = Callable[[Event], None]
 MODELS_KEPT = 8  # traced models a slot keeps on a CPU: the levels of a question; on a GPU one, for its memory
@@ -139,14 +140,6 @@ class Session:
         return model, new
 
 
-def splits_of(config: TrainConfig, dataset: Dataset) -> dict[SplitName, npt.NDArray[np.int64]]:
-    """The rows of each split, as a config trains on them."""
-    rows = dict(dataset.splits)
-    if config.train_on_validation:
-        rows["train"] = np.union1d(rows["train"], rows["val"])
-    return rows
-
-
 class _Training:
     """One training, from its images to its `finished` event."""
 
@@ -155,20 +148,24 @@ class _Training:
         self.epoch = 1  # the one under way
         self.stopped = False
         self.dataset = session.dataset(config)
-        self.splits = splits_of(config, self.dataset)
-        self.train = self._batches("train", config.seed)
+        self.splits = self.dataset.trained_on(validation=config.train_on_validation)
+        labels, classes = self.dataset.labels[self.splits["train"]], len(self.dataset.class_names)
+        images = np.bincount(labels, minlength=classes)
+        self.class_weight = class_weights(config.class_weight, images.tolist())
+        self.train = self._batches("train", config.seed, self.class_weight)
         self.val = self._batches("val")
         self.val_logits: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
-        labels = self.dataset.labels[self.splits["train"]]
-        self.clock = Clock(config, np.bincount(labels).tolist())
+        self.clock = Clock(config, (images if self.class_weight is None else images * self.class_weight).tolist())
         self.evaluations = Evaluations(self.dataset, self.splits, config.evaluate_last)
         self.evaluating_s = 0.0  # of the time that the training takes
         session.meter.reset()
         self.model, self.traced = session.model(config, self.dataset, len(self.train))
 
-    def _batches(self, split: SplitName, seed: int | None = None) -> Batches:
+    def _batches(
+        self, split: SplitName, seed: int | None = None, class_weight: Sequence[float] | None = None
+    ) -> Batches:
         data = self.dataset
-        return Batches(data.images, data.labels, self.splits[split], self.config.batch_size, seed)
+        return Batches(data.images, data.labels, self.splits[split], self.config.batch_size, seed, class_weight)
 
     def run(self) -> Event:
         config, data, meter = self.config, self.dataset, self.session.meter
@@ -271,7 +268,7 @@ class _Report(keras.callbacks.Callback):
         epoch_s = time.perf_counter() - self.begun
         rows = data.splits["val"]
         training.val_logits = training.predict(training.val)
-        logs["val_loss"] = measure.cross_entropy(training.val_logits, data.labels[rows])
+        logs["val_loss"] = measure.cross_entropy(training.val_logits, data.labels[rows], training.class_weight)
         logs["val_accuracy"] = measure.accuracy(training.val_logits, data.labels[rows])
         if not math.isfinite(logs["val_loss"]):
             raise NotFiniteError(f"the validation loss became {logs['val_loss']} after epoch {training.epoch}")

@@ -8,19 +8,27 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from trainer import scores
 from trainer.events import Count, PhotoCount, SplitMeasures
 
 Logits = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
 
 
-def cross_entropy(logits: Logits, labels: Labels) -> float:
-    """Mean negative log-likelihood; NaN or infinite where a logit is. Shapes: (n, classes) and (n,)."""
+def cross_entropy(logits: Logits, labels: Labels, class_weight: Sequence[float] | None = None) -> float:
+    """Mean negative log-likelihood; NaN or infinite where a logit is. Shapes: (n, classes) and (n,).
+
+    With `class_weight`, (classes,), it is the mean over images weighted by their class's.
+    """
     wide = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinite logits give NaN, which the caller looks for
         shifted = wide - wide.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(shifted).sum(axis=1))
-        return float(np.mean(log_sum - shifted[np.arange(len(labels)), labels]))
+        losses = log_sum - shifted[np.arange(len(labels)), labels]
+    if class_weight is None:
+        return float(np.mean(losses))
+    weights = np.asarray(class_weight, np.float64)[labels]
+    return float((weights * losses).sum() / weights.sum()) if weights.any() else float(np.mean(losses))
 
 
 def accuracy(logits: Logits, labels: Labels) -> float:
@@ -56,21 +64,26 @@ def measure_split(
         labels: (n,) the true classes.
         photos: (n,) indexes into `photo_names`.
         photo_names: the photographs of all splits.
-        files: (n,) names; where given, the images classified wrongly in the last evaluation are listed.
+        files: (n,) names, in order; where given, the images classified wrongly in the last evaluation are listed, and
+            its probabilities kept.
     """
     classes = evaluations[-1].shape[1]
     predicted = np.stack([logits.argmax(axis=1) for logits in evaluations])  # (evaluations, n)
     total = np.sum([confusion_matrix(row, labels, classes) for row in predicted], axis=0)
     hits, there = np.diag(total), total.sum(axis=1)
     by_photo = []
+    order = []
     for photo, label in np.unique(np.stack([photos, labels], axis=1), axis=0).tolist():
         rows = (photos == photo) & (labels == label)
         counts = np.bincount(predicted[:, rows].ravel(), minlength=classes)
+        order.append(np.flatnonzero(rows))
         by_photo.append(PhotoCount(photo=photo_names[photo], label=label, predicted=_means(counts, len(predicted))))
     wrong = {}
+    kept = None
     if files is not None:
         last = predicted[-1]
         wrong = {files[row]: int(last[row]) for row in np.flatnonzero(last != labels).tolist()}
+        kept = scores.encode(evaluations[-1][np.concatenate(order)])
     return SplitMeasures(
         accuracy=float(hits.sum() / total.sum()),
         loss=statistics.fmean(cross_entropy(logits, labels) for logits in evaluations),
@@ -79,6 +92,7 @@ def measure_split(
         confusion=[_means(row, len(predicted)) for row in total],
         photos=by_photo,
         wrong=wrong,
+        log_probabilities=kept,
     )
 
 

@@ -2,6 +2,8 @@
 
 statistics/       intervals, simultaneous decisions, equivalence, planning: of arrays, whatever they mean
 measures.py       accuracy, recall and F1 as sums over photographs
+balanced.py       balanced accuracy and specificity likewise
+probabilities.py  AUROC, and the calibration error, of the probabilities in scores.py
 measure_table.py  their table: names, words, directions
 learning.py       whether a training learnt, and at how many seeds a level does
 levels.py         levels compared, paired, corrected for their number

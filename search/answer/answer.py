@@ -57,8 +57,8 @@ class Answer:
 
     @property
     def best(self) -> LevelAnswer | None:
-        """The level of highest mean validation accuracy, by which one chooses, of those that were compared and the
-        reference level; None where none was.
+        """The level of the highest mean on validation, in the measure that decides, of those that were compared and
+        the reference level; None where none was.
         """
         done = [level for level in self.levels if level.differences or (level.is_reference and level.trials)]
         if not self.words.ranks or not done:

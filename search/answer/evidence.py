@@ -16,6 +16,7 @@ from search.answer.words.wording import count, difference_text, p_text, points_t
 from search.folder.load import Recorded, beside
 from search.folder.record import TrialRecord
 from search.study import Study
+from search.study.deciding import DEFAULT
 from search.study.rules import PARAMETERS
 from search.study.space import ParamValue
 from trainer.config import TrainConfig
@@ -56,6 +57,7 @@ def retraining(search: Study, config: TrainConfig, what: str, seeds: int) -> Stu
             "name": f"{search.name}-{what}",
             "question": f"How well does {subject} do, retrained with the validation photographs?",
             "seeds": seeds,
+            "measure": search.measure,
             "fixed": fixed_of(config),
         }
     )
@@ -91,15 +93,15 @@ def evidence_of(search: Recorded, config: TrainConfig) -> Evidence | None:
         return None
     base = search.study.base_config()
     if fixed_of(base) == fixed_of(config):
-        return Evidence(best, None, {}, _alone(best))
+        return Evidence(best, None, {}, _alone(best, search.study))
     reference = _retrained(search, base, REFERENCE)
     if reference is None:
         return None
     both_learn = best.learning.is_reliable and reference.learning.is_reliable
-    pair = paired(best, reference) if both_learn else None
+    pair = paired(best, reference, search.study.measure) if both_learn else None
     margin = search.study.margin
     differences = {what: decided([estimate], margin)[0] for what, estimate in pair.of.items()} if pair else {}
-    return Evidence(best, reference, differences, _sentence(best, reference, differences))
+    return Evidence(best, reference, differences, _sentence(best, reference, differences, search.study))
 
 
 def _retrained(search: Recorded, config: TrainConfig, what: str) -> LevelAnswer | None:
@@ -112,19 +114,24 @@ def _retrained(search: Recorded, config: TrainConfig, what: str) -> LevelAnswer 
     return None
 
 
-def _alone(best: LevelAnswer) -> str:
+def _alone(best: LevelAnswer, search: Study) -> str:
     return (
-        f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, it classifies "
-        f"{share_text(best.accuracy['test'])} of the test images correctly. It is the reference model: the search "
-        "found nothing better."
+        f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, {_does(best, search)}. "
+        "It is the reference model: the search found nothing better."
     )
 
 
-def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compared, Difference]) -> str:
+def _does(level: LevelAnswer, search: Study) -> str:
+    test = share_text(level.accuracy["test"])
+    if search.measure == DEFAULT:
+        return f"it classifies {test} of the test images correctly"
+    return f"it has a test {search.measure_words} of {test}"
+
+
+def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compared, Difference], search: Study) -> str:
     text = (
-        f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, it classifies "
-        f"{share_text(best.accuracy['test'])} of the test images correctly, the reference model "
-        f"{share_text(reference.accuracy['test'])}"
+        f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, {_does(best, search)}, "
+        f"the reference model {share_text(reference.accuracy['test'])}"
     )
     test = differences.get("test")
     if test is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from search.answer.search_result import val_accuracy
+from search.answer.search_result import val_value
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 
@@ -65,7 +65,7 @@ def what_fits(studies: Iterable[Recorded]) -> list[Fit]:
         if not there:
             fits.append(Fit(card, "", None, 0.0, 0.0))
             continue
-        name, trial, need = max(there, key=lambda entry: (val_accuracy(entry[1]), -entry[2]))
+        name, trial, need = max(there, key=lambda entry: (val_value(entry[1], "accuracy"), -entry[2]))
         assert trial.finished is not None
         fits.append(Fit(card, name, trial, need, trial.finished.splits["test"].accuracy))
     return fits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from search.answer.search_result import price, val_accuracy
+from search.answer.search_result import price, val_value
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import Levels
@@ -15,12 +15,12 @@ FEWEST = 8  # trials: with fewer, the estimate says nothing
 def importances(study: Study, trials: Sequence[TrialRecord], target: str) -> dict[str, float]:
     """Shares that sum to 1, largest first, by PED-ANOVA (Watanabe et al. 2023, https://arxiv.org/abs/2304.10255).
 
-    It compares the best trials with the others, and takes lower values for better: validation accuracy is negated.
+    It compares the best trials with the others, and takes lower values for better: the measure that decides is negated.
 
     Args:
         study: a search.
         trials: finished ones.
-        target: "val_accuracy", or a cost, a field of `Finished`.
+        target: "validation" for the measure that decides there, or a cost, a field of `Finished`.
 
     Returns:
         Empty with too few trials, or where the target does not vary.
@@ -37,7 +37,9 @@ def importances(study: Study, trials: Sequence[TrialRecord], target: str) -> dic
         else:
             space[name] = FloatDistribution(float(spec.low), float(spec.high), log=spec.log)
     of: Callable[[TrialRecord], float | None] = (
-        (lambda record: -val_accuracy(record)) if target == "val_accuracy" else lambda record: price(record, target)
+        (lambda record: -val_value(record, study.measure))
+        if target == "validation"
+        else lambda record: price(record, target)
     )
     values = [(record, value) for record in trials if (value := of(record)) is not None]
     if len(values) < FEWEST or len({value for _, value in values}) < 2:

@@ -83,9 +83,16 @@ def has_learnt(trial: TrialRecord) -> bool:
     return start_of(trial) is not None
 
 
-def chance_of(trial: TrialRecord) -> float:
-    """The training accuracy of a model that learnt nothing but which class is the most frequent."""
+def chance_of(trial: TrialRecord, measure: str = "accuracy") -> float:
+    """What a model that learnt nothing but which class is the most frequent has on the training images.
+
+    Args:
+        trial: a training; NaN before it has finished.
+        measure: a name of `DECIDING`.
+    """
     if trial.finished is None:
         return math.nan
-    totals = [sum(row) for row in trial.finished.splits["train"].confusion]
-    return max(max(totals) / max(sum(totals), 1), 1 / len(totals))
+    totals = [total for row in trial.finished.splits["train"].confusion if (total := sum(row))]
+    share = max(totals) / sum(totals)
+    chances = {"balanced_accuracy": 1 / len(totals), "macro_f1": 2 * share / (1 + share) / len(totals)}
+    return chances.get(measure, share)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from search.answer.learning import Learning, has_learnt, start_of
-from search.answer.measure_table import CLASS_MEASURES, MEASURES
-from search.answer.measures import Measure, Predictions, accuracy
+from search.answer.measure_table import CLASS_MEASURES, MEASURES, deciding
+from search.answer.measures import Measure, Predictions
 from search.answer.starts import differences_in_start
 from search.answer.statistics.intervals import Estimate
 from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
@@ -57,9 +57,9 @@ class LevelAnswer:
         start_p: the p-value that it starts to learn as the reference level does (`differences_in_start`); None for the
             reference level, and without trials to compare.
         failures: how many ended otherwise, by the kind of failure (a `FailureKind`, or `stopped`).
-        accuracy: by split.
-        gap: training less testing accuracy.
-        measures: on the test images, by the names of `MEASURES`.
+        accuracy: by split, of the measure that decides in the study: accuracy, unless the study names another one.
+        gap: the same in training less testing.
+        measures: on the test images, by the names of `MEASURES`; without those that were not measured.
         by_class: on the test images, by the names of `CLASS_MEASURES`, a class each; None for a class without images.
         differences: to the reference level, at the seeds where both learnt; empty for the reference level, where the
             two have fewer than two such seeds, and where one of the two learns too rarely to be ranked.
@@ -116,8 +116,9 @@ def compare(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
         lost = [r.terminal for r in mine if r.terminal is not None and not r.finished]
         failures = Counter(end.kind if isinstance(end, Failed) else "stopped" for end in lost)
         learning = _learning(mine)
-        found.append(_measured(LevelAnswer(level, level == study.reference, done, (), learning, failures=failures)))
-    return _with_differences(_with_starts(found), study.margin)
+        level_answer = LevelAnswer(level, level == study.reference, done, (), learning, failures=failures)
+        found.append(_measured(level_answer, study.measure))
+    return _with_differences(_with_starts(found), study.margin, study.measure)
 
 
 def _learning(trials: Iterable[TrialRecord]) -> Learning:
@@ -139,11 +140,11 @@ def _with_starts(levels: list[LevelAnswer]) -> list[LevelAnswer]:
     return [replace(level, start_p=p.get(id(level))) for level in levels]
 
 
-def _measured(level: LevelAnswer) -> LevelAnswer:
+def _measured(level: LevelAnswer, measure: str) -> LevelAnswer:
     if not level.trials:
         return level
     measured = tuple(filter(has_learnt, level.trials)) or level.trials
-    measures = _measures(measured)
+    measures = _measures(measured, measure)
     test = Predictions.of(measured, "test")
     labels = range(test.counts.shape[-1])
     by_class = {name: [entry.of(test, label) for label in labels] for name, entry in CLASS_MEASURES.items()}
@@ -152,26 +153,26 @@ def _measured(level: LevelAnswer) -> LevelAnswer:
         measured=measured,
         accuracy={split: measures[split].share() for split in SPLITS},
         gap=measures["gap"].difference(),
-        measures={name: entry.estimate(test) for name, entry in MEASURES.items()},
+        measures={name: found for name, entry in MEASURES.items() if (found := entry.estimate(test)) is not None},
         by_class={
-            name: tuple(measure.share() if measure else None for measure in found) for name, found in by_class.items()
+            name: tuple(one.share() if one else None for one in found) for name, found in by_class.items() if any(found)
         },
     )
 
 
-def _measures(trials: Sequence[TrialRecord]) -> dict[Compared, Measure]:
-    splits = {split: accuracy(Predictions.of(trials, split)) for split in SPLITS}
+def _measures(trials: Sequence[TrialRecord], measure: str) -> dict[Compared, Measure]:
+    splits = {split: deciding(measure, Predictions.of(trials, split)) for split in SPLITS}
     gap = splits["train"].minus(splits["test"])
     return {"train": splits["train"], "val": splits["val"], "test": splits["test"], "gap": gap}
 
 
-def _with_differences(levels: list[LevelAnswer], margin: float) -> list[LevelAnswer]:
+def _with_differences(levels: list[LevelAnswer], margin: float, measure: str) -> list[LevelAnswer]:
     reference = next((level for level in levels if level.is_reference), None)
     if reference is None or not reference.learning.is_reliable:
         return levels
     raw: dict[int, Paired] = {}
     for place, level in enumerate(levels):
-        if level is not reference and level.learning.is_reliable and (pair := paired(level, reference)):
+        if level is not reference and level.learning.is_reliable and (pair := paired(level, reference, measure)):
             raw[place] = pair
     levels = list(levels)
     together = {what: decided([pair.of[what] for pair in raw.values()], margin) for what in COMPARED}
@@ -196,14 +197,16 @@ class Paired(NamedTuple):
     drift: Estimate
 
 
-def paired(level: LevelAnswer, other: LevelAnswer) -> Paired | None:
-    """The differences of `level` less `other`; None with fewer than two seeds at which both learnt: one says nothing of
-    the luck of the seed.
+def paired(level: LevelAnswer, other: LevelAnswer, measure: str) -> Paired | None:
+    """The differences of `level` less `other` in a measure that may decide; None with fewer than two seeds at which
+    both learnt: one says nothing of the luck of the seed.
     """
     seeds = {t.config.seed for t in level.measured} & {t.config.seed for t in other.measured}
     if len(seeds) < SEEDS_TO_COMPARE:
         return None
-    mine, theirs = (_measures([t for t in group.measured if t.config.seed in seeds]) for group in (level, other))
+    mine, theirs = (
+        _measures([t for t in group.measured if t.config.seed in seeds], measure) for group in (level, other)
+    )
     raw = {what: mine[what].minus(theirs[what]) for what in COMPARED}
     differences = {what: raw[what].difference(_room(theirs[what], what)) for what in COMPARED}
     return Paired(differences, raw["val"].minus(raw["test"]).difference((-2.0, 2.0)))

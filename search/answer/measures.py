@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from search.answer.scores import Scores
 from search.answer.statistics.intervals import Estimate, estimate_difference, estimate_share
 from search.answer.statistics.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
@@ -36,6 +37,7 @@ class Predictions:
         counts: (seeds, columns, classes) images by predicted class; 0 where a trial did not see the photograph, as
             those of other folds in validation. An image counts once, however often it was evaluated, so these need not
             be whole.
+        scores: the images' class probabilities, after the last evaluation; None where they were not kept.
     """
 
     seeds: tuple[int, ...]
@@ -43,6 +45,7 @@ class Predictions:
     strata: tuple[str, ...]
     labels: Ints
     counts: Floats
+    scores: Scores | None = None
 
     @classmethod
     def of(cls, trials: Sequence[TrialRecord], split: SplitName) -> Predictions:
@@ -52,10 +55,12 @@ class Predictions:
             ValueError: a trial is not finished.
         """
         tables: list[dict[tuple[str, int], list[Count]]] = []
+        ends = []
         for trial in trials:
             if trial.finished is None:
                 raise ValueError(f"trial {trial.number} is not finished")
-            photos = trial.finished.splits[split].photos
+            ends.append(trial.finished.splits[split])
+            photos = ends[-1].photos
             tables.append({(count.photo, count.label): count.predicted for count in photos})
         columns = sorted(set().union(*tables))
         n_classes = max((len(row) for table in tables for row in table.values()), default=0)
@@ -71,6 +76,7 @@ class Predictions:
             strata=tuple(f"{split}/{label}" for label in labels),
             labels=np.asarray(labels, np.int64),
             counts=counts,
+            scores=Scores.of(ends, columns),
         )
 
     @property

@@ -12,6 +12,7 @@ from search.answer.words.sentence import Words
 from search.answer.words.wording import count, percent, word
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
+from search.study.deciding import DECIDING
 from search.study.design import plan
 from search.text import shown
 from trainer.clock import last_start
@@ -22,8 +23,8 @@ class SearchAnswer:
     """What a search found.
 
     Attributes:
-        best: the trial of highest validation accuracy; None before one has finished.
-        front: the trials that no other beats in validation accuracy and in cost at once, best first.
+        best: the trial of the highest measure that decides, on validation; None before one has finished.
+        front: the trials that no other beats in it and in cost at once, best first.
         reference: the trial of the reference model; None where the space does not contain it, or before it finished.
         cost: what the cost is, a field of `Finished`: "vram_peak_mib" where that was measured, else "parameters".
         evidence: of the retraining by `python -m search.best`; None before it was run.
@@ -42,14 +43,15 @@ def search_answer(recorded: Recorded) -> SearchAnswer:
     """What a search found so far."""
     done = recorded.finished
     cost = cost_of(done)
-    best = max(done, key=lambda record: (val_accuracy(record), -record.number), default=None)
+    measure = recorded.study.measure
+    best = max(done, key=lambda record: (val_value(record, measure), -record.number), default=None)
     planned = plan(recorded.study)
     base = planned[0].params if planned else None
     reference = next((record for record in done if record.params == base), None)
     evidence = evidence_of(recorded, as_long_as_it_learnt(best)) if best else None
     return SearchAnswer(
         best=best,
-        front=tuple(pareto_front(done, cost)),
+        front=tuple(pareto_front(done, cost, measure)),
         reference=reference,
         cost=cost,
         evidence=evidence,
@@ -57,9 +59,9 @@ def search_answer(recorded: Recorded) -> SearchAnswer:
     )
 
 
-def val_accuracy(record: TrialRecord) -> float:
-    """What a search maximizes; NaN for a trial that is not finished."""
-    return record.finished.splits["val"].accuracy if record.finished else math.nan
+def val_value(record: TrialRecord, measure: str) -> float:
+    """What a search maximizes, the measure that decides on validation; NaN for a trial that is not finished."""
+    return DECIDING[measure].of(record.finished.splits["val"]) if record.finished else math.nan
 
 
 def price(record: TrialRecord, cost: str) -> float | None:
@@ -74,9 +76,9 @@ def cost_of(records: Sequence[TrialRecord]) -> str:
     return "vram_peak_mib" if measured else "parameters"
 
 
-def pareto_front(records: Sequence[TrialRecord], cost: str) -> list[TrialRecord]:
-    """Those that no other beats in validation accuracy and in cost at once, best accuracy first."""
-    points = [(-val_accuracy(record), p, record) for record in records if (p := price(record, cost)) is not None]
+def pareto_front(records: Sequence[TrialRecord], cost: str, measure: str) -> list[TrialRecord]:
+    """Those that no other beats in the measure on validation and in cost at once, best measure first."""
+    points = [(-val_value(record, measure), p, record) for record in records if (p := price(record, cost)) is not None]
     front: list[TrialRecord] = []
     cheapest = math.inf
     for _, value, record in sorted(points, key=lambda point: point[:2]):
@@ -104,19 +106,20 @@ def _words(
             "Give them more epochs, or smaller batches."
         )
     ends = best.finished.splits
-    figures = f"{percent(ends['val'].accuracy)} on validation, {percent(ends['test'].accuracy)} on testing"
+    of, words = DECIDING[recorded.study.measure].of, recorded.study.measure_words
+    figures = f"{percent(of(ends['val']))} on validation, {percent(of(ends['test']))} on testing"
     if best is reference and n > 1:
-        text = f"None of {n} trials beats the reference model by validation accuracy: it has {figures}"
+        text = f"None of {n} trials beats the reference model by validation {words}: it has {figures}"
     else:
         which = f"trial {best.number} ({settings(best)})"
-        text = f"Of {count(n, 'trial')} the best by validation accuracy is {which}: {figures}"
+        text = f"Of {count(n, 'trial')} the best by validation {words} is {which}: {figures}"
         if reference is not None and reference is not best and reference.finished:
             other = reference.finished.splits
-            text += f"; the reference model has {percent(other['val'].accuracy)} and {percent(other['test'].accuracy)}"
+            text += f"; the reference model has {percent(of(other['val']))} and {percent(of(other['test']))}"
     idle = sum(not has_learnt(record) for record in recorded.finished)
     details = [f"{idle} of {n} trials learnt little or nothing in {epochs}."] if idle else []
     if n > 1 and best is not reference:
-        details.append("It was chosen from many by its validation accuracy, so that figure is optimistic.")
+        details.append(f"It was chosen from many by its validation {words}, so that figure is optimistic.")
     details.append(
         evidence.sentence
         if evidence

@@ -27,14 +27,15 @@ class StudyAnswer:
         question: what is asked, in words.
         kind: "levels" for a question, "reference" for the reference model alone, "search" for a search.
         factor: the parameter that is asked about; None for the other kinds.
+        measure: what decides, as "accuracy".
         sentence: the answer in plain English, with what it must not be taken for.
         caveats: what must be said beside every figure; empty for most studies of real images.
         is_demo: whether the images are the drawn cells of the demo set.
         trials: how many trials the study has in the end.
         trials_over: how many of them have ended, with or without a result.
         levels: a result each, in the order of the study file; empty for a search.
-        best_params: of a search, the parameters of the trial with the highest validation accuracy; of a question, the
-            level with the highest mean validation accuracy. None where nothing was learnt.
+        best_params: of a search, the parameters of the trial that is highest on validation, in `measure`; of a
+            question, the level with the highest mean there. None where nothing was learnt.
         class_names: in the order of the model's outputs.
         folder: where the study's files lie: journals, models, figures.
         page: the page for a browser; None where it was not drawn.
@@ -45,6 +46,7 @@ class StudyAnswer:
     question: str
     kind: Literal["levels", "reference", "search"]
     factor: str | None
+    measure: str
     sentence: str
     caveats: tuple[str, ...]
     is_demo: bool
@@ -66,9 +68,9 @@ class StudyAnswer:
     def level_table(self) -> pd.DataFrame:
         """The levels of a question or of the reference model, a row each, indexed by level.
 
-        Columns: `is_reference`, `n_seeds`, `n_learnt`, `n_failed`; of each split's accuracy and of `gap` the figure, as
-        `test_accuracy`, with `_low` and `_high`; of each difference, as `test_difference`, the same with `_p` and
-        `_verdict`; the mean of every cost, as `train_s`. What was not measured is missing (NaN or None).
+        Columns: `is_reference`, `n_seeds`, `n_learnt`, `n_failed`; of each split's `measure` and of `gap` the
+        figure, as `test_accuracy`, with `_low` and `_high`; of each difference, as `test_difference`, the same with
+        `_p` and `_verdict`; the mean of every cost, as `train_s`. What was not measured is missing (NaN or None).
 
         Raises:
             ValueError: a search has no levels.
@@ -78,7 +80,7 @@ class StudyAnswer:
         if not self.levels:
             raise ValueError(f"{self.name} is a search, which compares no levels; see trial_table")
         name = self.factor or "level"
-        return pd.DataFrame([{name: level.level, **_row(level)} for level in self.levels]).set_index(name)
+        return pd.DataFrame([{name: level.level, **_row(level, self.measure)} for level in self.levels]).set_index(name)
 
     def trial_table(self) -> pd.DataFrame:
         """The trials that were begun, a row each, indexed by number.
@@ -101,7 +103,7 @@ class StudyAnswer:
         """
         from search.api.exported import tables_of
 
-        return tables_of(self._records, self.class_names, self.factor, self.levels)
+        return tables_of(self._records, self.class_names, self.factor, self.levels, self.measure)
 
     def to_dict(self) -> dict[str, Any]:
         """The whole answer, fit for JSON, with the design, the images and the software; `version` is of its form."""
@@ -111,14 +113,14 @@ class StudyAnswer:
         return document(found, self.folder)
 
 
-def _row(level: LevelResult) -> dict[str, object]:
+def _row(level: LevelResult, measure: str) -> dict[str, object]:
     row: dict[str, object] = {
         "is_reference": level.is_reference,
         "n_seeds": len(level.seeds),
         "n_learnt": len(level.learnt_seeds),
         "n_failed": sum(level.failures.values()),
     }
-    shares = {f"{split}_accuracy": accuracy for split, accuracy in level.accuracy.items()}
+    shares = {f"{split}_{measure}": share for split, share in level.accuracy.items()}
     if level.gap is not None:
         shares["gap"] = level.gap
     for name, share in shares.items():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from search.answer import Answer
 from search.answer.learning import start_of
 from search.answer.levels import LevelAnswer
+from search.answer.measure_table import MEASURES
 from search.answer.statistics.intervals import Estimate
 from search.answer.statistics.simultaneous import Difference
 from search.api.answer import StudyAnswer
@@ -34,6 +37,7 @@ def study_answer(answer: Answer, problems: Sequence[str] = ()) -> StudyAnswer:
         question=recorded.study.question,
         kind=recorded.study.kind,
         factor=recorded.study.factor,
+        measure=recorded.study.measure,
         sentence=answer.sentence,
         caveats=tuple(answer.caveats),
         is_demo=answer.is_demo,
@@ -71,7 +75,7 @@ def _level(level: LevelAnswer, class_names: Sequence[str]) -> LevelResult:
         failures=dict(level.failures),
         accuracy={split: _interval(estimate) for split, estimate in level.accuracy.items()},
         gap=_interval(level.gap) if level.gap else None,
-        measures={name: _interval(estimate) for name, estimate in level.measures.items()},
+        measures={name: _measure(name, estimate) for name, estimate in level.measures.items()},
         by_class={
             name: {label: _interval(one) for label, one in zip(class_names, found, strict=True) if one is not None}
             for name, found in level.by_class.items()
@@ -79,6 +83,11 @@ def _level(level: LevelAnswer, class_names: Sequence[str]) -> LevelResult:
         differences={what: _difference(one) for what, one in level.differences.items()},
         costs={name: MeanCost(cost.mean, cost.sd, cost.n) for name, cost in costs.items() if cost is not None},
     )
+
+
+def _measure(name: str, estimate: Estimate) -> Interval:
+    found = _interval(estimate)
+    return found if MEASURES[name].has_interval else replace(found, low=math.nan, high=math.nan)
 
 
 def _interval(estimate: Estimate) -> Interval:

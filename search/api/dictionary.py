@@ -55,9 +55,9 @@ TRIALS = {
 }
 EPOCHS = {
     "epoch": Meaning("", "counts from 1"),
-    "train_loss": Meaning("nats", "cross-entropy on training images: running mean over the epoch, in training mode"),
+    "train_loss": Meaning("nats", "cross-entropy on training images, by class_weight: running mean, in training mode"),
     "train_accuracy": Meaning("share", "accuracy on training images: running mean over the epoch, in training mode"),
-    "val_loss": Meaning("nats", "cross-entropy on validation images after the epoch"),
+    "val_loss": Meaning("nats", "cross-entropy on validation images after the epoch, by class_weight"),
     "val_accuracy": Meaning("share", "accuracy on validation images after the epoch"),
     "epoch_s": Meaning("s", "duration of the epoch"),
 }
@@ -74,20 +74,22 @@ LEVELS = {
     "n_seeds": Meaning("trainings", "trainings that finished"),
     "n_learnt": Meaning("trainings", "those of them that learnt"),
     "n_failed": Meaning("trainings", "trainings that ended without a result"),
-    "measure": Meaning("", "what was measured: accuracy, gap (training less test accuracy), another measure, a cost"),
+    "measure": Meaning("", "what was measured: a measure, gap (training less test, of the one that decides), a cost"),
     "split": Meaning("", "the images it was measured on; missing for costs and the gap"),
     "class": Meaning("", "the class, for a measure of one class"),
     "value": Meaning("", "mean over trainings that learnt (over all if none did; of a cost, over all): "
                          "a share, or a cost in the unit that its name ends in"),
-    "low": Meaning("", "lower end of the 95 % interval over photographs and trained models"),
-    "high": Meaning("", "upper end of the 95 % interval over photographs and trained models"),
+    "low": Meaning("", "lower end of the 95 % interval over photographs and trained models; missing where none is"),
+    "high": Meaning("", "upper end of the 95 % interval, likewise"),
     "sd": Meaning("", "of a cost: sample standard deviation over trainings"),
     "n_models": Meaning("trainings", "trainings that the value is a mean over"),
 }  # fmt: skip
 COMPARISONS = {
     "level": Meaning("", "the level that is compared"),
     "reference": Meaning("", "the level it is compared with"),
-    "outcome": Meaning("", "test_accuracy (the primary outcome), train_accuracy, val_accuracy, gap"),
+    "outcome": Meaning(
+        "", "the measure that decides on test_ (the primary outcome), train_ and val_ images, as test_accuracy; its gap"
+    ),
     "is_decided": Meaning("", "whether the study decides on this outcome; the others are described"),
     "difference": Meaning("share", "the level less the reference, paired by seed and photograph"),
     "low": Meaning("share", "lower end of the 95 % interval, simultaneous over the levels"),
@@ -98,7 +100,7 @@ COMPARISONS = {
         "", "p-value of a difference of the margin or more (two one-sided tests), corrected likewise"
     ),
     "p_non_inferior": Meaning("", "p-value of being worse by the margin or more, corrected likewise"),
-    "margin": Meaning("share", "the difference in test accuracy that counts as none"),
+    "margin": Meaning("share", "the difference in the measure that decides, on test images, that counts as none"),
     "verdict": Meaning("", "higher, lower, equivalent, cannot tell, or too few seeds; of the outcome that is decided"),
 }
 OF_TABLE: Mapping[str, Mapping[str, Meaning]] = {

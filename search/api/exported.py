@@ -47,17 +47,23 @@ Row = dict[str, Any]
 
 
 def tables_of(
-    records: Sequence[TrialRecord], class_names: Sequence[str], factor: str | None, levels: Sequence[LevelResult]
+    records: Sequence[TrialRecord],
+    class_names: Sequence[str],
+    factor: str | None,
+    levels: Sequence[LevelResult],
+    measure: str,
 ) -> dict[str, pd.DataFrame]:
-    """The tables by name; those of levels only where a study compares levels or measures the reference model alone."""
+    """The tables by name; those of levels only where a study compares levels or measures the reference model alone.
+    `measure` is the one that decides.
+    """
     found = {
         "trials": frame(trial_rows(records, class_names)),
         "epochs": frame(epoch_rows(records)),
         "predictions": frame(prediction_rows(records, class_names, factor)),
     }
     if levels:
-        found["levels"] = frame(level_rows(levels), LEVELS)
-        found["comparisons"] = frame(comparison_rows(levels), COMPARISONS)
+        found["levels"] = frame(level_rows(levels, measure), LEVELS)
+        found["comparisons"] = frame(comparison_rows(levels, measure), COMPARISONS)
     return found
 
 
@@ -138,15 +144,15 @@ def prediction_rows(records: Sequence[TrialRecord], class_names: Sequence[str], 
                 yield row | {f"predicted_{n}": k for n, k in zip(class_names, photo.predicted, strict=True)}
 
 
-def level_rows(levels: Sequence[LevelResult]) -> Iterator[Row]:
+def level_rows(levels: Sequence[LevelResult], measure: str) -> Iterator[Row]:
     """A figure of a level a row, with its interval; of a cost its standard deviation."""
     for level in levels:
         head: Row = {"level": level.level, "is_reference": level.is_reference, "n_seeds": len(level.seeds)}
         head |= {"n_learnt": len(level.learnt_seeds), "n_failed": sum(level.failures.values())}
         found: list[tuple[str, str | None, str | None, Interval]] = []
-        found += [("accuracy", split, None, one) for split, one in level.accuracy.items()]
+        found += [(measure, split, None, one) for split, one in level.accuracy.items()]
         found += [("gap", None, None, level.gap)] if level.gap else []
-        found += [(name, "test", None, one) for name, one in level.measures.items() if name != "accuracy"]
+        found += [(name, "test", None, one) for name, one in level.measures.items() if name != measure]
         found += [(name, "test", label, one) for name, of in level.by_class.items() for label, one in of.items()]
         for name, split, label, one in found:
             row = {"measure": name, "split": split, "class": label, "n_models": len(one.by_model)}
@@ -155,7 +161,7 @@ def level_rows(levels: Sequence[LevelResult]) -> Iterator[Row]:
             yield head | {"measure": name, "value": cost.mean, "sd": cost.sd, "n_models": cost.n}
 
 
-def comparison_rows(levels: Sequence[LevelResult]) -> Iterator[Row]:
+def comparison_rows(levels: Sequence[LevelResult], measure: str) -> Iterator[Row]:
     """A level's difference to the reference level in one outcome a row."""
     reference = next((level for level in levels if level.is_reference), None)
     if reference is None:
@@ -166,7 +172,7 @@ def comparison_rows(levels: Sequence[LevelResult]) -> Iterator[Row]:
             yield {
                 "level": level.level,
                 "reference": reference.level,
-                "outcome": "gap" if what == "gap" else f"{what}_accuracy",
+                "outcome": "gap" if what == "gap" else f"{what}_{measure}",
                 "is_decided": what == "test",
                 "difference": one.value,
                 "n_pairs": len(pairs),
@@ -197,7 +203,7 @@ def document(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             "git_commit": record.git_commit,
         }
     units = {
-        "accuracy": "share of images",
+        "accuracy": f"share: {MEASURES[found['measure']].words}",
         "measures": {name: "share" if entry.is_share else "number" for name, entry in MEASURES.items()},
         "costs": "as the name ends: s seconds, mib MiB",
     }

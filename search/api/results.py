@@ -18,8 +18,8 @@ class Interval:
 
     Attributes:
         value: the mean over the trained models.
-        low: the lower end of the interval.
-        high: the upper end of the interval.
+        low: the lower end of the interval; NaN for a measure without one, as the calibration error.
+        high: the upper end of the interval, likewise.
         by_model: the figure of each trained model, in the order of `LevelResult.seeds`.
     """
 
@@ -83,8 +83,9 @@ class LevelResult:
         learnt_seeds: those of them whose training left chance.
         start_epochs: the epoch in which each of `learnt_seeds` did.
         failures: how many trials ended without a result, by the kind of failure.
-        accuracy: by split: "train", "val" and "test".
-        gap: the training accuracy less the testing accuracy.
+        accuracy: by split, "train", "val" and "test", in the measure that decides in the study: accuracy, unless the
+            study names another one.
+        gap: the same, training less testing.
         measures: of the test images, by the measure's name, as "macro_f1".
         by_class: of the test images, by the measure's name, as "recall", then by class; classes without test images
             are left out.

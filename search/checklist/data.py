@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from search.answer.answer import Answer
 from search.answer.words.facts import fact
-from search.answer.words.wording import count, listed, percent
+from search.answer.words.wording import adjective, count, listed, percent
+from search.study.deciding import DEFAULT
 
 
 def data_source(answer: Answer) -> str:
@@ -107,7 +108,7 @@ def by_class(answer: Answer) -> str:
 
 
 def imbalance(answer: Answer) -> str:
-    """How many images each class has."""
+    """How many images each class has, and what the study did so that rare ones count: weights, or its measure."""
     trial = next(iter(answer.recorded.finished), None)
     if trial is None or trial.finished is None:
         return ""
@@ -116,4 +117,12 @@ def imbalance(answer: Answer) -> str:
         f"{name.lower()} {percent(n / max(sum(totals), 1), 0)}"
         for name, n in zip(answer.recorded.class_names, totals, strict=True)
     ]
-    return f"Training images by class: {listed(shares)}."
+    study, text = answer.recorded.study, f"Training images by class: {listed(shares)}."
+    weights = sorted({record.config.class_weight for record in answer.recorded.finished})
+    if weights != ["none"]:
+        some = "some trainings'" if "none" in weights else "the training"
+        names = [adjective("class_weight", name) for name in weights if name != "none"]
+        text += f" Class weights in {some} loss: {listed(names)}."
+    if study.measure != DEFAULT:
+        text += f" Decided by {study.measure_words} in place of accuracy."
+    return text

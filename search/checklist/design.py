@@ -6,10 +6,13 @@ from search.answer.answer import Answer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.search_result import settings
 from search.answer.words.facts import fact
-from search.answer.words.wording import adjective, count, listed, points_text, word
+from search.answer.words.method import GLOSSARY
+from search.answer.words.wording import adjective, count, first_upper, listed, points_text, word
+from search.study.deciding import DEFAULT
 from search.text import shown
+from trainer.config import TrainConfig
 
-CHOSEN = "Nothing was chosen by its test accuracy: test photographs are looked at after the last epoch."
+CHOSEN = "Nothing was chosen by its result in testing: test photographs are looked at after the last epoch."
 
 
 def technology(answer: Answer) -> str:
@@ -26,13 +29,12 @@ def goal(answer: Answer) -> str:
     """What kind of study it is."""
     study = answer.recorded.study
     if study.search is not None:
-        return "Development: a search over settings of the model, by validation accuracy and cost."
+        return f"Development: a search over settings of the model, by validation {study.measure_words} and cost."
     if study.factor is None:
         return "Development: one configuration, trained on several seeds."
-    margin = points_text(study.margin)
     return (
-        f"Comparison of levels of {word(study.factor)} with the reference level in test accuracy: superiority, and "
-        f"equivalence within {margin}."
+        f"Comparison of levels of {word(study.factor)} with the reference level in test {study.measure_words}: "
+        f"superiority, and equivalence within {points_text(study.margin)}."
     )
 
 
@@ -77,7 +79,7 @@ def training(answer: Answer) -> str:
     text = (
         f"{config.optimizer.capitalize()}, learning rate {shown(config.learning_rate)}, batches of "
         f"{config.batch_size}, {count(config.epochs, 'epoch')}, {stop}"
-        f"dropout {shown(config.dropout_rate)}, {augmentation}, cross-entropy. "
+        f"dropout {shown(config.dropout_rate)}, {augmentation}, {_loss(config)}. "
         f"{count(len(answer.recorded.finished), 'training')} finished"
     )
     seeds = f", {study.seeds} seeds of each level" if study.factor else ""
@@ -85,11 +87,17 @@ def training(answer: Answer) -> str:
     return f"{text}{seeds}." + (f" Hardware: {device}." if device else "")
 
 
+def _loss(config: TrainConfig) -> str:
+    name = config.class_weight
+    return "cross-entropy" if name == "none" else f"cross-entropy with {adjective('class_weight', name)} class weights"
+
+
 def selection(answer: Answer) -> str:
     """How a model is chosen."""
+    words = answer.recorded.study.measure_words
     if answer.search is not None and answer.search.best is not None:
-        return f"By validation accuracy: {settings(answer.search.best)}. {CHOSEN}"
-    return f"Validation accuracy alone chooses. {CHOSEN}"
+        return f"By validation {words}: {settings(answer.search.best)}. {CHOSEN}"
+    return f"{first_upper(f'validation {words}')} alone chooses. {CHOSEN}"
 
 
 def ensembles(answer: Answer) -> str:
@@ -104,15 +112,21 @@ def output(answer: Answer) -> str:
 
 def specification(answer: Answer) -> str:
     """Where the models are."""
-    return "The best model by validation accuracy is kept as a Keras file, in the study's folder and in MLflow."
+    best = f"The best model by validation {answer.recorded.study.measure_words}"
+    return f"{best} is kept as a Keras file, in the study's folder and in MLflow."
 
 
 def metrics(answer: Answer) -> str:
     """What is measured."""
-    others = [entry.words for name, entry in MEASURES.items() if name != "accuracy"]
-    others += [f"{entry.words} of each class" for entry in CLASS_MEASURES.values()]
-    others += ["training accuracy", "validation accuracy"]
-    return f"Primary outcome: test accuracy (share of images). Beside it: {listed(others)}."
+    study = answer.recorded.study
+    taken = {name for level in answer.levels for name in level.measures} or set(MEASURES)
+    by_class = {name for level in answer.levels for name in level.by_class} or set(CLASS_MEASURES)
+    others = [entry.words for name, entry in MEASURES.items() if name in taken - {study.measure}]
+    others += [f"{entry.words} of each class" for name, entry in CLASS_MEASURES.items() if name in by_class]
+    others += [f"{split} {study.measure_words}" for split in ("training", "validation")]
+    meaning = "share of images" if study.measure == DEFAULT else dict(GLOSSARY).get(study.measure_words, "")
+    explained = f" ({meaning})" if meaning else ""
+    return f"Primary outcome: test {study.measure_words}{explained}. Beside it: {listed(others)}."
 
 
 def statistics(answer: Answer) -> str:

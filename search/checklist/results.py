@@ -7,7 +7,7 @@ from collections import Counter
 from search.answer.answer import Answer
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES
-from search.answer.tables.rows import with_interval
+from search.answer.tables.cells import with_interval
 from search.answer.words.sentence import FAILED
 from search.answer.words.wording import count, listed, share_text
 
@@ -26,7 +26,7 @@ def by_class_performance(answer: Answer) -> str:
     for name, entry in CLASS_MEASURES.items():
         pairs = zip(answer.recorded.class_names, level.by_class.get(name, ()), strict=False)
         texts += [f"{entry.words} of {label.lower()} {with_interval(one)} %" for label, one in pairs if one is not None]
-    texts = [f"test accuracy {share_text(level.accuracy['test'])}", *texts]
+    texts = [f"test {answer.recorded.study.measure_words} {share_text(level.accuracy['test'])}", *texts]
     return f"{'Reference level: ' if answer.recorded.study.factor else ''}{'; '.join(texts)}."
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from search.console.callbacks import Tally
 from search.folder.record import Role, State, TrialRecord
 from search.study import Study
+from search.study.deciding import DECIDING
 from search.study.design import Result
 from search.study.space import ParamValue
 from trainer.events import Finished
@@ -22,7 +23,7 @@ class Over:
     params: dict[str, ParamValue]
     role: Role
     state: State
-    accuracy: float | None  # on validation
+    figure: float | None  # the measure that decides, on validation
 
 
 class Results:
@@ -35,6 +36,7 @@ class Results:
 
     def __init__(self, study: Study, models: Path) -> None:
         self._study, self._models = study, models
+        self._of = DECIDING[study.measure].of
         self._over: dict[int, Over] = {}
         self._counts: Counter[str] = Counter()
         self.best: TrialRecord | None = None
@@ -52,19 +54,19 @@ class Results:
 
     @property
     def outcomes(self) -> Iterator[Result]:
-        """The params, role and validation accuracy of each trial that is over; `plan` reads them."""
-        return ((over.params, over.role, over.accuracy) for over in self._over.values())
+        """The params, role and figure (`Over.figure`) of each trial that is over; `plan` reads them."""
+        return ((over.params, over.role, over.figure) for over in self._over.values())
 
     def settle(self, record: TrialRecord) -> None:
         """A trial has its outcome. Of the models of two finished trials the better one's is kept."""
         finished = record.finished
-        accuracy = finished.splits["val"].accuracy if finished else None
-        self._over[record.number] = Over(dict(record.params), record.role, record.state, accuracy)
+        figure = self._of(finished.splits["val"]) if finished else None
+        self._over[record.number] = Over(dict(record.params), record.role, record.state, figure)
         self._counts[record.state] += 1
         if finished is None:
             return
         loser: TrialRecord | None = record
-        if self.best is None or _rank(record) > _rank(self.best):
+        if self.best is None or self._rank(record) > self._rank(self.best):
             self.best, loser = record, self.best
         if loser is not None and loser.finished and loser.finished.model_file:
             (self._models / loser.finished.model_file).unlink(missing_ok=True)
@@ -85,8 +87,7 @@ class Results:
             behind=behind,
         )
 
-
-def _rank(record: TrialRecord) -> tuple[bool, float, int]:
-    """Replicates before tuning trials, then validation accuracy, then the earlier trial."""
-    assert isinstance(record.finished, Finished)
-    return (record.role != "tuning", record.finished.splits["val"].accuracy, -record.number)
+    def _rank(self, record: TrialRecord) -> tuple[bool, float, int]:
+        """Replicates before tuning trials, then the measure that decides on validation, then the earlier trial."""
+        assert isinstance(record.finished, Finished)
+        return (record.role != "tuning", self._of(record.finished.splits["val"]), -record.number)

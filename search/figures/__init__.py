@@ -4,6 +4,7 @@
     accuracy.py       accuracy by level, differences to the reference level
     curves.py         learning curves by level
     confusion.py      confusion matrices
+    reliability.py    how often the model is right where it is so sure
     cost.py           accuracy against memory or parameters
     search_result.py  of a search: history, Pareto front, importances, parallel coordinates
     wrong.py          the test images most often wrong

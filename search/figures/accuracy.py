@@ -31,6 +31,7 @@ from search.figures.style import (
 )
 from search.figures.vector import hover_line, hover_point
 from search.study import Study
+from search.study.deciding import DECIDING
 from search.study.design import LOG_AXIS
 from search.study.space import ParamValue
 from search.text import shown
@@ -53,9 +54,9 @@ def accuracy_by_level(answer: Answer) -> Picture:
     axes = chart.subplots()
     for split in DRAWN:
         _draw(axes, drawn, places, split, study)
-    line_of_chance(axes, chance_of(drawn[0].trials[0]))
+    line_of_chance(axes, chance_of(drawn[0].trials[0], study.measure))
     label_levels(axes, answer, drawn, places)
-    axes.set(ylim=(0, 1.02), ylabel="accuracy", xlabel=word(study.factor) if study.factor else "")
+    axes.set(ylim=(0, 1.02), ylabel=study.measure_words, xlabel=word(study.factor) if study.factor else "")
     if study.factor in LOG_AXIS:
         axes.set_xlabel(f"{word(study.factor or '')} (logarithmic)")
     in_percent(axes)
@@ -63,13 +64,13 @@ def accuracy_by_level(answer: Answer) -> Picture:
     legend(chart, axes)
     caption = (
         "Large points are means over seeds, bars their 95 % intervals over photographs and seeds; each small point is "
-        "a seed."
+        "a seed. Measured after the last epoch in inference mode: without augmentation and dropout."
     )
     if any(len(level.measured) < len(level.trials) for level in drawn):
         caption += " Hollow and grey: trainings that did not learn, which are in no mean."
     names = [f"{called(study, level)} {share_text(level.accuracy['test'])}" for level in drawn]
-    finding = f"Test accuracy: {'; '.join(names)}."
-    return picture("accuracy", "Training and testing accuracy", caption, chart, finding=finding)
+    finding = f"Test {study.measure_words}: {'; '.join(names)}."
+    return picture("accuracy", f"Training and testing {study.measure_words}", caption, chart, finding=finding)
 
 
 def positions(factor: str | None, levels: list[ParamValue | None]) -> list[float]:
@@ -95,7 +96,7 @@ def label_levels(axes: Axes, answer: Answer, drawn: list[LevelAnswer], places: l
 
 
 def _draw(axes: Axes, drawn: list[LevelAnswer], places: list[float], split: SplitName, study: Study) -> None:
-    color, marker = SPLIT_COLORS[split], MARKERS[split]
+    color, marker, of = SPLIT_COLORS[split], MARKERS[split], DECIDING[study.measure].of
     offset = -0.13 if split == "train" else 0.13
     for number, (level, place) in enumerate(zip(drawn, places, strict=True)):
         estimate = level.accuracy[split]
@@ -105,9 +106,7 @@ def _draw(axes: Axes, drawn: list[LevelAnswer], places: list[float], split: Spli
         seeds = [x + 0.035 * (i - (n - 1) / 2) for i in range(n)]
         axes.plot(seeds, estimate.by_seed, marker, color=color, markersize=3, alpha=0.45, markeredgewidth=0)
         stuck = [
-            trial.finished.splits[split].accuracy
-            for trial in level.trials
-            if trial not in level.measured and trial.finished
+            of(trial.finished.splits[split]) for trial in level.trials if trial not in level.measured and trial.finished
         ]
         axes.plot([x] * len(stuck), stuck, marker, color=MUTED, markersize=3.5, markerfacecolor="none")
         name = f"{called(study, level)}, {SPLIT_NAMES[split]}"
@@ -126,14 +125,14 @@ def _paired_seeds(level: LevelAnswer, reference: LevelAnswer) -> list[int]:
 
 
 def differences(answer: Answer) -> Picture | None:
-    """The test accuracy of each level less the reference level's, with its interval; None with nothing to compare."""
+    """The test figure of each level less the reference level's, with its interval; None with nothing to compare."""
     reference = answer.reference
     with_differences = [level for level in answer.levels if level.differences]
     if reference is None or not with_differences:
         return None
     chart = figure(max(1.5, 0.75 + 0.36 * len(with_differences)))
     axes = chart.subplots()
-    margin = answer.recorded.study.margin
+    margin, words = answer.recorded.study.margin, answer.recorded.study.measure_words
     axes.axvspan(-margin, margin, color=GRID, alpha=0.5, linewidth=0)
     axes.axvline(0, color=MUTED, linewidth=1)
     for row, level in enumerate(reversed(with_differences)):
@@ -154,7 +153,7 @@ def differences(answer: Answer) -> Picture | None:
     for text in axes.get_yticklabels():
         text.set_parse_math(False)
     axes.set_ylim(-0.6, len(with_differences) - 0.4)
-    axes.set_xlabel("test accuracy less the reference level's (points)")
+    axes.set_xlabel(f"test {words} less the reference level's (points)")
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}".replace("-", "−") if value else "0")
     bare(axes, grid="x", keep=("bottom",))
     axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
@@ -164,4 +163,4 @@ def differences(answer: Answer) -> Picture | None:
         "the margin of equivalence."
     )
     finding = compared(answer.recorded.study, reference, with_differences)
-    return picture("differences", "Effect on test accuracy", caption, chart, finding=finding)
+    return picture("differences", f"Effect on test {words}", caption, chart, finding=finding)

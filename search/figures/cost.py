@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from search.answer.answer import Answer
 from search.answer.words.sentence import called
-from search.answer.words.wording import listed, share_text
+from search.answer.words.wording import first_upper, listed, share_text
 from search.figures.style import INK, MUTED, Picture, bare, figure, in_percent, label_points, picture
 from search.figures.vector import hover_line, hover_point
 from search.text import shown
 
 
 def accuracy_against_cost(answer: Answer) -> Picture | None:
-    """Test accuracy against peak VRAM, or against parameters where VRAM was not measured; None where all cost alike."""
+    """The test figure against peak VRAM, or parameters where VRAM was not measured; None where all cost alike."""
+    words = answer.recorded.study.measure_words
     drawn = []
     for level in answer.levels:
         known = level.vram_mib if answer.vram_measured else level.parameters
@@ -41,7 +42,7 @@ def accuracy_against_cost(answer: Answer) -> Picture | None:
     if max(costs) > 5 * min(costs):
         axes.set_xscale("log")
     axes.margins(x=0.12)
-    axes.set(ylim=(0, 1.02), ylabel="test accuracy")
+    axes.set(ylim=(0, 1.02), ylabel=f"test {words}")
     axes.set_xlabel("peak VRAM (MiB)" if answer.vram_measured else "parameters")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     in_percent(axes)
@@ -53,6 +54,8 @@ def accuracy_against_cost(answer: Answer) -> Picture | None:
         [(cost, level.accuracy["test"].value, names[id(level)], level.is_reference) for cost, level in drawn],
     )
     on = [names[id(level)] for cost, level in drawn if (cost, level.accuracy["test"].value) in front]
-    caption = "Bars are 95 % intervals. On the line: no cheaper level is more accurate on average (the Pareto front)."
+    caption = "Bars are 95 % intervals. On the line: no cheaper level is better on average (the Pareto front)."
     what = "VRAM" if answer.vram_measured else "parameters"
-    return picture("cost", f"Accuracy against {what}", caption, chart, finding=f"On the Pareto front: {listed(on)}.")
+    return picture(
+        "cost", f"{first_upper(words)} against {what}", caption, chart, finding=f"On the Pareto front: {listed(on)}."
+    )

@@ -81,7 +81,11 @@ def learning_curves(answer: Answer) -> Picture:
     chart.supxlabel("epochs after the start of learning" if aligned else "epoch", fontsize=SMALL, color=INK)
     chart.supylabel("accuracy", fontsize=SMALL, color=INK)
     legend(chart, grid.flat[0], 4)
-    caption = "Lines are means over seeds, bands their range"
+    caption = (
+        "Training is measured in training mode, while the weights change, with augmentation and dropout; validation "
+    )
+    caption += "after each epoch and testing at the end in inference mode, without them, as in the tables. "
+    caption += "Lines are means over seeds, bands their range"
     caption += "; grey dashes: the reference level's validation." if len(drawn) > 1 else "."
     if aligned:
         lost = sum(len(level.trials) - level.learning.learnt for level in drawn)
@@ -91,7 +95,7 @@ def learning_curves(answer: Answer) -> Picture:
     if not aligned and any(len(level.measured) < len(level.trials) for level in drawn):
         caption += " Thin and grey: training accuracy of seeds that did not learn, which are in no mean."
     if len(drawn) < len(trained):
-        caption += f" Of {len(trained)} levels the reference level and the best by validation accuracy."
+        caption += f" Of {len(trained)} levels the reference level and the best by validation {study.measure_words}."
     if studied:
         caption += " Dotted: what the studied work reports after 600 epochs."
     ends = []
@@ -150,7 +154,7 @@ def _draw(axes: Axes, level: LevelAnswer, aligned: bool, *, first: bool) -> None
         _draw_starts(axes, level)
         last = max(len(trial.epochs) for trial in level.measured)
     label = "testing, at the end" if first else None
-    test = level.accuracy["test"].value
+    test = level.measures["accuracy"].value
     axes.plot([last], [test], "D", color=GREEN, markersize=4.5, clip_on=False, markeredgewidth=0, label=label)
 
 

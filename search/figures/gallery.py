@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from search.answer.answer import Answer
 from search.answer.words.sentence import called
-from search.answer.words.wording import named
+from search.answer.words.wording import first_upper, named
 from search.figures.accuracy import accuracy_by_level, differences
 from search.figures.confusion import confusion
 from search.figures.cost import accuracy_against_cost
 from search.figures.curves import learning_curves
+from search.figures.reliability import reliability_diagram
 from search.figures.style import Picture
 
 
@@ -30,6 +31,8 @@ def gallery(answer: Answer) -> list[Picture]:
         name = called(answer.recorded.study, reference)
         title = f"Test images by class: {name}{' (reference)' if factor else ''}"
         found.append(confusion(reference, classes, "confusion_reference", title))
+        sure = reliability_diagram(reference, "reliability", f"Is it as often right as it is sure? {first_upper(name)}")
+        found += [sure] if sure else []
     if best is not None and best is not reference:
         title = f"Test images by class: {named(factor, best.level)} (best on validation)"
         found.append(confusion(best, classes, "confusion_best", title))

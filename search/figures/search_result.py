@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from search.answer.answer import Answer
 from search.answer.evidence import Evidence
 from search.answer.importance import importances
-from search.answer.search_result import SearchAnswer, price, settings, val_accuracy
+from search.answer.search_result import SearchAnswer, price, settings, val_value
 from search.answer.words.wording import listed, percent, share_text, word
 from search.figures.confusion import confusion
 from search.figures.style import (
@@ -30,6 +30,7 @@ from search.figures.style import (
 )
 from search.figures.vector import hover_line, hover_point
 from search.folder.record import TrialRecord
+from search.study import Study
 from search.study.space import Levels, ParamValue, Range
 from search.text import shown
 
@@ -39,34 +40,34 @@ COST_NAMES = {"vram_peak_mib": "peak VRAM (MiB)", "parameters": "parameters"}
 
 def pictures(answer: Answer) -> list[Picture]:
     """The figures of a search, in the order of the page."""
-    search, done = answer.search, answer.recorded.finished
+    search, done, study = answer.search, answer.recorded.finished, answer.recorded.study
     if search is None or not done:
         return []
-    found = [_history(done, search), _pareto(done, search)]
+    found = [_history(done, search, study), _pareto(done, search, study)]
     bars = _importances(answer, search.cost)
     found += [bars] if bars else []
     found.append(_parallel(answer))
     if search.evidence:
-        found.append(_evidence(search.evidence))
+        found.append(_evidence(search.evidence, study))
         classes = answer.recorded.class_names
         found.append(confusion(search.evidence.best, classes, "confusion_best", "Test images by class: retrained"))
     return found
 
 
-def _history(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
+def _history(done: Sequence[TrialRecord], search: SearchAnswer, study: Study) -> Picture:
     chart = figure(3.2)
     axes = chart.subplots()
     numbers = [record.number for record in done]
-    values = [val_accuracy(record) for record in done]
+    values = [val_value(record, study.measure) for record in done]
     axes.plot(numbers, values, "o", color=BLUE, markersize=4, alpha=0.7, markeredgewidth=0, label="trials")
-    for record in done:
-        hover_point(axes, record.number, val_accuracy(record), _told(record))
+    for record, value in zip(done, values, strict=True):
+        hover_point(axes, record.number, value, _told(record, study))
     best = [max(values[: place + 1]) for place in range(len(values))]
     axes.plot(numbers, best, color=INK, linewidth=1.6, drawstyle="steps-post", label="best so far")
     if search.reference is not None:
-        height = val_accuracy(search.reference)
+        height = val_value(search.reference, study.measure)
         axes.axhline(height, color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label="reference model")
-    axes.set(xlabel="trial", ylabel="validation accuracy")
+    axes.set(xlabel="trial", ylabel=f"validation {study.measure_words}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     in_percent(axes)
     bare(axes)
@@ -75,21 +76,25 @@ def _history(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     if search.best is not None:
         finding += f" (trial {search.best.number})"
     if search.reference is not None:
-        finding += f", the reference model {percent(val_accuracy(search.reference))}"
-    caption = "Validation accuracy of each trial, in the order in which they began."
+        finding += f", the reference model {percent(val_value(search.reference, study.measure))}"
+    caption = f"Validation {study.measure_words} of each trial, in the order in which they began."
     return picture("history", "History", caption, chart, finding=f"{finding}.")
 
 
-def _told(record: TrialRecord) -> str:
+def _told(record: TrialRecord, study: Study) -> str:
     """What a pointer on a trial is told."""
-    return f"trial {record.number}: {percent(val_accuracy(record))} on validation ({settings(record)})"
+    return f"trial {record.number}: {percent(val_value(record, study.measure))} on validation ({settings(record)})"
 
 
-def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
+def _pareto(done: Sequence[TrialRecord], search: SearchAnswer, study: Study) -> Picture:
     chart = figure(3.4)
     axes = chart.subplots()
     on_front = {record.number for record in search.front}
-    priced = [(cost, val_accuracy(record), record.number) for record in done if (cost := price(record, search.cost))]
+    priced = [
+        (cost, val_value(record, study.measure), record.number)
+        for record in done
+        if (cost := price(record, search.cost))
+    ]
     for mine in (False, True):
         points = [point for point in priced if (point[2] in on_front) == mine]
         axes.plot(
@@ -104,17 +109,17 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     by_number = {record.number: record for record in done}
     for cost, value, number in priced:
         what = COST_NAMES.get(search.cost, search.cost)
-        hover_point(axes, cost, value, f"{_told(by_number[number])}; {what} {cost:,.0f}")
+        hover_point(axes, cost, value, f"{_told(by_number[number], study)}; {what} {cost:,.0f}")
         if number in on_front:
             place: dict[str, Any] = {"xytext": (5, 4), "textcoords": "offset points"}
             axes.annotate(str(number), (cost, value), fontsize=SMALL - 1, color=INK, **place)
-    ladder = sorted((price(record, search.cost) or 0.0, val_accuracy(record)) for record in search.front)
+    ladder = sorted((price(record, search.cost) or 0.0, val_value(record, study.measure)) for record in search.front)
     if ladder:
         axes.plot(*zip(*ladder, strict=True), color=INK, linewidth=1.0, drawstyle="steps-post", alpha=0.5)
     if search.reference is not None and (cost := price(search.reference, search.cost)) is not None:
         axes.plot(
             [cost],
-            [val_accuracy(search.reference)],
+            [val_value(search.reference, study.measure)],
             "s",
             color=VERMILLION,
             markersize=6,
@@ -125,21 +130,24 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     if costs and max(costs) > 5 * min(costs):
         axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set(xlabel=COST_NAMES.get(search.cost, search.cost), ylabel="validation accuracy")
+    axes.set(xlabel=COST_NAMES.get(search.cost, search.cost), ylabel=f"validation {study.measure_words}")
     axes.margins(x=0.1)
     in_percent(axes)
     bare(axes)
     legend(chart, axes)
-    caption = "Diamonds with trial numbers: no other trial is both more accurate and cheaper (the Pareto front)."
-    front = [f"trial {r.number} ({percent(val_accuracy(r))}, {price(r, search.cost) or 0:,.0f})" for r in search.front]
+    caption = "Diamonds with trial numbers: no other trial is both better and cheaper (the Pareto front)."
     what = COST_NAMES.get(search.cost, search.cost)
-    finding = f"On the front, with validation accuracy and {what}: {listed(front)}."
+    front = [
+        f"trial {r.number} ({percent(val_value(r, study.measure))}, {price(r, search.cost) or 0:,.0f})"
+        for r in search.front
+    ]
+    finding = f"On the front, with validation {study.measure_words} and {what}: {listed(front)}."
     return picture("pareto", "Pareto front", caption, chart, finding=finding)
 
 
 def _importances(answer: Answer, cost: str) -> Picture | None:
     study, done = answer.recorded.study, answer.recorded.finished
-    accuracy = importances(study, done, "val_accuracy")
+    accuracy = importances(study, done, "validation")
     if not accuracy:
         return None
     costs = importances(study, done, cost)
@@ -147,7 +155,7 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
     chart = figure(0.9 + 0.42 * len(names))
     axes = chart.subplots()
     for offset, shares, color, label in (
-        (0.19, accuracy, INK, "for validation accuracy"),
+        (0.19, accuracy, INK, f"for validation {study.measure_words}"),
         (-0.19, costs, BLUE, f"for {COST_NAMES.get(cost, cost).split(' (')[0]}"),
     ):
         if shares:
@@ -163,7 +171,7 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
     legend(chart, axes, 2)
     caption = "Share of what sets the best trials apart from the others (PED-ANOVA)."
     parts = [f"{word(name)} {percent(share, 0)}" for name, share in accuracy.items()]
-    finding = f"For validation accuracy: {listed(parts)}."
+    finding = f"For validation {study.measure_words}: {listed(parts)}."
     return picture("importances", "Importances", caption, chart, finding=finding)
 
 
@@ -173,7 +181,7 @@ def _parallel(answer: Answer) -> Picture:
     names = list(study.scientific)
     chart = figure(3.9, 7.6)
     axes = chart.subplots()
-    values = [val_accuracy(record) for record in done]
+    values = [val_value(record, study.measure) for record in done]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     colours = colormaps["viridis"]
@@ -187,7 +195,7 @@ def _parallel(answer: Answer) -> Picture:
             alpha=0.25 + 0.65 * strength,
             linewidth=0.9 + 1.3 * strength,
         )
-        hover_line(axes, range(len(heights)), heights, _told(record))
+        hover_line(axes, range(len(heights)), heights, _told(record, study))
     for place, name in enumerate(names):
         axes.axvline(place, color=MUTED, linewidth=0.8)
         for height, text in _marks(study.scientific[name]):
@@ -212,15 +220,15 @@ def _parallel(answer: Answer) -> Picture:
             color=INK,
             va="center",
         )
-    axes.set_xticks(range(len(names) + 1), [*(word(name) for name in names), "validation\naccuracy"])
+    axes.set_xticks(range(len(names) + 1), [*(word(name) for name in names), f"validation\n{study.measure_words}"])
     axes.set(xlim=(-0.1, len(names) + 0.35), ylim=(-0.06, 1.06))
     axes.set_yticks([])
     bare(axes, grid=None, keep=())
-    caption = "Each line is a trial; the brighter and thicker, the more accurate on validation."
+    caption = "Each line is a trial; the brighter and thicker, the better on validation."
     if len(done) > MOST_LINES:
         caption += f" The best {MOST_LINES} of {len(done):,} trials."
-    best = max(done, key=val_accuracy)
-    finding = f"Most accurate: {_told(best)}."
+    best = max(done, key=lambda record: val_value(record, study.measure))
+    finding = f"Best on validation: {_told(best, study)}."
     return picture("parallel_coordinates", "Parallel coordinates", caption, chart, finding=finding, wide=True)
 
 
@@ -240,7 +248,7 @@ def _marks(spec: Levels | Range) -> list[tuple[float, str]]:
     return [(0.0, shown(spec.low)), (1.0, shown(spec.high))]
 
 
-def _evidence(found: Evidence) -> Picture:
+def _evidence(found: Evidence, study: Study) -> Picture:
     rows = [("reference model", found.reference, MUTED), ("recommended", found.best, INK)]
     shown_rows = [(name, level, color) for name, level, color in rows if level is not None]
     chart = figure(1.1 + 0.45 * len(shown_rows))
@@ -252,7 +260,7 @@ def _evidence(found: Evidence) -> Picture:
         axes.plot([test.value], [row], "D", color=color, markersize=7, markeredgewidth=0)
         hover_line(axes, [test.low, test.high], [row, row], f"{name}: {share_text(test)}")
     axes.set_yticks(range(len(shown_rows)), [name for name, _, _ in shown_rows])
-    axes.set(ylim=(-0.6, len(shown_rows) - 0.4), xlabel="test accuracy")
+    axes.set(ylim=(-0.6, len(shown_rows) - 0.4), xlabel=f"test {study.measure_words}")
     in_percent(axes, "x")
     bare(axes, grid="x", keep=("bottom",))
     axes.tick_params(axis="y", length=0)

@@ -13,7 +13,8 @@ from typing import Any
 
 from search.answer.answer import Answer
 from search.answer.fits import HEADROOM_MIB, what_fits
-from search.answer.tables.rows import MISSING, Table, tables
+from search.answer.tables.cells import MISSING
+from search.answer.tables.rows import Table, tables
 from search.answer.words.facts import facts
 from search.answer.words.method import GLOSSARY, method
 from search.answer.words.wording import percent

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from search import urls as links
 from search.answer.answer import Answer, answer_of
-from search.answer.measure_table import MEASURES
+from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.tables.markdown import answer_markdown
 from search.errors import StorageError
 from search.figures.in_process import DRAWING, DrawingError
@@ -20,10 +20,11 @@ from search.folder.load import Recorded
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.stores.optuna.notes import Notes
+from search.study.deciding import DECIDING
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
-from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 if TYPE_CHECKING:
     from search.pages.page import Drawn, Links  # matplotlib: only where something is drawn
@@ -103,7 +104,10 @@ def _drawn_elsewhere(answer: Answer, found: Links) -> dict[str, bytes]:
 
 def names() -> list[list[str]]:
     """Every name of the vocabularies that a page reads. What a program registers, only its own process knows."""
-    tables = (MEASURES, SAMPLERS, PRUNERS, OBJECTIVES, POOLINGS, NORMALIZATIONS, HEADS, AUGMENTATIONS, OPTIMIZERS)
+    tables = (
+        *(MEASURES, CLASS_MEASURES, DECIDING, SAMPLERS, PRUNERS, OBJECTIVES),
+        *(POOLINGS, NORMALIZATIONS, HEADS, AUGMENTATIONS, OPTIMIZERS, CLASS_WEIGHTS),
+    )
     return [list(table) for table in tables]
 
 

@@ -9,7 +9,7 @@ from search.study.design import plan, trial_count
 from search.text import duration
 from trainer.config import TrainConfig
 from trainer.data import Index
-from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 # Training images/s of the reference model (120x160, grayscale), one slot of one thread, measured on 2 cores of an AMD
 # EPYC at 2.6 GHz (benchmarks/). A core's speed differs by a factor of two either way.
@@ -41,6 +41,7 @@ def relative_cost(config: TrainConfig) -> float:
         HEADS[config.head],
         AUGMENTATIONS[config.augmentation],
         OPTIMIZERS[config.optimizer],
+        CLASS_WEIGHTS[config.class_weight],
     )
     slower = math.prod(entry.cost for entry in chosen) * (1.05 if config.color else 1.0)
     return config.epochs * pixels * blocks * slower

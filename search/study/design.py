@@ -20,7 +20,7 @@ from search.study.space import Levels, ParamValue, Range
 from trainer.config import TrainConfig, vocabulary_of
 
 Role = Literal["replicate", "tuning", "search"]
-Result: TypeAlias = tuple[Mapping[str, ParamValue], Role, float | None]  # params, role, val_accuracy (None: it failed)
+Result: TypeAlias = tuple[Mapping[str, ParamValue], Role, float | None]  # params, role, on validation (None: it failed)
 
 # The tuning trials' seed, none of the replicates': those would else be the trials that their level was chosen for, and
 # their mean too high.

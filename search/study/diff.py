@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from search.study.deciding import DEFAULT
 from search.study.diagnostics import shown
 from trainer.config import TrainConfig
 
@@ -17,7 +18,8 @@ def meaning_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     No change of meaning: levels or seeds added to a question, levels in another order there, a larger `n_trials`, and
     another margin, which changes what is said of trials. In a search every change of the space is one, as Optuna
     compares no trials of two spaces. A parameter that the old record does not know and the new one leaves at its
-    default came with a newer version of the project: no change either.
+    default came with a newer version of the project: no change either; nor is accuracy as the measure that decides.
+    Another measure is one: it would be chosen after results were seen, and Optuna has the values of the first.
     """
     before, after = dict(_flat(old)), dict(_flat(new))
     question = old.get("kind") == new.get("kind") == "levels"
@@ -50,6 +52,8 @@ def _only_more(path: str, was: Any, now: Any, question: bool) -> bool:
 
 
 def _new_parameter(path: str, was: Any, now: Any) -> bool:
+    if path == "measure":
+        return was is None and bool(now == DEFAULT)
     role, _, name = path.partition(".")
     field = TrainConfig.model_fields.get(name)
     return role == "fixed" and was is None and field is not None and bool(now == field.default)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from search.study.deciding import DECIDING, Deciding
 from trainer.events import Epoch, Finished
 from trainer.registry import Registry
 
@@ -31,8 +32,8 @@ class Objective:
     by_epoch: Callable[[Epoch], float] | None = None
 
 
-def _val_accuracy(end: Finished, cost: str) -> float:
-    return end.splits["val"].accuracy
+def _on_validation(measure: Deciding) -> Callable[[Finished, str], float]:
+    return lambda end, cost: measure.of(end.splits["val"])
 
 
 def _val_accuracy_by_epoch(epoch: Epoch) -> float:
@@ -45,7 +46,14 @@ def _cost(end: Finished, cost: str) -> float | None:
 
 
 OBJECTIVES = Registry[Objective]("objective")
-OBJECTIVES.register(
-    "val_accuracy", Objective("validation accuracy", "maximize", _val_accuracy, by_epoch=_val_accuracy_by_epoch)
-)
+for _name, _measure in DECIDING.items():
+    OBJECTIVES.register(
+        f"val_{_name}",
+        Objective(
+            f"validation {_measure.words}",
+            "maximize",
+            _on_validation(_measure),
+            by_epoch=_val_accuracy_by_epoch if _name == "accuracy" else None,
+        ),
+    )
 OBJECTIVES.register("cost", Objective("cost", "minimize", _cost))

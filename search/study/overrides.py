@@ -1,5 +1,5 @@
-"""What the command line changes in a study: `--seeds`, `--epochs`, `--n-trials`, `--margin`, `--set name=value`
-and `--quick`.
+"""What the command line changes in a study: `--seeds`, `--epochs`, `--n-trials`, `--margin`, `--measure`, `--set
+name=value` and `--quick`.
 
 On the plain data of a study; the rules are checked by whoever builds the study again.
 """
@@ -43,6 +43,7 @@ def overridden(
     n_trials: int | None,
     fixed: Mapping[str, ParamValue],
     margin: float | None = None,
+    measure: str | None = None,
 ) -> tuple[dict[str, Any], dict[Path, str]]:
     """The data with the changes, and which flag set which path."""
     changed, flags = copy.deepcopy(dict(data)), dict[Path, str]()
@@ -62,6 +63,11 @@ def overridden(
         change(("seeds",), seeds, "--seeds")
     if margin is not None:
         change(("margin",), margin, "--margin")
+    if measure is not None:
+        search, before = changed.get("search"), f"val_{changed.get('measure')}"
+        if search and "objectives" in search:  # a search looks for what decides
+            search["objectives"] = [f"val_{measure}" if name == before else name for name in search["objectives"]]
+        change(("measure",), measure, "--measure")
     if n_trials is not None:
         change(("search", "n_trials"), n_trials, "--n-trials")
     return changed, flags

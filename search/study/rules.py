@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from search.study.deciding import DECIDING, DEFAULT
 from search.study.diagnostics import Mistake, Path, shown, unknown
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.pruners import PRUNERS
@@ -145,7 +146,27 @@ def _check_search(data: dict[str, Any]) -> Iterator[Mistake]:
     if data.get("seeds", 1) != 1:
         yield Mistake(("seeds",), "a search has no replicates: every trial has a seed of its own")
     yield from _no_reference(data, "scientific", "a search compares with no reference level")
+    yield from _check_measure(data)
     yield from _check_methods(data)
+
+
+def _check_measure(data: dict[str, Any]) -> Iterator[Mistake]:
+    """A search looks for the measure that decides: where one of the two is given, the other follows."""
+    search = data.get("search")
+    if not isinstance(search, dict) or data.get("measure", DEFAULT) not in DECIDING:
+        return
+    if "objectives" not in search:
+        search["objectives"] = [f"val_{data.get('measure', DEFAULT)}", *DEFAULT_OBJECTIVES[1:]]
+        return
+    objectives = search["objectives"]
+    looked_for = [name for name in DECIDING if _are_names(objectives) and f"val_{name}" in objectives]
+    if not looked_for:
+        return
+    measure = data.setdefault("measure", looked_for[0])
+    if measure not in looked_for:
+        allowed = " or ".join(map(shown, looked_for))
+        text = f"found {shown(measure)} with the objectives {shown(list(objectives))}; allowed: {allowed}"
+        yield Mistake(("measure",), text)
 
 
 def _check_methods(data: dict[str, Any]) -> Iterator[Mistake]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, ModelWrapValidatorHandler
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from search.errors import StudyFileError
+from search.study.deciding import DECIDING, DEFAULT
 from search.study.diagnostics import Path, Table, explained, once_a_value, shown_path
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.overrides import QUICK_SIZES, overridden, quickened
@@ -73,7 +74,8 @@ class Study(Table):
         name: of the file, the Optuna study and the MLflow experiment.
         question: in words.
         seeds: replicates of each level; 1 in a search, where every trial has a seed of its own.
-        margin: the difference in test accuracy that counts as none, a share: levels that differ by less perform alike.
+        margin: the difference in the measure that counts as none, a share: levels that differ by less perform alike.
+        measure: what decides, on the test images, and what is chosen by, on those of validation; a name of `DECIDING`.
         scientific: what is asked about; in a search, what is searched over.
         nuisance: what is tuned for each level, so that levels are compared at their best.
         fixed: where every trial differs from the reference model.
@@ -89,11 +91,17 @@ class Study(Table):
     margin: Annotated[
         float, Field(strict=True, gt=0, le=0.5, allow_inf_nan=False, description="above 0, at most 0.5")
     ] = MARGIN
+    measure: Annotated[str, OneOf(DECIDING)] = DEFAULT
     scientific: dict[str, Spec] = Field(default_factory=dict, description="tables [scientific.NAME]")
     nuisance: dict[str, Spec] = Field(default_factory=dict, description="tables [nuisance.NAME]")
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="a table of parameters and their values")
     tuning: Annotated[Tuning | None, Field(description="a table with trials_per_level")] = None
     search: Annotated[Search | None, Field(description="a table with n_trials")] = None
+
+    @classmethod
+    def allowed(cls, key: str) -> str:
+        """What a key takes, for messages: for the measure, the names that are registered now."""
+        return DECIDING.listed() if key == "measure" else super().allowed(key)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -137,6 +145,11 @@ class Study(Table):
         spec = self.scientific[self.factor] if self.factor else None
         return spec.reference if isinstance(spec, Levels) else None
 
+    @property
+    def measure_words(self) -> str:
+        """What decides, in words: `accuracy`, `balanced accuracy`."""
+        return DECIDING[self.measure].words
+
     def base_config(self) -> TrainConfig:
         """What the others are compared with: the reference model with [fixed], the factor at its reference level.
 
@@ -162,9 +175,10 @@ class Study(Table):
         epochs: int | None = None,
         n_trials: int | None = None,
         margin: float | None = None,
+        measure: str | None = None,
         fixed: Mapping[str, ParamValue] | None = None,
     ) -> Study:
-        """What --seeds, --epochs, --n-trials, --margin and --set name=value make of it. Texts in
+        """What --seeds, --epochs, --n-trials, --margin, --measure and --set name=value make of it. Texts in
         `fixed` are read as TOML.
 
         Raises:
@@ -176,7 +190,7 @@ class Study(Table):
             n_trials = None
         if epochs is not None and "epochs" in (fixed or {}):
             mistakes.append("--set epochs: --epochs says it too; allowed: one of the two")
-        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin)
+        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin, measure)
         try:
             study = Study.model_validate(data)
         except ValidationError as error:
@@ -186,13 +200,16 @@ class Study(Table):
         return study
 
     def canonical(self) -> dict[str, Any]:
-        """The design, as JSON data: what the meaning of finished trials rests on, and the margin of the answer.
+        """The design, as JSON data: what the meaning of finished trials rests on, with the measure that decides and
+        the margin of the answer.
         `diff.meaning_diff` compares two of them.
 
         `fixed` holds every parameter that does not vary, so that a new default of the reference model is seen too.
         Left out are the question's wording and the reference level: they change what is said of trials, not the trials.
         """
-        data = self.model_dump(mode="json", include={"seeds", "margin", "tuning", "search"}, exclude_none=True)
+        data = self.model_dump(
+            mode="json", include={"seeds", "margin", "measure", "tuning", "search"}, exclude_none=True
+        )
         base = self.base_config().model_dump(mode="json")
         for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
             data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}

@@ -4,7 +4,8 @@ A file of `studies/` is meant by its name, any other by its path:
 
     question = "What does the pooling do to training and testing performance?"
     seeds = 5                       # replicates of each level
-    margin = 0.05                   # optional: the difference in test accuracy that counts as none
+    measure = "accuracy"            # optional: what decides; "balanced_accuracy", "macro_f1" count every class alike
+    margin = 0.05                   # optional: the difference in it, on the test images, that counts as none
 
     [scientific.pooling]            # the one parameter that the question is about
     levels = ["max", "average"]

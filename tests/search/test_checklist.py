@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from search.answer import Recorded, answer_of
-from search.checklist import ITEMS
+from search.checklist import ITEMS, data, design, results
 from search.pages.checklist import checklist
 from search.study import Study
 from tests.search.answer.made import COMMAND, pooling, question, trial
@@ -51,6 +51,40 @@ def test_what_a_study_knows_is_filled_in() -> None:
     assert found[38].startswith("Reference level: test accuracy 6")
     assert "recall of monocyte " in found[38]
     assert found[39].startswith("Trainings that failed: 1 crashed. ")
+
+
+def test_another_measure_and_class_weights_are_told() -> None:
+    answer = answer_of(question(LEVELS, seeds=5))
+    assert design.goal(answer).endswith(
+        "with the reference level in test accuracy: superiority, and equivalence within 5 points."
+    )
+    assert design.metrics(answer).startswith(
+        "Primary outcome: test accuracy (share of images). Beside it: balanced accuracy, macro F1, recall of each class"
+    )
+    assert "AUROC" not in design.metrics(answer), "no probabilities were kept"
+    assert data.imbalance(answer).endswith("neutrophil 25 %.")
+    study = pooling(list(LEVELS), 5, measure="balanced_accuracy", fixed={"class_weight": "balanced"})
+    made = question(LEVELS, seeds=5, study=study)
+    weighted = tuple(
+        replace(record, config=record.config.model_copy(update={"class_weight": "balanced"})) for record in made.records
+    )
+    other = answer_of(replace(made, records=weighted))
+    assert "in test balanced accuracy: superiority" in design.goal(other)
+    assert design.metrics(other).startswith(
+        "Primary outcome: test balanced accuracy (the mean over classes of recall: chance is one divided by the number "
+        "of classes). Beside it: accuracy, macro F1, "
+    )
+    assert design.metrics(other).endswith("training balanced accuracy and validation balanced accuracy.")
+    assert design.selection(other).startswith("Validation balanced accuracy alone chooses. ")
+    assert design.specification(other).startswith("The best model by validation balanced accuracy is kept")
+    assert "cross-entropy with balanced class weights. 15 trainings" in design.training(other)
+    assert data.imbalance(other).endswith(
+        "neutrophil 25 %. Class weights in the training loss: balanced. Decided by balanced accuracy in place of "
+        "accuracy."
+    )
+    assert results.by_class_performance(other).startswith("Reference level: test balanced accuracy 60.1 % (50 to 70); ")
+    some = answer_of(replace(made, records=(*weighted[:5], *made.records[5:])))
+    assert "Class weights in some trainings' loss: balanced." in data.imbalance(some)
 
 
 def test_leaks_that_were_kept_are_not_hidden() -> None:

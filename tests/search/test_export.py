@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +12,11 @@ import pytest
 import search
 from search import export
 from search.answer import Recorded
+from search.api.dictionary import dictionary
 from search.settings import Places
 from search.study import Study
-from tests.search.answer.made import question, trial
+from tests.search.answer.made import pooling, question, trial
+from tests.search.answer.test_probabilities import with_scores
 from tests.search.fabricate import CLASSES, data_info, note_study, note_trials, trial_record
 from trainer.config import TrainConfig
 
@@ -115,6 +118,36 @@ def test_the_tables_say_what_the_answer_says(runs: Path) -> None:
     assert decided.loc["average", "p"] == answer.levels[1].differences["test"].p
     assert set(decided["n_pairs"]) == {5}
     assert comparisons[~comparisons["is_decided"]]["verdict"].isna().all(), "what is described is not decided"
+
+
+def test_the_measure_that_decides_is_named(tmp_path: Path) -> None:
+    study = pooling(["max", "average"], 5, measure="balanced_accuracy")
+    made = question({"max": 0.6, "average": 0.35}, seeds=5, study=study)
+    laid(replace(made, records=tuple(map(with_scores, made.records))), tmp_path)
+    answer = search.read_answer("pooling", runs=tmp_path)
+    tables = answer.tables()
+    comparisons = tables["comparisons"]
+    assert set(comparisons[comparisons["is_decided"]]["outcome"]) == {"test_balanced_accuracy"}
+    assert set(comparisons["outcome"]) == {
+        "test_balanced_accuracy",
+        "train_balanced_accuracy",
+        "val_balanced_accuracy",
+        "gap",
+    }
+    levels = tables["levels"]
+    assert not levels.duplicated(["level", "measure", "split", "class"]).any()
+    splits = {(measure, split) for measure, split in levels[["measure", "split"]].dropna().to_numpy()}
+    assert {("balanced_accuracy", split) for split in ("train", "val", "test")} <= splits
+    assert {split for measure, split in splits if measure in ("accuracy", "auroc", "specificity")} == {"test"}
+    assert levels[levels["measure"] == "ece"][["low", "high"]].isna().all(axis=None)
+    assert levels[levels["measure"] == "auroc"][["low", "high"]].notna().all(axis=None)
+    assert {"test_auroc", "test_ece", "test_auroc_MONOCYTE", "class_weight"} <= set(tables["trials"])
+    assert "val_auroc_MONOCYTE" not in tables["trials"], "probabilities are kept of test images"
+    known = dictionary(tables, answer.class_names).set_index(["table", "column"])
+    assert known.loc[("trials", "test_auroc_MONOCYTE"), "meaning"].startswith("AUROC of MONOCYTE on the test images")
+    found = answer.to_dict()
+    assert (found["measure"], found["units"]["accuracy"]) == ("balanced_accuracy", "share: balanced accuracy")
+    assert found["levels"][0]["measures"]["ece"]["low"] is None
 
 
 def test_predictions_add_up_to_the_accuracies(runs: Path) -> None:

@@ -15,6 +15,7 @@ from search.controller.session import Options, run_study
 from search.executors import Executor, TrainerSource
 from search.folder.lock import StudyLock
 from search.settings import Places
+from search.stores.mlflow.contents import MODES
 from tests.search.installation import copy_database, mlflow_tables
 from tests.search.workshop import Noops, hunt, question
 
@@ -70,7 +71,7 @@ def test_a_study_ends_in_its_answer(places: Places) -> None:
         child = children[trial.number]
         assert f"/runs/{child.info.run_id}?" in get_note(optuna.Trial(study, trial._trial_id))
         link = f"[Trial {trial.number} on the Optuna dashboard]({page_of_study}/trials?numbers={trial.number})"
-        assert child.data.tags["mlflow.note.content"] == link
+        assert child.data.tags["mlflow.note.content"] == f"{link}\n\n{MODES}"
     storage.remove_session()
     storage.engine.dispose()
 

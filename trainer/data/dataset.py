@@ -63,6 +63,13 @@ class Dataset:
     conversions: Mapping[str, int]
     ranges: Ranges = FULL
 
+    def trained_on(self, *, validation: bool) -> dict[SplitName, npt.NDArray[np.int64]]:
+        """The rows of each split, sorted; with `validation` those of "val" are in "train" too."""
+        rows = dict(self.splits)
+        if validation:
+            rows["train"] = np.union1d(rows["train"], rows["val"])
+        return rows
+
 
 def open_dataset(
     root: Path,

@@ -84,6 +84,8 @@ class MixupModel(keras.Model):
             return own
         share = next(layer for layer in self.layers if isinstance(layer, Mixup)).share
         neighbour = keras.losses.sparse_categorical_crossentropy(ops.roll(y, 1, axis=0), y_pred, from_logits=True)
+        if sample_weight is not None:
+            neighbour = neighbour * ops.roll(sample_weight, 1, axis=0)
         return share * own + (1 - share) * ops.mean(neighbour)
 
 

@@ -5,9 +5,11 @@ normalization.py   what follows each block's pooling
 head.py            what lies between the last block and the first dense layer
 augmentation.py    random changes to the training images
 optimizer.py       what follows the gradient
+class_weight.py    how much the images of each class count in the training loss
 """
 
 from trainer.vocabulary.augmentation import AUGMENTATIONS, Augmentation
+from trainer.vocabulary.class_weight import CLASS_WEIGHTS, ClassWeight
 from trainer.vocabulary.head import HEADS, Head
 from trainer.vocabulary.normalization import NORMALIZATIONS, Normalization
 from trainer.vocabulary.optimizer import OPTIMIZERS, Optimizer
@@ -15,11 +17,13 @@ from trainer.vocabulary.pooling import POOLINGS, Pooling
 
 __all__ = [
     "AUGMENTATIONS",
+    "CLASS_WEIGHTS",
     "HEADS",
     "NORMALIZATIONS",
     "OPTIMIZERS",
     "POOLINGS",
     "Augmentation",
+    "ClassWeight",
     "Head",
     "Normalization",
     "Optimizer",

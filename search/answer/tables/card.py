@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from search.answer.evidence import Evidence
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
-from search.answer.search_result import val_accuracy
-from search.answer.tables.rows import difference, with_interval
+from search.answer.search_result import val_value
+from search.answer.tables.cells import difference, with_interval
+from search.answer.tables.rows import measure_text
 from search.answer.words.wording import count, listed, p_text, word
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
@@ -34,12 +37,15 @@ def model_card(
     demo = "\n\n**Trained on the demo set: drawn cells. It knows nothing about blood.**" if data.is_demo else ""
     demo += "".join(f"\n\n**{text}**" for text in data.caveats)
     settings = {key: value for key, value in best.study.fixed.items() if key != "train_on_validation"}
-    highest = max(val_accuracy(record) for record in search.finished)
-    how = ", the best by validation accuracy" if val_accuracy(chosen) == highest else ", chosen by hand"
+    measure = search.study.measure
+    highest = max(val_value(record, measure) for record in search.finished)
+    how = (
+        f", the best by validation {search.study.measure_words}"
+        if val_value(chosen, measure) == highest
+        else ", chosen by hand"
+    )
     seeds, trained = count(len(level.trials), "seed"), photos["train"] + photos["val"]
-    columns = [entry.words for entry in MEASURES.values()]
-    columns += [f"{m.words}, {label.lower()}" for m in CLASS_MEASURES.values() for label in data.class_names]
-    line = "\n"  # no backslash within an f-string before Python 3.12
+    levels = [level for level in (evidence.best, evidence.reference) if level is not None]
     return f"""# Model card: {name}
 
 A classifier of images: {listed([label.lower() for label in data.class_names])}. **Not for diagnosis.**{demo}
@@ -62,10 +68,10 @@ A classifier of images: {listed([label.lower() for label in data.class_names])}.
 
 On the test images, per cent, with 95 % intervals over photographs and seeds:
 
-| | {" | ".join(columns)} |
-| --- | {" | ".join(["---:"] * len(columns))} |
-| this configuration | {_row(evidence.best)} |
-{f"| reference model | {_row(evidence.reference)} |{line}" if evidence.reference else ""}
+| | this configuration |{" reference model |" if evidence.reference else ""}
+| --- |{" ---: |" * len(levels)}
+{_rows(levels, data.class_names)}
+
 {evidence.sentence}{_difference(evidence)}
 
 ## Limits
@@ -85,10 +91,20 @@ mlflow models serve -m models:/{name}@champion --env-manager local -p 5001
 """
 
 
-def _row(level: LevelAnswer) -> str:
-    texts = [with_interval(level.measures.get(name), share=entry.unit == "%") for name, entry in MEASURES.items()]
-    texts += [with_interval(estimate) for name in CLASS_MEASURES for estimate in level.by_class.get(name, ())]
-    return " | ".join(texts)
+def _rows(levels: Sequence[LevelAnswer], class_names: Sequence[str]) -> str:
+    """A line a measure, those of the classes below; measures that were not taken are left out."""
+    lines = [
+        (entry.words, [measure_text(level, name) for level in levels])
+        for name, entry in MEASURES.items()
+        if name in levels[0].measures
+    ]
+    for name, of_class in CLASS_MEASURES.items():
+        if all(name in level.by_class for level in levels):
+            lines += [
+                (f"{of_class.words}, {label.lower()}", [with_interval(level.by_class[name][n]) for level in levels])
+                for n, label in enumerate(class_names)
+            ]
+    return "\n".join(f"| {words} | {' | '.join(texts)} |" for words, texts in lines)
 
 
 def _cost(trial: TrialRecord) -> str:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from search.answer.answer import Answer
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
-from search.answer.search_result import SearchAnswer, price, val_accuracy
+from search.answer.probabilities import BINS
+from search.answer.search_result import SearchAnswer, price, val_value
 from search.answer.starts import measured_when, start_text
-from search.answer.statistics.intervals import Estimate
-from search.answer.statistics.simultaneous import Difference
+from search.answer.tables.cells import MISSING, difference, gap, learnt, pairs, verdict, with_interval
 from search.answer.words.sentence import subject
-from search.answer.words.wording import p_text, percent, points, points_text, word
+from search.answer.words.wording import first_upper, p_text, percent, points_text, word
 from search.folder.record import TrialRecord
+from search.study.deciding import DECIDING
 from search.text import shown
-
-MISSING = "–"
+from trainer.events import SplitMeasures
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def tables(answer: Answer) -> list[Table]:
     found = [accuracies(answer)]
     if any(level.differences for level in answer.levels):
         found.append(differences(answer))
-    return [*found, starts(answer), *classes(answer), costs(answer)]
+    others = other_measures(answer)
+    return [*found, starts(answer), *([others] if others else []), *classes(answer), costs(answer)]
 
 
 def name_of(answer: Answer, level: LevelAnswer) -> str:
@@ -59,13 +60,12 @@ def name_of(answer: Answer, level: LevelAnswer) -> str:
 
 
 def accuracies(answer: Answer) -> Table:
-    """Train, validation and test accuracy, gap, and the other measures."""
+    """Of the measure that decides: test, train, validation, and the gap."""
     rows = [
         (
             name_of(answer, level),
             *(with_interval(level.accuracy.get(split)) for split in ("test", "train", "val")),
             gap(level.gap),
-            *other_measures(level),
             learnt(level),
         )
         for level in answer.levels
@@ -76,32 +76,44 @@ def accuracies(answer: Answer) -> Table:
         "train",
         "validation",
         "gap",
-        *(f"{words} (test)" for words in other_words()),
         "learnt at seeds",
     )
-    note = "Accuracies in per cent, the gap (training less testing) in points; 95 % intervals in brackets."
+    measure = first_upper(answer.recorded.study.measure_words)
+    note = f"{measure} in per cent, the gap (training less testing) in points; 95 % intervals in brackets."
+    config = answer.recorded.study.base_config()
+    if config.epochs_after_start is not None or config.evaluate_last > 1:
+        note += f" Measured {measured_when(config)}, in inference mode: without augmentation and dropout."
+    else:
+        note += " Measured after the last epoch in inference mode: without augmentation and dropout."
     if any(level.learning.learnt < level.learning.seeds for level in answer.levels):
         note += (
             " Only trainings that learnt count; at a level where none did, all of them do. Where few learn, they are a "
             "selection: the figures describe a training that learns, not one that is merely started."
         )
-    config = answer.recorded.study.base_config()
-    if config.epochs_after_start is not None or config.evaluate_last > 1:
-        note += f" Measured {measured_when(config)}."
     if any(trial.config.train_on_validation for level in answer.levels for trial in level.trials):
         note += " The validation photographs were trained on: their accuracy says nothing about others."
-    return Table("accuracies", "Accuracy by level", columns, tuple(rows), _reference(answer), note)
+    return Table("accuracies", f"{measure} by level", columns, tuple(rows), _reference(answer), note)
 
 
-def other_words() -> list[str]:
-    """What the measures beside accuracy are called."""
-    return [entry.words for name, entry in MEASURES.items() if name != "accuracy"]
+def other_measures(answer: Answer) -> Table | None:
+    """The measures of the test images beside the one that decides, those that were taken."""
+    study = answer.recorded.study
+    names = [n for n in MEASURES if n != study.measure and any(n in level.measures for level in answer.levels)]
+    if not names:
+        return None
+    rows = [(name_of(answer, level), *(measure_text(level, name) for name in names)) for level in answer.levels]
+    columns = (_head(answer), *(f"{MEASURES[name].words} (test)" for name in names))
+    note = "Of the test images; shares of images in per cent; 95 % intervals in brackets. They decide nothing."
+    if "ece" in names:
+        note += f" Calibration error: expected, {BINS} bins; from few photographs it comes out too high."
+    return Table("measures", "Other measures", columns, tuple(rows), _reference(answer), note)
 
 
-def other_measures(level: LevelAnswer) -> list[str]:
-    """The measures of the test images beside accuracy, as texts with intervals."""
-    others = [(name, entry) for name, entry in MEASURES.items() if name != "accuracy"]
-    return [with_interval(level.measures.get(name), share=entry.unit == "%") for name, entry in others]
+def measure_text(level: LevelAnswer, name: str) -> str:
+    """A measure of the test images, as text."""
+    entry, estimate = MEASURES[name], level.measures.get(name)
+    text = with_interval(estimate, share=entry.unit == "%")
+    return text if entry.has_interval or estimate is None else text.partition(" ")[0]
 
 
 def differences(answer: Answer) -> Table:
@@ -125,11 +137,12 @@ def differences(answer: Answer) -> Table:
             compared.append(level)
     columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs")
     marked = frozenset(i for i, level in enumerate(compared) if level.differences["test"].is_clear)
+    margin = points_text(answer.recorded.study.margin)
     note = (
         "In points, paired by seed and photograph, over pairs in which both trainings learnt; 95 % intervals in "
-        "brackets, simultaneous over the levels. Only test accuracy is decided on: p is corrected for the number of "
-        f'levels (Holm), and "as well" means within {points_text(answer.recorded.study.margin)} (two one-sided '
-        "tests). The other columns are descriptive. Highlighted: higher or lower than the reference level."
+        f"brackets, simultaneous over the levels. Only test {answer.recorded.study.measure_words} is decided on: p is "
+        f'corrected for the number of levels (Holm), and "as well" means within {margin} (two one-sided tests). The '
+        "other columns are descriptive. Highlighted: higher or lower than the reference level."
     )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
 
@@ -161,6 +174,8 @@ def classes(answer: Answer) -> list[Table]:
     names = [name.capitalize() for name in answer.recorded.class_names]
     found = []
     for measure, entry in CLASS_MEASURES.items():
+        if not any(measure in level.by_class for level in answer.levels):
+            continue
         rows = []
         for level in answer.levels:
             estimates = level.by_class.get(measure, ())
@@ -201,11 +216,11 @@ def costs(answer: Answer) -> Table:
 
 
 def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
-    study = answer.recorded.study
+    study, words = answer.recorded.study, answer.recorded.study.measure_words
     on_front = {record.number for record in search.front}
-    done = sorted(answer.recorded.finished, key=lambda record: (-val_accuracy(record), record.number))
+    done = sorted(answer.recorded.finished, key=lambda record: (-val_value(record, study.measure), record.number))
     chosen = [r for place, r in enumerate(done) if place < limit or r.number in on_front or r is search.reference]
-    rows = [_trial(record, tuple(study.scientific), search) for record in chosen]
+    rows = [_trial(record, tuple(study.scientific), search, DECIDING[study.measure].of) for record in chosen]
     vram = ("peak VRAM (MiB)",) if search.cost == "vram_peak_mib" else ()
     columns = (
         "trial",
@@ -214,59 +229,26 @@ def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
     )
     marked = frozenset(i for i, record in enumerate(chosen) if record.number in on_front)
     note = (
-        "The best by validation accuracy, the Pareto front (highlighted) and the reference model. Each trial is a "
-        "single training, so its test accuracy includes the luck of its seed; it played no part in the choice."
+        f"The best by validation {words}, the Pareto front (highlighted) and the reference model. Each trial is a "
+        f"single training, so its test {words} includes the luck of its seed; it played no part in the choice."
     )
     return Table("trials", "Best trials", columns, tuple(rows), marked, note)
 
 
-def _trial(record: TrialRecord, names: Sequence[str], search: SearchAnswer) -> tuple[str, ...]:
+def _trial(
+    record: TrialRecord, names: Sequence[str], search: SearchAnswer, of: Callable[[SplitMeasures], float]
+) -> tuple[str, ...]:
     end = record.finished
     assert end is not None
     vram = price(record, "vram_peak_mib")
     return (
         str(record.number) + (" (reference)" if record is search.reference else ""),
         *(shown(record.params[name]) for name in names),
-        *(percent(end.splits[split].accuracy) for split in ("val", "test", "train")),
+        *(percent(of(end.splits[split])) for split in ("val", "test", "train")),
         *([f"{vram:,.0f}" if vram is not None else MISSING] if search.cost == "vram_peak_mib" else []),
         f"{end.parameters:,}",
         f"{end.train_s:,.0f}",
     )
-
-
-def learnt(level: LevelAnswer) -> str:
-    """At how many seeds it learns, and how many trainings failed: `3 of 5`, `5 of 5 (1 failed)`."""
-    failed = f" ({level.failed} failed)" if level.failed else ""
-    return f"{level.learning.learnt} of {level.learning.seeds}{failed}"
-
-
-def pairs(level: LevelAnswer) -> int:
-    """At how many seeds it is compared with the reference level."""
-    return level.differences["test"].estimate.n_seeds
-
-
-def verdict(found: Difference) -> str:
-    """In a table: `as well`, `cannot tell`."""
-    return "as well" if found.verdict == "equivalent" else found.verdict
-
-
-def with_interval(estimate: Estimate | None, *, share: bool = True) -> str:
-    """`48.9 (41–57)`; of a figure that is no share of images, `0.489 (0.41–0.57)`."""
-    if estimate is None:
-        return MISSING
-    if share:
-        return f"{100 * estimate.value:.1f} ({100 * estimate.low:.0f}–{100 * estimate.high:.0f})"
-    return f"{estimate.value:.3f} ({estimate.low:.2f}–{estimate.high:.2f})"
-
-
-def gap(estimate: Estimate | None) -> str:
-    """`11.9 (7 to 17)`."""
-    return MISSING if estimate is None else difference(estimate).replace("+", "")
-
-
-def difference(estimate: Estimate) -> str:
-    """`−23.5 (−31 to −16)`."""
-    return f"{points(estimate.value)} ({points(estimate.low, 0)} to {points(estimate.high, 0)})"
 
 
 def _head(answer: Answer) -> str:

@@ -10,21 +10,25 @@ from rich.table import Table
 from rich.text import Text
 
 from search.answer.answer import Answer
-from search.answer.tables import rows
+from search.answer.measure_table import MEASURES
+from search.answer.search_result import val_value
+from search.answer.tables import cells, rows
 from search.answer.words.wording import word
+from search.study.deciding import DECIDING
 from search.study.space import ParamValue
 from search.text import shown
 
 BEST = 6  # of a search
+BESIDE = ("macro_f1", "balanced_accuracy")
 
 
 def print_answer(answer: Answer, console: Console) -> None:
     """Tables and sentences."""
     found = terminal_tables(answer)
     if found:
-        what = "best trials by validation accuracy, in per cent"
+        what = f"best trials by validation {answer.recorded.study.measure_words}, in per cent"
         if answer.search is None:
-            what = "accuracy in per cent; 95 % intervals over photographs and seeds"
+            what = f"{answer.recorded.study.measure_words} in per cent; 95 % intervals over photographs and seeds"
         console.print(f"{answer.recorded.name}: {what}", markup=False, highlight=False)
     for table in found:
         console.print(table)
@@ -37,13 +41,14 @@ def terminal_tables(answer: Answer) -> list[Table]:
         return [_search(answer)] if answer.recorded.finished else []
     if not any(level.trials for level in answer.levels):
         return []
+    beside = BESIDE[answer.recorded.study.measure == BESIDE[0]]  # one: 80 columns have no room for all
     head = (answer.recorded.study.factor or "model").replace("_", " ")
     first = _table(
         (head, "train", "val", "test", "to reference", ""),
         "* reference" if answer.recorded.study.factor else "",
     )
     second = _table(
-        (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", *rows.other_words()),
+        (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", MEASURES[beside].words),
         "" if answer.vram_measured else "VRAM not measured: no GPU",
     )
     for level in answer.levels:
@@ -52,19 +57,19 @@ def terminal_tables(answer: Answer) -> list[Table]:
         test = level.differences.get("test")
         first.add_row(
             name,
-            f"{100 * train.value:.1f}" if train else rows.MISSING,
-            f"{100 * val.value:.1f}" if val else rows.MISSING,
-            rows.with_interval(level.accuracy.get("test")),
-            rows.difference(test.estimate) if test else "",
-            rows.verdict(test).replace("too few seeds", "few seeds") if test else "",
+            f"{100 * train.value:.1f}" if train else cells.MISSING,
+            f"{100 * val.value:.1f}" if val else cells.MISSING,
+            cells.with_interval(level.accuracy.get("test")),
+            cells.difference(test.estimate) if test else "",
+            cells.verdict(test).replace("too few seeds", "few seeds") if test else "",
         )
         parameters, seconds, vram = level.parameters, level.train_s, level.vram_mib
         second.add_row(
             name,
-            *([f"{vram.mean:,.0f}" if vram else rows.MISSING] if answer.vram_measured else []),
-            f"{parameters.mean:,.0f}" if parameters else rows.MISSING,
-            f"{seconds.mean:,.0f}" if seconds else rows.MISSING,
-            *rows.other_measures(level),
+            *([f"{vram.mean:,.0f}" if vram else cells.MISSING] if answer.vram_measured else []),
+            f"{parameters.mean:,.0f}" if parameters else cells.MISSING,
+            f"{seconds.mean:,.0f}" if seconds else cells.MISSING,
+            rows.measure_text(level, beside),
         )
     learns = rows.starts(answer)
     third = _table(learns.columns, "p: of starting as the reference does" if "p" in learns.columns else "")
@@ -76,6 +81,7 @@ def terminal_tables(answer: Answer) -> list[Table]:
 def _search(answer: Answer) -> Table:
     search, study = answer.search, answer.recorded.study
     assert search is not None
+    of = DECIDING[study.measure].of
     measured = search.cost == "vram_peak_mib"
     table = _table(
         ("trial", "val", "test", "VRAM MiB" if measured else "parameters", "settings"),
@@ -85,15 +91,15 @@ def _search(answer: Answer) -> Table:
     table.columns[-1].no_wrap = False
     table.columns[-1].overflow = "fold"
     on_front = {record.number for record in search.front}
-    done = sorted(answer.recorded.finished, key=lambda r: -(r.finished.splits["val"].accuracy if r.finished else 0))
+    done = sorted(answer.recorded.finished, key=lambda r: -val_value(r, study.measure))
     for record in done[:BEST]:
         end = record.finished
         assert end is not None
         cost = getattr(end, search.cost)
         table.add_row(
             f"{record.number}{' *' if record.number in on_front else ''}",
-            *(f"{100 * end.splits[split].accuracy:.1f}" for split in ("val", "test")),
-            f"{cost:,.0f}" if cost is not None else rows.MISSING,
+            *(f"{100 * of(end.splits[split]):.1f}" for split in ("val", "test")),
+            f"{cost:,.0f}" if cost is not None else cells.MISSING,
             Text(", ".join(f"{word(name)} {_short(record.params[name])}" for name in study.scientific)),
         )
     return table

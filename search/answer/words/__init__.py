@@ -3,6 +3,7 @@
 sentence.py  the answer's sentences, put together
 verdicts.py  what is decided about levels
 advice.py    what it would take to tell more
+unequal.py   what is said where classes are unequal
 facts.py     design, data and machine
 method.py    how it was computed, for a page's reader
 wording.py   figures and levels as a person writes them

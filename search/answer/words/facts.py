@@ -58,14 +58,15 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
     else:
         found.append(("Seeds", f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"))
     if study.factor:
-        found.append(("Margin", f"{points_text(study.margin)} of test accuracy count as no difference"))
+        found.append(("Margin", f"{points_text(study.margin)} of test {study.measure_words} count as no difference"))
         if study.factor != "learning_rate" and "learning_rate" not in study.nuisance:
             rate = shown(study.base_config().learning_rate)
             found.append(("Learning rate", f"{rate} at every level, not tuned: a level may do better at another rate"))
     if study.nuisance and study.tuning:
         tuned = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.nuisance.items())
         trials = count(study.tuning.trials_per_level, "trial")
-        found.append(("Tuned for each level", f"{tuned}: {trials} per level, the best by validation accuracy"))
+        best = f"the best by validation {study.measure_words}"
+        found.append(("Tuned for each level", f"{tuned}: {trials} per level, {best}"))
     fixed = ", ".join(f"{word(name)} {shown(value)}" for name, value in study.fixed.items())
     found.append(("Fixed", f"{fixed or 'nothing changed'}; all else as in the reference model"))
     found.append(("Measured", measured_when(study.base_config())))

@@ -12,19 +12,23 @@ from trainer.clock import START_SHARE
 METHOD = (
     "Two things are reported for each level: at how many seeds it learns and when it starts to, and how accurate it is "
     "where it learnt. A training starts in the first epoch whose training loss is below that of always answering the "
-    f"shares of the classes by {percent(START_SHARE)} of it ({START_SHARE * math.log(4):.2f} of 1.39 for four equal "
-    "classes); it has learnt if it started. Starts are compared by log-rank tests (Mantel 1966, Cancer Chemotherapy "
-    "Reports 50, 163–170), in which a training that has not started is censored at its last epoch; their p-values are "
-    "corrected for the number of levels (Holm), and decide nothing. "
+    f"shares of the classes by {percent(START_SHARE)} of it ({START_SHARE * math.log(4):.2f} of 1.39 for four classes "
+    "that are equal or weighted to be); it has learnt if it started. Starts are compared by log-rank tests (Mantel "
+    "1966, Cancer Chemotherapy Reports 50, 163–170), in which a training that has not started is censored at its last "
+    "epoch; their p-values are corrected for the number of levels (Holm), and decide nothing. "
     "The interval of the share of seeds is exact (Clopper and Pearson 1934, Biometrika 26, 404–413). "
     "Accuracies are those of the trainings that learnt, and two levels are compared at the seeds where both did, if "
     "each learns at 80 % of its seeds or more. So a comparison holds for trainings that learn, which are a selection; "
     "what to expect of a training that is started depends on its chance to learn as well.",
-    "Test accuracy is the primary outcome, and the only one decided on: higher, lower, performs as well as, or cannot "
-    "tell. Training accuracy, validation accuracy and the gap are described.",
-    "Training, validation and test accuracy are measured after the last epoch, in inference mode, without "
-    "augmentation; where a page says so, they are means over the last epochs, in which an image counts once, however "
-    "often it was looked at. Only validation is used to choose; the test images play no part in any choice.",
+    "The study's measure on the test images (accuracy, unless the study says otherwise) is the primary outcome, and "
+    "the only one decided on: higher, lower, performs as well as, or cannot tell. The same measure on training and "
+    "validation images, the gap and the other measures are described.",
+    "Tables and intervals are of what is measured after the last epoch, in inference mode: without augmentation and "
+    "dropout, with the final weights; where a page says so, they are means over the last epochs, in which an image "
+    "counts once, however often it was looked at. Learning curves of training are in training mode: means over an "
+    "epoch while the weights change, with augmentation and dropout, so they often lie below. Where classes are "
+    "weighted, the losses of epochs are weighted likewise; those at the end count every image alike. Only validation "
+    "is used to choose; the test images play no part in any choice.",
     "Evidence is counted in photographs, not images: images made from one photograph resemble each other and are not "
     "independent. Photographs and seeds are the two samples that a study draws; a 95 % interval would contain the "
     "accuracy over all photographs and seeds of their kind in 95 of 100 such studies.",
@@ -74,6 +78,20 @@ GLOSSARY = (
         "macro F1",
         "the mean over classes of F1, the harmonic mean of recall and precision; rare classes count as much as others",
     ),
+    ("balanced accuracy", "the mean over classes of recall: chance is one divided by the number of classes"),
+    ("specificity", "the share of the images of all other classes that is not taken for this class"),
+    (
+        "AUROC",
+        "area under the receiver operating characteristic: how often an image of the class gets a higher probability "
+        "of it than an image of another class; the mean over classes, each against the rest. 0.5 is chance, 1 the best",
+    ),
+    (
+        "calibration error",
+        "by how much the probability of the predicted class and the share classified correctly differ, on average over "
+        "15 bins of images (expected calibration error)",
+    ),
+    ("training mode", "how a model is while it learns: images augmented, units dropped out, weights changing"),
+    ("inference mode", "how a model is used: its final weights, without augmentation and dropout"),
     ("strided", "pooling by a convolution that moves two pixels at a time"),
     ("blur", "pooling that smooths before it skips pixels, so that small shifts of the image change little"),
     ("FLOP", "a floating-point operation, one addition or multiplication; MFLOP: a million of them"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer, Spread
 from search.answer.statistics.planning import effort
 from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM
 from search.answer.words.advice import what_it_takes
+from search.answer.words.unequal import advice, trained_to, what_may_help
 from search.answer.words.verdicts import (
     compared,
     condition,
@@ -30,12 +30,12 @@ from search.answer.words.wording import (
     listed,
     named,
     named_all,
-    percent,
     points,
     share_text,
 )
 from search.folder.load import Recorded
 from search.study import Study
+from search.study.deciding import DEFAULT
 from trainer.clock import last_start
 from trainer.config import TrainConfig
 
@@ -68,7 +68,7 @@ class Words(NamedTuple):
     """An answer in words.
 
     Attributes:
-        headline: which levels learn, and the effect on test accuracy where they do; or why there is no answer.
+        headline: which levels learn, and the effect on the test images where they do; or why there is no answer.
         details: sentences on the reference level, training accuracy, the gap, the costs, and what would tell more.
         ranks: whether any level was compared with the reference level.
     """
@@ -116,17 +116,16 @@ def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
     if unclear:
         found = effort([level.differences["test"].estimate for level in unclear], len(others), study.margin)
         details.append(what_it_takes(found, n_seeds, study.margin))
+    details.append(advice(study, levels))
     return Words(" ".join(filter(None, headline)), tuple(filter(None, details)), ranks=bool(others))
 
 
 def _nothing_learnt(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words:
-    train, chance = reference.accuracy["train"], chance_of(reference.trials[0])
     where, epochs = condition(study), count(last_start(reference.trials[0].config), "epoch")
     unranked = ", so differences between levels mean nothing and none is ranked" if study.factor else ""
     return Words(
         f"No answer: {subject(study)} did not learn in {epochs}{f' {where}' if where else ''} at any of its "
-        f"{count(reference.learning.seeds, 'seed')} (training accuracy {percent(train.value)}, chance "
-        f"{percent(chance)}){unranked}. Give it more epochs.",
+        f"{count(reference.learning.seeds, 'seed')} ({trained_to(reference)}){unranked}. {what_may_help(reference)}",
         rest,
     )
 
@@ -136,10 +135,12 @@ def _alone(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words
     train, test = (share_text(reference.accuracy[split]) for split in ("train", "test"))
     whole = reference.learning.learnt == reference.learning.seeds
     joined = " and" if whole else "; where it learns, it"
+    how = f"classifies {train} of the training images and {test} of the test images correctly"
+    if study.measure != DEFAULT:
+        how = f"has a {study.measure_words} of {train} on training and {test} on testing"
     return Words(
-        f"{first_upper(subject(study))} learns {seeds_learnt(reference)}{joined} classifies {train} of the training "
-        f"images and {test} of the test images correctly.",
-        (*rest, *filter(None, [_gap_alone(reference), starting(study, [reference])])),
+        f"{first_upper(subject(study))} learns {seeds_learnt(reference)}{joined} {how}.",
+        (*rest, *filter(None, [_gap_alone(reference), starting(study, [reference]), advice(study, [reference])])),
     )
 
 
@@ -160,9 +161,9 @@ def _at_reference(study: Study, reference: LevelAnswer) -> str:
     start = f"{first_upper(where)} and with" if where else "With"
     gap = points(reference.gap.value if reference.gap else 0).lstrip("+")
     return (
-        f"{start} {named(study.factor, reference.level)}, the reference, training accuracy is "
-        f"{share_text(reference.accuracy['train'])} and test accuracy {share_text(reference.accuracy['test'])}, a gap "
-        f"of {gap} points."
+        f"{start} {named(study.factor, reference.level)}, the reference, training {study.measure_words} is "
+        f"{share_text(reference.accuracy['train'])} and test {study.measure_words} "
+        f"{share_text(reference.accuracy['test'])}, a gap of {gap} points."
     )
 
 

@@ -38,27 +38,27 @@ def condition(study: Study) -> str:
 
 
 def compared(study: Study, reference: LevelAnswer, others: Sequence[LevelAnswer]) -> str:
-    """The effect on test accuracy, a clause a verdict; empty without levels.
+    """The effect on the test images, in the measure that decides, a clause a verdict; empty without levels.
 
     Args:
         study: a question.
         reference: its reference level.
         others: those with differences.
     """
-    factor, against = study.factor or "", named(study.factor, reference.level)
+    factor, against, measure = study.factor or "", named(study.factor, reference.level), study.measure_words
     by_verdict: dict[str, list[LevelAnswer]] = {}
     for level in others:
         by_verdict.setdefault(level.differences["test"].verdict, []).append(level)
     clauses = []
     clear = [f"{verdict} with {_noted(factor, by_verdict[verdict])}" for verdict in CLEAR if verdict in by_verdict]
     if clear:
-        clauses.append(f"test accuracy is {' and '.join(clear)} than with {against}")
+        clauses.append(f"test {measure} is {' and '.join(clear)} than with {against}")
     if mine := by_verdict.get("equivalent", []):
         does = f"{'perform' if _are_several(factor, mine) else 'performs'} as well as {against}"
-        clauses.append(f"{_noted(factor, mine)} {does}, to within {points_text(study.margin)} of test accuracy")
+        clauses.append(f"{_noted(factor, mine)} {does}, to within {points_text(study.margin)} of test {measure}")
     if mine := by_verdict.get("cannot tell", []):
         differ = "differ" if factor == "depth" and _are_several(factor, mine) else "differs"
-        unknown = f"whether {_noted(factor, mine, 'or')} {differ} from {against} in test accuracy"
+        unknown = f"whether {_noted(factor, mine, 'or')} {differ} from {against} in test {measure}"
         clauses.append(f"this study cannot tell {unknown}")
     if mine := by_verdict.get("too few seeds", []):
         clauses.append(f"there are too few seeds to decide on {_noted(factor, mine)} against {against}")
@@ -78,26 +78,27 @@ def simplified(
     if not fewer:
         return "", ()
     where, against, margin = condition(study), named("depth", reference.level), points_text(study.margin)
+    measure = study.measure_words
     start = f"{first_upper(where)}, " if where else ""
     level = simplest((level, level.differences["test"]) for level in fewer).non_inferior
     if isinstance(level, LevelAnswer):
         difference = level.differences["test"]
-        how = f"test accuracy is not worse than with {against} by {margin} or more"
+        how = f"test {measure} is not worse than with {against} by {margin} or more"
         if difference.verdict == "higher":
-            how = f"test accuracy is higher than with {against}"
+            how = f"test {measure} is higher than with {against}"
         elif difference.verdict == "lower":
-            how = f"test accuracy is lower than with {against}, but by less than {margin}"
+            how = f"test {measure} is lower than with {against}, but by less than {margin}"
         elif difference.is_equivalent:
-            how = f"it performs as well as with {against}, to within {margin} of test accuracy"
+            how = f"it performs as well as with {against}, to within {margin} of test {measure}"
         simpler = f"the model can be simplified to {named('depth', level.level)}"
         return first_upper(f"{start}{simpler}: {how} ({note_text(difference.estimate)})."), [level]
     if all(level.differences["test"].verdict == "lower" for level in fewer):
-        lower = f"test accuracy is lower with {_noted('depth', fewer)} than with {against}"
+        lower = f"test {measure} is lower with {_noted('depth', fewer)} than with {against}"
         return first_upper(f"{start}no simpler model performs as well: {lower}."), fewer
     return (
         first_upper(
             f"{start}it is not known whether the model can be simplified: no smaller depth is shown to lose less than "
-            f"{margin} of test accuracy against {against}."
+            f"{margin} of test {measure} against {against}."
         ),
         (),
     )
@@ -138,7 +139,7 @@ def seeds_learnt(level: LevelAnswer) -> str:
 
 
 def where_learnt(study: Study, levels: Sequence[LevelAnswer]) -> str:
-    """Test accuracy at the levels that learn too rarely to be ranked, and at the reference level; described only."""
+    """The test figure at the levels that learn too rarely to be ranked, and at the reference level; described only."""
     reference = next(level for level in levels if level.is_reference)
     rare = [level for level in levels if level.learning.learnt and not level.learning.is_reliable]
     if not rare:
@@ -146,7 +147,9 @@ def where_learnt(study: Study, levels: Sequence[LevelAnswer]) -> str:
     shown = [level for level in levels if level.learning.learnt and (reference in rare or level in (*rare, reference))]
     parts = [f"{share_text(level.accuracy['test'])} with {named(study.factor, level.level)}" for level in shown]
     where = condition(study)
-    text = first_upper(f"{f'{where}, ' if where else ''}where the model learns, test accuracy is {listed(parts)}.")
+    text = first_upper(
+        f"{f'{where}, ' if where else ''}where the model learns, test {study.measure_words} is {listed(parts)}."
+    )
     return text
 
 
@@ -164,9 +167,9 @@ def unranked(study: Study, levels: Sequence[LevelAnswer]) -> str:
 
 
 def described(study: Study, others: Sequence[LevelAnswer]) -> str:
-    """The effect on training accuracy and on the gap: described, with intervals, and nothing decided."""
+    """The effect on training and on the gap: described, with intervals, and nothing decided."""
     clauses = []
-    whats: tuple[tuple[Compared, str], ...] = (("train", "training accuracy"), ("gap", "the gap"))
+    whats: tuple[tuple[Compared, str], ...] = (("train", f"training {study.measure_words}"), ("gap", "the gap"))
     for what, name in whats:
         parts = [
             f"{difference_text(level.differences[what].estimate)} with {named(study.factor, level.level)}"

@@ -14,9 +14,16 @@ from typing import Any, NamedTuple
 
 from search.figures.in_process import DRAWING
 from search.folder.record import StudyRecord, TrialRecord
+from search.study.deciding import DEFAULT
 from trainer.events import Epoch, Failed, Finished
 
 PARAM_LENGTH, TAG_LENGTH = 6000, 8000  # characters; mlflow/utils/validation.py
+MODES = (
+    "By epoch, `train_loss` and `train_accuracy` are in training mode: means over the epoch while the weights change, "
+    "with augmentation and dropout. `val_*` of an epoch, `final_*` and `test_*` are in inference mode, without them. "
+    "With `class_weight`, the losses of epochs count classes by it; `final_*` and `test_loss` count every image alike."
+)
+PACKED = {"splits": {"test": {"log_probabilities"}}}  # for the journal; its measures are metrics
 NO_GPU = "not measured: no GPU"
 
 
@@ -76,6 +83,7 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
             "study": study.name,
             "role": "study",
             "kind": study.kind,
+            "measure": study.design.get("measure", DEFAULT),
             **_data_tags(study),
             "bad_files": study.data.bad_files,
             **{f"{package}_version": version for package, version in study.versions.items()},
@@ -92,12 +100,13 @@ def trial_tags(study: StudyRecord, record: TrialRecord) -> dict[str, str]:
     """Tags of a trial's run, but for its parent's id."""
     ready = record.ready
     page = f"{study.optuna_page}/trials?numbers={record.number}" if study.optuna_page else ""
+    link = f"[Trial {record.number} on the Optuna dashboard]({page})" if page else ""
     measured = "measured" if ready.vram_measured else f"not measured: {ready.backend} does not tell"
     return _texts(
         {
             "study": study.name,
             "trial": record.number,
-            **({"mlflow.note.content": f"[Trial {record.number} on the Optuna dashboard]({page})"} if page else {}),
+            "mlflow.note.content": "\n\n".join(filter(None, (link, MODES))),
             "role": record.role,
             "slot": record.slot,
             **_data_tags(study),
@@ -190,7 +199,9 @@ def trial_files(record: TrialRecord, class_names: Sequence[str], *, with_picture
     files: dict[str, bytes] = {}
     terminal = record.terminal
     if isinstance(terminal, Finished):
-        files["measures.json"] = as_json({"class_names": list(class_names), **terminal.model_dump(mode="json")})
+        files["measures.json"] = as_json(
+            {"class_names": list(class_names), **terminal.model_dump(mode="json", exclude=PACKED)}
+        )
     elif isinstance(terminal, Failed):
         files["traceback.txt"] = (terminal.traceback or terminal.message).encode()
     if with_pictures and record.epochs:

@@ -49,7 +49,7 @@ class OptunaStudy:
 
     def __init__(self, url: str, name: str, study: Study) -> None:
         self.name, self._url, self._study_file = name, url, study
-        self.objectives: tuple[str, ...] = study.search.objectives if study.search else ("val_accuracy",)
+        self.objectives: tuple[str, ...] = study.search.objectives if study.search else (f"val_{study.measure}",)
         self._lock = threading.Lock()  # of the storage, whose SQLite takes one writer at a time
         self._ids: dict[int, int] = {}
         self._count = 0  # trials that are there or queued: the next one's number

@@ -280,7 +280,9 @@ def test_the_page_explains_its_words() -> None:
         "Pareto front",
     ):
         assert f"<dt>{word}</dt>" in text
-    assert "Test accuracy is the primary outcome, and the only one decided on" in text
+    for term in ("balanced accuracy", "specificity", "AUROC", "calibration error", "training mode", "inference mode"):
+        assert f"<dt>{term}</dt>" in text
+    assert "is the primary outcome, and the only one decided on: higher, lower" in text
     assert "The margin of equivalence is 5 points." in text
 
 

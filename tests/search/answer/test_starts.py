@@ -211,10 +211,10 @@ def test_a_study_under_the_clock_says_when_it_measured() -> None:
     said = "10 epochs after the start of learning, at most 40 epochs; figures are means over the last 5"
     answer = answer_of(waiting([9, 12, 15], [14, 16, 30], **clock))
     assert ("Measured", said) in facts(answer)
-    assert accuracies(answer).note.endswith(f"Measured {said}.")
+    assert f" Measured {said}, in inference mode" in accuracies(answer).note
     plain = answer_of(waiting([9, 12, 15], [14, 16, 30]))
     assert ("Measured", "after 40 epochs") in facts(plain)
-    assert "Measured" not in accuracies(plain).note
+    assert "at most" not in accuracies(plain).note
     assert measured_when(TrainConfig(epochs=2, epochs_after_start=1)) == (
         "1 epoch after the start of learning, at most 2 epochs"
     )

@@ -19,7 +19,7 @@ from mlflow.entities import ViewType
 from search.errors import StorageError
 from search.folder.record import StudyRecord, TrialRecord
 from search.stores.mlflow import RefusedError, SystemSampler, Tracker
-from search.stores.mlflow.contents import as_json, metric_names
+from search.stores.mlflow.contents import MODES, PACKED, as_json, metric_names
 from search.stores.mlflow.system_metrics import Sample
 from tests.search.fabricate import CLASSES, data_info, study_record, trial_record
 from trainer.config import TrainConfig
@@ -128,7 +128,7 @@ def test_a_finished_trial_is_told_in_full(
         "keras_version": "3.15.1", "tensorflow_version": "2.21.0", "numpy_version": "2.4.6", "python_version": "3.11.7",
         "optuna_version": "5.0.0", "mlflow_version": "3.17.2",
         "mlflow.runName": "pooling=blur seed=2", "mlflow.source.git.commit": "f" * 40,
-        "mlflow.source.name": "python -m search.run", "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": "python -m search.run", "mlflow.source.type": "LOCAL", "mlflow.note.content": MODES,
     }  # fmt: skip
 
     points = history(client, run_id)
@@ -160,7 +160,7 @@ def test_a_finished_trial_is_told_in_full(
     ]
     told = json.loads((files / "measures.json").read_text())
     assert told.pop("class_names") == list(CLASSES)
-    assert told == record.finished.model_dump(mode="json")
+    assert told == record.finished.model_dump(mode="json", exclude=PACKED)
 
     (item,) = run.inputs.dataset_inputs
     assert (item.dataset.name, item.dataset.digest) == ("blood-cells", study.data.fingerprint[:16])

@@ -51,7 +51,8 @@ ONE = ["val_accuracy"]
         ),
         (
             {"objectives": ["cost", "test_accuracy"]},
-            'objectives.1: found "test_accuracy"; allowed: a list of "val_accuracy" and "cost", each at most once',
+            'objectives.1: found "test_accuracy"; allowed: a list of "val_accuracy", '
+            '"val_balanced_accuracy", "val_macro_f1" and "cost", each at most once',
         ),
     ],
 )

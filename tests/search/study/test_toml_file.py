@@ -246,7 +246,7 @@ pooling = "max"
         assert mistakes(path) == [
             "1: question: missing; allowed: one line of 1 to 300 characters",
             "1: questoin: unknown; did you mean question? "
-            "allowed: question, seeds, margin, scientific, nuisance, fixed, tuning, search",
+            "allowed: question, seeds, margin, measure, scientific, nuisance, fixed, tuning, search",
             "2: seeds: found 0; allowed: 1 to 1000",
             "3: epochs: unknown; a parameter stands in [fixed], [scientific.NAME] or [nuisance.NAME]",
             "7: scientific.pooling.levels[1]: found \"maxx\"; allowed: 'max', 'average', 'strided' or 'blur'",
@@ -383,12 +383,13 @@ pooling = "max"
             (
                 "n_trials = 60",
                 'n_trials = 60\nobjectives = ["cost", "test_accuracy"]',
-                '5: search.objectives[1]: found "test_accuracy"; allowed: a list of "val_accuracy" and "cost"',
+                '5: search.objectives[1]: found "test_accuracy"; allowed: a list of "val_accuracy", ',
             ),
             (
                 "n_trials = 60",
                 'n_trials = 60\nobjectives = ["cost", "cost"]',
-                '5: search.objectives: found ["cost", "cost"]; allowed: a list of "val_accuracy" and "cost", each',
+                '5: search.objectives: found ["cost", "cost"]; allowed: a list of "val_accuracy", '
+                '"val_balanced_accuracy", "val_macro_f1" and "cost", each at most once',
             ),
             ("[scientific.depth]", "[nuisance.depth]", "6: nuisance: a search has no nuisance parameters"),
             ("high = 6", "high = 7", "8: scientific.depth.high: found 7; allowed: less than or equal to 6"),
