@@ -39,7 +39,8 @@ from search.settings import Places
 from search.stores.optuna import names_in
 from search.study import Study
 from search.study.cost import estimate
-from search.study.design import plan, trial_count
+from search.study.design import is_at_most, plan, trial_count
+from search.study.looks import seeds_flag
 from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
 from search.study.toml_file import load_studies, load_study, study_names
@@ -69,7 +70,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add_data_options(what)
     change = result.add_argument_group("changes to the study")
-    change.add_argument("--seeds", type=int, metavar="N", help="replicates of each level of a question")
+    change.add_argument(
+        "--seeds",
+        type=seeds_flag,
+        metavar='N|"N to M"',
+        help='replicates of each level of a question; "5 to 20": a level leaves at a look once it is decided',
+    )
     change.add_argument("--epochs", type=int, metavar="N", help="epochs of each trial")
     change.add_argument("--n-trials", type=int, metavar="N", help="trials of a search (joint)")
     change.add_argument(
@@ -201,18 +207,25 @@ def _dry_run(study: Study, options: Options, environment: Environment, console: 
         "fixed: " + (", ".join(f"{key}={shown(value)}" for key, value in changed.items()) or "all at the reference")
     )
     lines.append(
-        f"seeds: {study.seeds}"
+        f"seeds: {_seeds(study)}"
         if not study.search
         else f"sampler: {study.search.sampler}, {SAMPLERS[study.search.sampler].words}"
     )
     first = plan(study)
-    lines.append(f"trials: {trial_count(study)}, the first {len(first)} queued at the start")
+    most = "at most " if is_at_most(study) else ""
+    lines.append(f"trials: {most}{trial_count(study)}, the first {len(first)} queued at the start")
     guess = estimate(study, index, slots, on_gpu=on_gpu)
     lines.append(f"runs on: {runs_on}; {slots} slots")
     lines.append(f"time: {guess}")
     lines.append(f"goes to: {folder}")
     for line in lines:
         console.print(f"  {line}", markup=False, highlight=False)
+
+
+def _seeds(study: Study) -> str:
+    if not study.looks:
+        return str(study.seeds)
+    return f"at most {study.seeds}, looks after {', '.join(map(str, study.looks))}"
 
 
 def _report(study: Study, outcome: Outcome, places: Places, console: Console) -> None:

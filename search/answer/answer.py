@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from search.answer.levels import LevelAnswer, compare
+from search.answer.looks import Course, course
+from search.answer.looks_in_words import seen, with_looks
 from search.answer.planning import Effort, effort
 from search.answer.search_result import SearchAnswer, search_answer
 from search.answer.sentence import DEMO, Words, prefix, words
@@ -21,12 +23,14 @@ class Answer:
         levels: of a question or of the reference study; empty for a search.
         search: of a search; None for the other kinds.
         words: in plain English, without the notes on progress and on the demo set.
+        course: of a study with looks, which level left at which.
     """
 
     recorded: Recorded
     levels: tuple[LevelAnswer, ...]
     search: SearchAnswer | None
     words: Words
+    course: Course | None = None
 
     @property
     def sentence(self) -> str:
@@ -41,9 +45,12 @@ class Answer:
 
     @property
     def caveats(self) -> list[str]:
-        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept."""
+        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept,
+        replicates that were added after the result was seen.
+        """
         data = self.recorded.data
-        return [*([DEMO] if self.is_demo else []), *(data.caveats if data is not None else ())]
+        kept = data.caveats if data is not None else ()
+        return [*([DEMO] if self.is_demo else []), *kept, *seen(self.recorded.seen)]
 
     @property
     def is_demo(self) -> bool:
@@ -80,7 +87,11 @@ class Answer:
 def answer_of(recorded: Recorded) -> Answer:
     """What a study found so far."""
     if recorded.study.search is not None:
-        found = search_answer(recorded)
-        return Answer(recorded, (), found, found.words)
+        result = search_answer(recorded)
+        return Answer(recorded, (), result, result.words)
+    if recorded.study.looks:
+        found = course(recorded.study, recorded.records)
+        recorded = replace(recorded, left=found.left)
+        return Answer(recorded, found.levels, None, with_looks(recorded.study, found), found)
     levels = tuple(compare(recorded.study, recorded.records))
     return Answer(recorded, levels, None, words(recorded.study, levels))

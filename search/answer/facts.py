@@ -50,7 +50,11 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         objectives = [OBJECTIVES[name].words for name in study.search.objectives]
         found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
     else:
-        found.append(("Seeds", f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"))
+        seeds = f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"
+        if study.looks:
+            looks = listed([str(look) for look in study.looks])
+            seeds = f"at most {seeds}; levels that are decided leave at looks after {looks}"
+        found.append(("Seeds", seeds))
     if study.factor:
         found.append(("Margin", f"{points_text(study.margin)} of test accuracy count as no difference"))
         if study.factor != "learning_rate" and "learning_rate" not in study.nuisance:
@@ -65,7 +69,7 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
     spent = sum(r.finished_at - r.started_at for r in recorded.records if r.finished_at is not None)
     states = Counter(record.state for record in recorded.records if record.terminal)
     failed = states["FAIL"] + states["PRUNED"]
-    trials = f"{recorded.over} of {recorded.total} trials are over" + (f", {failed} without a result" if failed else "")
+    trials = f"{recorded.progress} are over" + (f", {failed} without a result" if failed else "")
     found.append(("Budget", f"{trials}; {duration(spent)} of training"))
     return found
 

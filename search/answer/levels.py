@@ -102,7 +102,15 @@ class LevelAnswer:
 
 
 def compare(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
-    """Every level, in the study's order. A reference study has one, whose level is None."""
+    """Every level, in the study's order, with its differences. A reference study has one, whose level is None.
+
+    Of a study with looks, see `search.answer.looks.course`.
+    """
+    return _with_differences(levels_of(study, records), study.margin)
+
+
+def levels_of(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
+    """The same without differences."""
     replicates = [record for record in records if record.role == "replicate"]
     found = []
     for level in study.levels or (None,):
@@ -111,7 +119,7 @@ def compare(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
         lost = [r.terminal for r in mine if r.terminal is not None and not r.finished]
         failures = Counter(end.kind if isinstance(end, Failed) else "stopped" for end in lost)
         found.append(_measured(LevelAnswer(level, level == study.reference, done, failures=failures)))
-    return _with_differences(found, study.margin)
+    return found
 
 
 def _measured(level: LevelAnswer) -> LevelAnswer:
@@ -146,21 +154,25 @@ def _measures(trials: Sequence[TrialRecord]) -> dict[Compared, Measure]:
 
 def _with_differences(levels: list[LevelAnswer], margin: float) -> list[LevelAnswer]:
     reference = next((level for level in levels if level.is_reference), None)
-    if reference is None or not reference.learning.is_reliable:
-        return levels
     raw: dict[int, Paired] = {}
     for place, level in enumerate(levels):
-        if level is not reference and level.learning.is_reliable and (pair := paired(level, reference)):
+        if reference is not None and level is not reference and (pair := rankable(level, reference)):
             raw[place] = pair
     levels = list(levels)
     together = {what: decided([pair.of[what] for pair in raw.values()], margin) for what in COMPARED}
-    drifts = holm([pair.drift.p for pair in raw.values()])
-    for rank, (place, pair) in enumerate(raw.items()):
+    disagrees = disagreeing(list(raw.values()))
+    for rank, place in enumerate(raw):
         differences = {what: together[what][rank] for what in COMPARED}
-        opposed = pair.of["val"].value * pair.of["test"].value < 0
-        certain = drifts[rank] < SIGNIFICANT and pair.drift.n_seeds >= SEEDS_TO_CLAIM
-        levels[place] = replace(levels[place], differences=differences, disagrees=opposed and certain)
+        levels[place] = replace(levels[place], differences=differences, disagrees=disagrees[rank])
     return levels
+
+
+def disagreeing(pairs: Sequence[Paired]) -> list[bool]:
+    """Whether validation and test differ in sign by more than chance explains, for levels taken together."""
+    drifts = holm([pair.drift.p for pair in pairs])
+    opposed = [pair.of["val"].value * pair.of["test"].value < 0 for pair in pairs]
+    certain = [p < SIGNIFICANT and pair.drift.n_seeds >= SEEDS_TO_CLAIM for p, pair in zip(drifts, pairs, strict=True)]
+    return [a and b for a, b in zip(opposed, certain, strict=True)]
 
 
 class Paired(NamedTuple):
@@ -173,6 +185,12 @@ class Paired(NamedTuple):
 
     of: dict[Compared, Estimate]
     drift: Estimate
+
+
+def rankable(level: LevelAnswer, reference: LevelAnswer) -> Paired | None:
+    """The differences to the reference level; None where one of the two learns too rarely to be ranked, too."""
+    both = level.learning.is_reliable and reference.learning.is_reliable
+    return paired(level, reference) if both else None
 
 
 def paired(level: LevelAnswer, other: LevelAnswer) -> Paired | None:

@@ -107,9 +107,13 @@ def differences(answer: Answer) -> Table:
             found = level.differences["test"]
             others = [difference(level.differences[what].estimate) for what in ("train", "val", "gap")]
             p = p_text(found.p) if found.may_claim else MISSING
-            rows.append((name_of(level), difference(found.estimate), p, verdict(found), *others, str(pairs(level))))
+            at = [_look(answer, level)] if answer.course else []
+            rows.append(
+                (name_of(level), difference(found.estimate), p, verdict(found), *others, str(pairs(level)), *at)
+            )
             compared.append(level)
-    columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs")
+    look = ("look",) if answer.course else ()
+    columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs", *look)
     marked = frozenset(i for i, level in enumerate(compared) if level.differences["test"].is_clear)
     note = (
         "In points, paired by seed and photograph, over the pairs of trainings that both learnt; in brackets 95 % "
@@ -117,7 +121,19 @@ def differences(answer: Answer) -> Table:
         f"(Holm); as well: within {points_text(answer.recorded.study.margin)} (two one-sided tests). The other columns "
         "describe. Set off: higher or lower than the reference level."
     )
+    if answer.course:
+        note += (
+            " The look, by its replicates, is the one that the row is of; p and intervals hold at all looks at once."
+        )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
+
+
+def _look(answer: Answer, level: LevelAnswer) -> str:
+    """`after 8`; `after 8, goes on`."""
+    assert answer.course is not None
+    if level.level in answer.course.left:
+        return f"after {answer.course.left[level.level]}"
+    return f"after {answer.course.taken[-1]}, goes on"
 
 
 def classes(answer: Answer) -> list[Table]:

@@ -186,7 +186,7 @@ def _pairs(study: Study, levels: Sequence[LevelAnswer], others: Sequence[LevelAn
 
 def prefix(recorded: Recorded) -> str:
     """How far a study is that is not over: `So far (7 of 18 trials): `."""
-    return "" if recorded.is_over else f"So far ({recorded.over} of {recorded.total} trials): "
+    return "" if recorded.is_over else f"So far ({recorded.progress}): "
 
 
 def _lost(factor: str | None, levels: Sequence[LevelAnswer]) -> str:

@@ -42,7 +42,7 @@ class Lines(View):
         self._images_said = 0.0
 
     def begin(self, name: str, tally: Tally) -> None:
-        self._print(f"{name}: {tally.total} trials, {tally.over} of them over")
+        self._print(f"{name}: {tally.of} trials, {tally.over} of them over")
 
     def images(self, done: int, total: int) -> None:
         if done == total or time.monotonic() - self._images_said > 5:
@@ -59,7 +59,7 @@ class Lines(View):
 
     def trial(self, record: TrialRecord, tally: Tally) -> None:
         if record.terminal is not None:
-            self._print(f"trial {record.number} ({tally.over} of {tally.total}) {record.label}: {outcome(record)}")
+            self._print(f"trial {record.number} ({tally.over} of {tally.of}) {record.label}: {outcome(record)}")
 
     def say(self, sentence: str) -> None:
         self._print(sentence)
@@ -135,7 +135,8 @@ class Bars(View):
         progress, passed = done - self._share_at_start, time.monotonic() - self._begun
         if progress <= 0 or passed < 5:
             return ""
-        return f"about {duration((tally.total - done) * passed / progress)} left"
+        about = "at most about" if tally.at_most else "about"
+        return f"{about} {duration((tally.total - done) * passed / progress)} left"
 
     def _render(self) -> RenderableType:
         table = Table(box=None, padding=(0, 2, 0, 0))

@@ -11,12 +11,14 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
 from search.console.callbacks import Tally
 from search.controller.bookkeeper import Bookkeeper
 from search.controller.faults import check_machine, failure_of, why
+from search.controller.looks import LookingSource
 from search.controller.mail import Interrupted, Mail, Mails, NotProposed, Prepared, Proposed, Prune, Restart
 from search.controller.phase import Phase
 from search.controller.recovery import reconcile, remove_half_saved
@@ -29,6 +31,7 @@ from search.errors import StorageError
 from search.executors import SlotExit, SlotLine
 from search.folder.record import TrialRecord
 from search.study.design import trial_count
+from search.study.space import ParamValue
 from trainer.events import Event, Failed, Ready, Stopped, parse
 
 LOG = logging.getLogger(__name__)
@@ -45,6 +48,8 @@ class Controller:
         self._trials: TrialSource = (
             SearchSource(setup.study, setup.name, setup.optuna, self.mailbox, lambda: self.is_stopping)
             if setup.study.search
+            else LookingSource(setup.study, setup.name, setup.optuna, setup.folder, self._looked)
+            if setup.study.looks
             else DesignSource(setup.study, setup.name, setup.optuna)
         )
         self._books = Bookkeeper(setup, self.results)
@@ -204,9 +209,16 @@ class Controller:
             state.retire()  # what it left in the process or on the device is not the next trial's business
         self._settled(self._books.add(state, work, event))
 
+    def _looked(self, left: Mapping[ParamValue, int], said: str) -> None:
+        """A look was taken, now or in an earlier run."""
+        self.results.left = dict(left)
+        self.setup.callbacks.looked(left)
+        self.setup.view.say(said)
+
     def _settled(self, record: TrialRecord) -> None:
-        """The last tuning trial that is over queues the replicates."""
-        if record.terminal is not None and record.role == "tuning":
+        """The last tuning trial that is over queues the replicates; the last trial of a look, what that asks for."""
+        looks = bool(self.setup.study.looks) and not self._trials.left and not any(state.work for state in self._slots)
+        if record.terminal is not None and (record.role == "tuning" or looks):
             self._extend()
         self._books.share(record)
 
@@ -221,8 +233,8 @@ class Controller:
                 self._put_back(state, state.work)
             else:
                 self._lost(state, state.work, mail)
-        tunes = bool(self.setup.study.nuisance) and self._may_get_work()  # its tuning trials will queue replicates
-        if (self._has_work() or tunes) and not self.is_stopping and self._still_time():
+        grows = bool(self.setup.study.nuisance or self.setup.study.looks)  # tuning trials and looks queue replicates
+        if (self._has_work() or (grows and self._may_get_work())) and not self.is_stopping and self._still_time():
             self._slots.replace(mail.slot.number, patient=self._has_trained)
 
     def _stop_training(self, record: TrialRecord) -> None:

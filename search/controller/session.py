@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,15 @@ from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
 from search.folder.lock import StudyLock
-from search.folder.manifest import Manifest, check_storage, compare, has_manifest, say_moved, write_manifest
+from search.folder.manifest import (
+    Manifest,
+    check_storage,
+    compare,
+    has_manifest,
+    say_moved,
+    seen_before,
+    write_manifest,
+)
 from search.folder.names import study_name
 from search.folder.provenance import git_commit, versions, without_secrets
 from search.folder.record import StudyRecord, TrialRecord
@@ -30,6 +38,7 @@ from search.settings import Places
 from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
+from search.study.space import ParamValue
 from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
 from trainer.errors import ConfigError
@@ -235,6 +244,7 @@ class _Run(Callbacks):
             command=without_secrets(options.command, self.places),
             optuna_storage=shown_url(self.places.storage_url),
             quick=options.quick,
+            seen=seen_before(self.folder, self.study),
         )
 
     def _images_read(self, done: int, total: int) -> None:
@@ -269,6 +279,12 @@ class _Run(Callbacks):
 
     def photographs(self) -> str:
         return self.record.data.photographs_record if self.record else ""
+
+    def looked(self, left: Mapping[ParamValue, int]) -> None:
+        record = self.record
+        assert record is not None
+        self.stores.study = record = replace(record, left=tuple(left.items()))
+        write_manifest(self.folder, Manifest(self.study, record, shown_url(self.places.tracking_uri)))
 
     def last_trial_begun(self) -> None:
         threading.Thread(target=load_answer, name="load-answer", daemon=True).start()

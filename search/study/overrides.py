@@ -35,7 +35,7 @@ def scalar(text: ParamValue) -> ParamValue:
 
 def overridden(
     data: Mapping[str, Any],
-    seeds: int | None,
+    seeds: int | str | None,
     epochs: int | None,
     n_trials: int | None,
     fixed: Mapping[str, ParamValue],
@@ -54,6 +54,7 @@ def overridden(
         change(("fixed", "epochs"), epochs, "--epochs")
     if seeds is not None:
         change(("seeds",), seeds, "--seeds")
+        changed.pop("looks", None)
     if margin is not None:
         change(("margin",), margin, "--margin")
     if n_trials is not None:
@@ -69,6 +70,7 @@ def quickened(data: Mapping[str, Any], base: Mapping[str, Any], size: tuple[int,
     """
     changed = copy.deepcopy(dict(data))
     changed["seeds"] = min(changed["seeds"], QUICK_SEEDS)
+    changed.pop("looks", None)  # the first is after as many
     if search := changed.get("search"):
         search["n_trials"] = min(search["n_trials"], QUICK_TRIALS)
     if tuning := changed.get("tuning"):

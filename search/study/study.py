@@ -10,6 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from search.errors import StudyFileError
 from search.study.diagnostics import Path, Table, explained, once_a_value, shown_path
+from search.study.looks import ALLOWED, ALLOWED_LOOKS, MOST, agreed, with_looks
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.overrides import QUICK_SIZES, overridden, quickened
 from search.study.pruners import PRUNERS
@@ -72,7 +73,9 @@ class Study(Table):
     Attributes:
         name: of the file, the Optuna study and the MLflow experiment.
         question: in words.
-        seeds: replicates of each level; 1 in a search, where every trial has a seed of its own.
+        seeds: replicates of each level, with looks at most; 1 in a search, where every trial has a seed of its own.
+        looks: replicates after which levels are judged while the study runs, the last being `seeds`; in a study file
+            `seeds = "5 to 20"`. Empty: once, at the end.
         margin: the difference in test accuracy that counts as none, a share: levels that differ by less perform alike.
         scientific: what is asked about; in a search, what is searched over.
         nuisance: what is tuned for each level, so that levels are compared at their best.
@@ -85,7 +88,8 @@ class Study(Table):
     question: Annotated[
         str, Field(max_length=300, description="one line of 1 to 300 characters"), AfterValidator(_line)
     ]
-    seeds: Annotated[int, Field(strict=True, ge=1, le=1000, description="1 to 1000")] = 1
+    seeds: Annotated[int, Field(strict=True, ge=1, le=MOST, description=ALLOWED)] = 1
+    looks: Annotated[tuple[Annotated[int, Field(strict=True)], ...], Field(description=ALLOWED_LOOKS)] = ()
     margin: Annotated[
         float, Field(strict=True, gt=0, le=0.5, allow_inf_nan=False, description="above 0, at most 0.5")
     ] = MARGIN
@@ -100,7 +104,9 @@ class Study(Table):
     def _all_mistakes_at_once(cls, data: Any, handler: ModelWrapValidatorHandler[Study]) -> Study:
         if not isinstance(data, dict):
             return handler(data)
-        data, mistakes = check(_plain(data))
+        data, wrong = with_looks(_plain(data))
+        data, mistakes = check(data)
+        mistakes = wrong + mistakes
         try:
             study = handler(data)
         except ValidationError as error:
@@ -158,7 +164,7 @@ class Study(Table):
     def override(
         self,
         *,
-        seeds: int | None = None,
+        seeds: int | str | None = None,
         epochs: int | None = None,
         n_trials: int | None = None,
         margin: float | None = None,
@@ -191,8 +197,11 @@ class Study(Table):
 
         `fixed` holds every parameter that does not vary, so that a new default of the reference model is seen too.
         Left out are the question's wording and the reference level: they change what is said of trials, not the trials.
+        With looks, what decides is agreed before the first trial, and belongs to the design.
         """
         data = self.model_dump(mode="json", include={"seeds", "margin", "tuning", "search"}, exclude_none=True)
+        if self.looks:
+            data["looks"] = agreed(self.looks, self.levels, self.reference, self.margin)
         base = self.base_config().model_dump(mode="json")
         for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
             data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}
