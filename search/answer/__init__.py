@@ -8,6 +8,9 @@ learning.py       whether a training learnt, and at how many seeds a level does
 levels.py         levels compared, paired, corrected for their number
 equivalence.py    whether a difference is small: equivalent, not inferior
 simultaneous.py   several levels decided together, with intervals that say the same
+sequential.py     looks at a study while it runs: error spent, repeated p-values, futility
+looks.py          which levels leave at which look
+looks_in_words.py it in plain English
 planning.py       what it would take to tell more
 search_result.py  a search: best trial, Pareto front
 evidence.py       whether the best beats the reference model on new seeds

@@ -52,7 +52,7 @@ def run_study(
     *,
     data: str | Path | None = None,
     runs: str | Path | None = None,
-    seeds: int | None = None,
+    seeds: int | str | None = None,
     epochs: int | None = None,
     n_trials: int | None = None,
     fixed: Mapping[str, Value] | None = None,
@@ -75,7 +75,7 @@ def run_study(
         study: a name of `studies/`, the path of a TOML file, or a study from `load_study`.
         data: the folder of images, or "demo"; None: `$BLOOD_CELLS_DIR`, else `data/blood-cells`, else the demo set.
         runs: the folder of runs; None: `$SEARCH_RUNS_DIR`, else `runs`.
-        seeds: how often each level of a question is trained; None: as the study says.
+        seeds: how often each level of a question is trained; "5 to 20": until it is decided; None: as the study says.
         epochs: passes over the training images in each trial; None: as the study says.
         n_trials: how many trials a search has; None: as the study says.
         fixed: other settings of `trainer.config.TrainConfig`, the same in every trial.

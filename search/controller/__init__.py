@@ -7,6 +7,7 @@ controller.py    the loop: mail in, phases, trials out, crashes mended
 phase.py         how far a run is
 mail.py          what arrives in the controller's mailbox
 trial_source.py  where trials come from: a design or a search
+looks.py         which trials a design with looks wants by now
 queue.py         trials that wait, and which a slot takes next
 slot_pool.py     starts slots, starts them again, ends those that keep silent
 slots.py         what is known of each slot

@@ -3,7 +3,7 @@
 A file of `studies/` is meant by its name, any other by its path:
 
     question = "What does the pooling do to training and testing performance?"
-    seeds = 5                       # replicates of each level
+    seeds = 5                       # replicates of each level; "5 to 20": until it is decided, see `search.study.looks`
     margin = 0.05                   # optional: the difference in test accuracy that counts as none
 
     [scientific.pooling]            # the one parameter that the question is about
