@@ -44,6 +44,7 @@ from search.study.looks import seeds_flag
 from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
 from search.study.toml_file import load_studies, load_study, study_names
+from search.study.tune import RATE
 from search.text import duration, shown
 from search.urls import mlflow_ui
 from trainer.data import scan
@@ -78,6 +79,11 @@ def parser() -> argparse.ArgumentParser:
     )
     change.add_argument("--epochs", type=int, metavar="N", help="epochs of each trial")
     change.add_argument("--n-trials", type=int, metavar="N", help="trials of a search (joint)")
+    change.add_argument(
+        "--tune",
+        action="store_true",
+        help="each level at a third of the learning rate, at it and at three times it, judged at its own best",
+    )
     change.add_argument(
         "--margin", type=float, metavar="SHARE", help="the difference in test accuracy that counts as none (0.05)"
     )
@@ -181,6 +187,7 @@ def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) ->
         epochs=args.epochs,
         n_trials=None if several and not search else args.n_trials,
         margin=args.margin,
+        tune=args.tune and not (several and (study.kind != "levels" or study.factor == RATE)),
         fixed=fixed,
     )
 
@@ -202,6 +209,8 @@ def _dry_run(study: Study, options: Options, environment: Environment, console: 
                 ", ".join(shown(v) for v in spec.levels) if hasattr(spec, "levels") else f"{spec.low} to {spec.high}"
             )
             lines.append(f"{role}: {key} at {values}")
+    if study.tune:
+        lines.append(f"tunes for each level: learning_rate at {', '.join(map(shown, study.rates))}, cross-fitted")
     changed = {key: value for key, value in base.model_dump().items() if key in study.fixed}
     lines.append(
         "fixed: " + (", ".join(f"{key}={shown(value)}" for key, value in changed.items()) or "all at the reference")

@@ -11,6 +11,8 @@ simultaneous.py   several levels decided together, with intervals that say the s
 sequential.py     looks at a study while it runs: error spent, repeated p-values, futility
 looks.py          which levels leave at which look
 looks_in_words.py it in plain English
+tuned.py          which learning rate each level is measured at, cross-fitted
+luck.py           what halves have in common that choose for one another
 planning.py       what it would take to tell more
 search_result.py  a search: best trial, Pareto front
 evidence.py       whether the best beats the reference model on new seeds

@@ -11,6 +11,7 @@ from search.answer.looks_in_words import seen, with_looks
 from search.answer.planning import Effort, effort
 from search.answer.search_result import SearchAnswer, search_answer
 from search.answer.sentence import DEMO, Words, prefix, words
+from search.answer.tuned import CrossFit, cross_fitted, tuned_text
 from search.folder.load import Recorded
 
 
@@ -24,6 +25,7 @@ class Answer:
         search: of a search; None for the other kinds.
         words: in plain English, without the notes on progress and on the demo set.
         course: of a study with looks, which level left at which.
+        tuned: of a study with `tune`, which learning rate each level got; `levels` are of the trainings that measure.
     """
 
     recorded: Recorded
@@ -31,6 +33,7 @@ class Answer:
     search: SearchAnswer | None
     words: Words
     course: Course | None = None
+    tuned: CrossFit | None = None
 
     @property
     def sentence(self) -> str:
@@ -93,5 +96,11 @@ def answer_of(recorded: Recorded) -> Answer:
         found = course(recorded.study, recorded.records)
         recorded = replace(recorded, left=found.left)
         return Answer(recorded, found.levels, None, with_looks(recorded.study, found), found)
+    if recorded.study.tune:
+        tuned = cross_fitted(recorded.study, recorded.records)
+        levels = tuple(compare(recorded.study, tuned.records))
+        said = words(recorded.study, levels)
+        said = said._replace(details=(*said.details, tuned_text(recorded.study, tuned)))
+        return Answer(recorded, levels, None, said, tuned=tuned)
     levels = tuple(compare(recorded.study, recorded.records))
     return Answer(recorded, levels, None, words(recorded.study, levels))

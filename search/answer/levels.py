@@ -12,12 +12,14 @@ from typing import Literal, NamedTuple
 
 from search.answer.intervals import Estimate
 from search.answer.learning import Learning, has_learnt
+from search.answer.luck import CHOICES, Choice
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.measures import Measure, Predictions, accuracy
 from search.answer.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue
+from search.study.tune import RATE
 from trainer.events import Failed, Finished, SplitName
 
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
@@ -60,6 +62,7 @@ class LevelAnswer:
         differences: to the reference level, at the seeds where both learnt; empty for the reference level, where the
             two have fewer than two such seeds, and where one of the two learns too rarely to be ranked.
         disagrees: whether validation and test differ in sign by more than chance explains.
+        choice: whether its learning rate was chosen by halves of the seeds, see `search.answer.luck`.
     """
 
     level: ParamValue | None
@@ -74,6 +77,7 @@ class LevelAnswer:
     by_class: Mapping[str, tuple[Estimate | None, ...]] = field(default_factory=dict)
     differences: dict[Compared, Difference] = field(default_factory=dict)
     disagrees: bool = False
+    choice: Choice = "none"
 
     @property
     def failed(self) -> int:
@@ -118,7 +122,10 @@ def levels_of(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]
         done = tuple(sorted((r for r in mine if r.finished), key=lambda r: r.config.seed))
         lost = [r.terminal for r in mine if r.terminal is not None and not r.finished]
         failures = Counter(end.kind if isinstance(end, Failed) else "stopped" for end in lost)
-        found.append(_measured(LevelAnswer(level, level == study.reference, done, failures=failures)))
+        rates = {record.params[RATE] for record in mine} if study.tune else set()
+        choice: Choice = CHOICES[min(len(rates), 2)]
+        one = LevelAnswer(level, level == study.reference, done, failures=failures, choice=choice)
+        found.append(_measured(one))
     return found
 
 
@@ -129,8 +136,8 @@ def _measured(level: LevelAnswer) -> LevelAnswer:
     if not level.trials:
         return replace(level, learning=learning)
     measured = learnt or level.trials
-    measures = _measures(measured)
-    test = Predictions.of(measured, "test")
+    measures = _measures(measured, level.choice)
+    test = Predictions.of(measured, "test", level.choice)
     labels = range(test.counts.shape[-1])
     by_class = {name: [entry.of(test, label) for label in labels] for name, entry in CLASS_MEASURES.items()}
     return replace(
@@ -146,8 +153,8 @@ def _measured(level: LevelAnswer) -> LevelAnswer:
     )
 
 
-def _measures(trials: Sequence[TrialRecord]) -> dict[Compared, Measure]:
-    splits = {split: accuracy(Predictions.of(trials, split)) for split in SPLITS}
+def _measures(trials: Sequence[TrialRecord], choice: Choice) -> dict[Compared, Measure]:
+    splits = {split: accuracy(Predictions.of(trials, split, choice)) for split in SPLITS}
     gap = splits["train"].minus(splits["test"])
     return {"train": splits["train"], "val": splits["val"], "test": splits["test"], "gap": gap}
 
@@ -200,7 +207,9 @@ def paired(level: LevelAnswer, other: LevelAnswer) -> Paired | None:
     seeds = {t.config.seed for t in level.measured} & {t.config.seed for t in other.measured}
     if len(seeds) < SEEDS_TO_COMPARE:
         return None
-    mine, theirs = (_measures([t for t in group.measured if t.config.seed in seeds]) for group in (level, other))
+    mine, theirs = (
+        _measures([t for t in group.measured if t.config.seed in seeds], group.choice) for group in (level, other)
+    )
     raw = {what: mine[what].minus(theirs[what]) for what in COMPARED}
     differences = {what: raw[what].difference(_room(theirs[what], what)) for what in COMPARED}
     return Paired(differences, raw["val"].minus(raw["test"]).difference((-2.0, 2.0)))

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.answer.intervals import Estimate, estimate_difference, estimate_share
+from search.answer.luck import Choice, of_both, widened
 from search.answer.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
 from trainer.events import SplitName
@@ -35,6 +36,7 @@ class Predictions:
         labels: (columns,) the class of each.
         counts: (seeds, columns, classes) images by predicted class; 0 where a trial did not see the photograph, as
             those of other folds in validation.
+        choice: whether the level's learning rate was chosen by halves of the seeds, see `search.answer.luck`.
     """
 
     seeds: tuple[int, ...]
@@ -42,9 +44,10 @@ class Predictions:
     strata: tuple[str, ...]
     labels: Ints
     counts: Ints
+    choice: Choice = "none"
 
     @classmethod
-    def of(cls, trials: Sequence[TrialRecord], split: SplitName) -> Predictions:
+    def of(cls, trials: Sequence[TrialRecord], split: SplitName, choice: Choice = "none") -> Predictions:
         """Of finished trials of one level, a seed each.
 
         Raises:
@@ -70,6 +73,7 @@ class Predictions:
             strata=tuple(f"{split}/{label}" for label in labels),
             labels=np.asarray(labels, np.int64),
             counts=counts,
+            choice=choice,
         )
 
     @property
@@ -102,6 +106,7 @@ class Measure:
         by_seed: (seeds,).
         contributions: (seeds, columns) what each adds to the figure, see `search.answer.variance.variance_of`.
         weights: (seeds, columns) its share of the images that the seed's model saw, 0 where it did not see it.
+        choice: as of `Predictions`.
     """
 
     seeds: tuple[int, ...]
@@ -110,6 +115,7 @@ class Measure:
     by_seed: Floats
     contributions: Floats
     weights: Floats
+    choice: Choice = "none"
 
     def minus(self, other: Measure) -> Measure:
         """The difference, seed by seed and photograph by photograph.
@@ -127,7 +133,8 @@ class Measure:
             table[:, columns] += sign * measure.contributions
             weights[:, columns] = np.maximum(weights[:, columns], measure.weights)
         photos, strata = (tuple(key[part] for key in keys) for part in (0, 1))
-        return Measure(self.seeds, photos, strata, self.by_seed - other.by_seed, table, weights)
+        choice = of_both(self.choice, other.choice)
+        return Measure(self.seeds, photos, strata, self.by_seed - other.by_seed, table, weights, choice)
 
     def share(self) -> Estimate:
         """The estimate of a measure that lies between 0 and 1."""
@@ -139,7 +146,8 @@ class Measure:
 
     @property
     def _variance(self) -> Variance:
-        return variance_of(self.contributions, self.weights, _numbers(self.strata), _numbers(self.photos))
+        found = variance_of(self.contributions, self.weights, _numbers(self.strata), _numbers(self.photos))
+        return widened(found, self.by_seed, np.asarray(self.seeds) % 2, self.choice)
 
 
 def accuracy(predictions: Predictions) -> Measure:
@@ -161,6 +169,7 @@ def recall(predictions: Predictions, label: int) -> Measure | None:
         tuple(predictions.strata[column] for column in columns),
         predictions.labels[columns],
         predictions.counts[np.ix_(rows, columns)],
+        predictions.choice,
     )
     return accuracy(part)
 
@@ -193,7 +202,7 @@ def macro_f1(predictions: Predictions) -> Measure:
 def _measure(of: Predictions, by_seed: Floats, contributions: Floats) -> Measure:
     images = of.counts.sum(axis=-1, dtype=np.float64)  # (seeds, columns)
     weights = images / images.sum(axis=1, keepdims=True)
-    return Measure(of.seeds, of.photos, of.strata, by_seed, contributions, weights)
+    return Measure(of.seeds, of.photos, of.strata, by_seed, contributions, weights, of.choice)
 
 
 def _numbers(names: Sequence[str]) -> Ints:

@@ -55,6 +55,16 @@ LOOKS = (
     "Controlled Clinical Trials 7, 8–17); no claim rests on its leaving so.",
 )
 
+TUNED = (
+    "Where the learning rate is tuned for each level, every replicate is trained at three rates. Half of the replicates"
+    " choose a level's rate, by mean validation accuracy, and the other half measure it at that rate; then the other "
+    "way round, and the measurements of both halves are pooled: no level is measured on the trainings that chose its "
+    "rate (cross-fitting, Chernozhukov et al. 2018, The Econometrics Journal 21, C1–C68). Halves that choose for one "
+    "another are high or low together, so the seeds' part of the variance is multiplied by 1.36, the most that luck "
+    "among three rates can do; where they choose different rates, a quarter of the square of what they differ by is "
+    "added.",
+)
+
 GLOSSARY = (
     ("photograph", "what the camera took; many images may be cut, turned or shifted from one"),
     ("seed", "the number that fixes a training's random choices: initial weights, order of images, dropout"),
@@ -75,8 +85,9 @@ GLOSSARY = (
 def method(answers: Sequence[Answer]) -> list[str]:
     """What is said of how the answers of a page were computed, with how many studies are decided on it."""
     looks = any(answer.recorded.study.looks for answer in answers)
+    found_by_tuning = any(answer.tuned for answer in answers)
     margins = sorted({answer.recorded.study.margin for answer in answers if answer.recorded.study.factor})
-    found = [*METHOD, *(LOOKS if looks else ())]
+    found = [*METHOD, *(LOOKS if looks else ()), *(TUNED if found_by_tuning else ())]
     if margins:
         found.append(f"The margin of equivalence is {listed([points_text(margin) for margin in margins])}.")
     decided = sum(any(level.differences for level in answer.levels) for answer in answers)

@@ -3,7 +3,8 @@
 Without nuisance parameters: every level with every seed, the same seeds for every level, so that differences between
 levels are paired. With them, as in the Deep Learning Tuning Playbook (Godbole et al. 2023,
 https://github.com/google-research/tuning_playbook): every level gets the same number of tuning trials, at the same
-points; then its replicates, at its best point by validation accuracy.
+points; then its replicates, at its best point by validation accuracy. With `tune`, every level with every seed at every
+rate of a small grid.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Literal, TypeAlias
 
 from search.study import Study
 from search.study.space import Levels, ParamValue, Range
+from search.study.tune import RATE
 from trainer.config import TrainConfig, vocabulary_of
 
 Role = Literal["replicate", "tuning", "search"]
@@ -61,6 +63,8 @@ def plan(
     if study.search is not None:
         return _first_of_search(study)
     levels: list[dict[str, ParamValue]] = [{study.factor: level} for level in study.levels] if study.factor else [{}]
+    if study.tune:
+        levels = [{**level, RATE: rate} for level in levels for rate in study.rates]
     if not study.nuisance:
         return _replicates(study, levels, due)
     points = _tuning_points(study)
@@ -91,7 +95,8 @@ def trial_count(study: Study, left: Mapping[ParamValue, int] | None = None) -> i
         return study.search.n_trials
     tuning = study.tuning.trials_per_level if study.tuning else 0
     gone = left or {}
-    return sum(tuning + gone.get(level, study.seeds) for level in study.levels or ("the reference model",))
+    times = len(study.rates) or 1
+    return sum(tuning + times * gone.get(level, study.seeds) for level in study.levels or ("the reference model",))
 
 
 def is_at_most(study: Study, left: Mapping[ParamValue, int] | None = None) -> bool:
@@ -140,6 +145,8 @@ def distributions(study: Study) -> dict[str, Levels | Range]:
     spaces = {**study.scientific, **study.nuisance}
     if study.factor is not None:
         spaces[study.factor] = _growing(study.factor, study.levels)
+    if study.tune:
+        spaces[RATE] = Range(low=study.rates[0], high=study.rates[-1], log=True)
     if study.search is None:
         spaces["seed"] = Range(low=0, high=TUNING_SEED)
     return spaces

@@ -1,5 +1,5 @@
-"""What the command line changes in a study: `--seeds`, `--epochs`, `--n-trials`, `--margin`, `--set name=value`
-and `--quick`.
+"""What the command line changes in a study: `--seeds`, `--epochs`, `--n-trials`, `--margin`, `--tune`, `--quick`
+and `--set name=value`.
 
 On the plain data of a study; the rules are checked by whoever builds the study again.
 """
@@ -40,6 +40,8 @@ def overridden(
     n_trials: int | None,
     fixed: Mapping[str, ParamValue],
     margin: float | None = None,
+    *,
+    tune: bool = False,
 ) -> tuple[dict[str, Any], dict[Path, str]]:
     """The data with the changes, and which flag set which path."""
     changed, flags = copy.deepcopy(dict(data)), dict[Path, str]()
@@ -55,6 +57,8 @@ def overridden(
     if seeds is not None:
         change(("seeds",), seeds, "--seeds")
         changed.pop("looks", None)
+    if tune:
+        change(("tune",), True, "--tune")
     if margin is not None:
         change(("margin",), margin, "--margin")
     if n_trials is not None:

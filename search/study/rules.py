@@ -19,6 +19,7 @@ from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS, Sampler
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range
+from search.study.tune import check_tune
 from trainer.config import TrainConfig
 
 ROLES = ("scientific", "nuisance", "fixed")
@@ -59,7 +60,7 @@ def check(study: Mapping[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
     """The data with every value in its parameter's own type, and the mistakes. What has a wrong shape is left alone."""
     data = copy.deepcopy(dict(study))
     kind = _check_search if data.get("search") is not None else _check_question
-    checks = (_check_names_and_values, _check_ranges_and_levels, kind, check_looks, _check_together)
+    checks = (_check_names_and_values, _check_ranges_and_levels, kind, check_looks, check_tune, _check_together)
     return data, [mistake for check_ in checks for mistake in check_(data)]
 
 

@@ -17,6 +17,7 @@ from search.study.pruners import PRUNERS
 from search.study.rules import PARAMETERS, check
 from search.study.samplers import SAMPLERS
 from search.study.space import Levels, ParamValue, Range, Scalar, Spec
+from search.study.tune import rates_around
 from trainer.config import TrainConfig
 from trainer.registry import OneOf
 
@@ -80,6 +81,7 @@ class Study(Table):
         scientific: what is asked about; in a search, what is searched over.
         nuisance: what is tuned for each level, so that levels are compared at their best.
         fixed: where every trial differs from the reference model.
+        tune: whether each level is trained at three learning rates, and judged at its own (`search.answer.tuned`).
         tuning: the budget of the nuisance parameters.
         search: makes it a search.
     """
@@ -96,6 +98,7 @@ class Study(Table):
     scientific: dict[str, Spec] = Field(default_factory=dict, description="tables [scientific.NAME]")
     nuisance: dict[str, Spec] = Field(default_factory=dict, description="tables [nuisance.NAME]")
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="a table of parameters and their values")
+    tune: Annotated[bool, Field(strict=True, description="true or false")] = False
     tuning: Annotated[Tuning | None, Field(description="a table with trials_per_level")] = None
     search: Annotated[Search | None, Field(description="a table with n_trials")] = None
 
@@ -143,6 +146,11 @@ class Study(Table):
         spec = self.scientific[self.factor] if self.factor else None
         return spec.reference if isinstance(spec, Levels) else None
 
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates of each level, where they are tuned for it by `tune`; else empty."""
+        return rates_around(self.base_config().learning_rate) if self.tune else ()
+
     def base_config(self) -> TrainConfig:
         """What the others are compared with: the reference model with [fixed], the factor at its reference level.
 
@@ -168,9 +176,10 @@ class Study(Table):
         epochs: int | None = None,
         n_trials: int | None = None,
         margin: float | None = None,
+        tune: bool = False,
         fixed: Mapping[str, ParamValue] | None = None,
     ) -> Study:
-        """What --seeds, --epochs, --n-trials, --margin and --set name=value make of it. Texts in
+        """What --seeds, --epochs, --n-trials, --margin, --tune and --set name=value make of it. Texts in
         `fixed` are read as TOML.
 
         Raises:
@@ -182,7 +191,7 @@ class Study(Table):
             n_trials = None
         if epochs is not None and "epochs" in (fixed or {}):
             mistakes.append("--set epochs: --epochs says it too; allowed: one of the two")
-        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin)
+        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin, tune=tune)
         try:
             study = Study.model_validate(data)
         except ValidationError as error:
@@ -200,6 +209,8 @@ class Study(Table):
         With looks, what decides is agreed before the first trial, and belongs to the design.
         """
         data = self.model_dump(mode="json", include={"seeds", "margin", "tuning", "search"}, exclude_none=True)
+        if self.tune:
+            data["tune"] = True
         if self.looks:
             data["looks"] = agreed(self.looks, self.levels, self.reference, self.margin)
         base = self.base_config().model_dump(mode="json")

@@ -4,6 +4,7 @@ A file of `studies/` is meant by its name, any other by its path:
 
     question = "What does the pooling do to training and testing performance?"
     seeds = 5                       # replicates of each level; "5 to 20": until it is decided, see `search.study.looks`
+    tune = true                     # optional: each level at its own learning rate, see `search.study.tune`
     margin = 0.05                   # optional: the difference in test accuracy that counts as none
 
     [scientific.pooling]            # the one parameter that the question is about
