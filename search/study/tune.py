@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from search.study.diagnostics import Mistake, shown
-from search.study.space import DIGITS
 from trainer.config import TrainConfig
 
 FACTORS = (1 / 3, 1.0, 3.0)
@@ -23,7 +22,7 @@ MOST = next(limit.le for limit in TrainConfig.model_fields[RATE].metadata if has
 
 def rates_around(rate: float) -> tuple[float, ...]:
     """The learning rates of the grid, rising; `rate` is one of them."""
-    return tuple(rate if factor == 1 else float(f"{rate * factor:.{DIGITS}g}") for factor in FACTORS)
+    return tuple(rate if factor == 1 else float(f"{rate * factor:.3g}") for factor in FACTORS)
 
 
 def check_tune(data: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -49,7 +48,5 @@ def check_tune(data: Mapping[str, Any]) -> Iterator[Mistake]:
     fixed = data.get("fixed")
     rate = fixed.get(RATE) if isinstance(fixed, Mapping) else None
     if isinstance(rate, float) and rate > 0 and rate * FACTORS[-1] > MOST:
-        text = (
-            f"found {shown(rate)}; allowed with tune: up to {MOST / FACTORS[-1]:.{DIGITS}g}, as it trains at 3 times it"
-        )
+        text = f"found {shown(rate)}; allowed with tune: up to {MOST / FACTORS[-1]:.3g}, as it trains at 3 times it"
         yield Mistake(("fixed", RATE), text)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from search.answer.looks import course
+from search.answer.tuned import cross_fitted
 from search.controller.trial_source import TrialSource
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -142,3 +143,23 @@ def test_out_of_time_at_a_look_is_no_end(shop: Workshop) -> None:
     shop.run(study, timeout_s=0.01)
     assert shop.run(study) == "finished"
     assert set(course(study, shop.records()).departures) == set(LEVELS)
+
+
+def test_a_tuned_study_is_the_same_on_one_slot_and_on_several(tmp_path: Path, storage: Path) -> None:
+    """Every level at every rate, each a trial of its own in Optuna."""
+    study = Study.model_validate(
+        {
+            "name": "rates",
+            "question": "What does the depth do?",
+            "seeds": 2,
+            "tune": True,
+            "scientific": {"depth": {"levels": [2, 4], "reference": 4}},
+            "fixed": {"epochs": 1},
+        }
+    )
+    alone, several = (workshop.workshop(tmp_path / name, storage) for name in ("alone", "several"))
+    assert alone.run(study) == several.run(study, slots=3) == "finished"
+    assert asked(alone) == asked(several)
+    assert len(alone.trials()) == 12
+    found, other = (cross_fitted(study, shop.records()) for shop in (alone, several))
+    assert found.rates == other.rates == {2: (0.0015, 0.0015), 4: (0.0015, 0.0015)}  # no-op trainers do best near 0.001
