@@ -11,14 +11,13 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping
 
 from pydantic import ValidationError
 
 from search.console.callbacks import Tally
 from search.controller.bookkeeper import Bookkeeper
 from search.controller.faults import check_machine, failure_of, why
-from search.controller.looks import LookingSource
+from search.controller.looks import design_source
 from search.controller.mail import Interrupted, Mail, Mails, NotProposed, Prepared, Proposed, Prune, Restart
 from search.controller.phase import Phase
 from search.controller.recovery import reconcile, remove_half_saved
@@ -26,12 +25,11 @@ from search.controller.results import Results
 from search.controller.setup import End, Setup
 from search.controller.slot_pool import SlotPool
 from search.controller.slots import SlotState, Work
-from search.controller.trial_source import DesignSource, SearchSource, TrialSource
+from search.controller.trial_source import SearchSource, TrialSource
 from search.errors import StorageError
 from search.executors import SlotExit, SlotLine
 from search.folder.record import TrialRecord
 from search.study.design import trial_count
-from search.study.space import ParamValue
 from trainer.events import Event, Failed, Ready, Stopped, parse
 
 LOG = logging.getLogger(__name__)
@@ -48,9 +46,7 @@ class Controller:
         self._trials: TrialSource = (
             SearchSource(setup.study, setup.name, setup.optuna, self.mailbox, lambda: self.is_stopping)
             if setup.study.search
-            else LookingSource(setup.study, setup.name, setup.optuna, setup.folder, self._looked)
-            if setup.study.looks
-            else DesignSource(setup.study, setup.name, setup.optuna)
+            else design_source(setup, self.results)
         )
         self._books = Bookkeeper(setup, self.results)
         self._progress = Phase.PREPARING  # the phase, interruptions aside
@@ -208,12 +204,6 @@ class Controller:
         if isinstance(event, Failed) and event.kind in ("out_of_memory", "error"):
             state.retire()  # what it left in the process or on the device is not the next trial's business
         self._settled(self._books.add(state, work, event))
-
-    def _looked(self, left: Mapping[ParamValue, int], said: str) -> None:
-        """A look was taken, now or in an earlier run."""
-        self.results.left = dict(left)
-        self.setup.callbacks.looked(left)
-        self.setup.view.say(said)
 
     def _settled(self, record: TrialRecord) -> None:
         """The last tuning trial that is over queues the replicates; the last trial of a look, what that asks for."""

@@ -8,18 +8,17 @@ on one. A look is complete when every replicate that it waits for has an outcome
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search.controller.queue import Waiting
+from search.controller.results import Results
+from search.controller.setup import Setup
 from search.controller.trial_source import DesignSource
 from search.folder.journal import read_trials
-from search.stores.outbox import Outbox
 from search.study import Study
 from search.study.design import Result
 from search.study.space import ParamValue
-
-Looked = Callable[[Mapping[ParamValue, int], str], None]  # levels that have left, after how many replicates; in words
 
 
 def due(study: Study, journals: Path) -> Mapping[ParamValue, int] | None:
@@ -31,20 +30,24 @@ def due(study: Study, journals: Path) -> Mapping[ParamValue, int] | None:
     return course(study, read_trials(journals)).due
 
 
-class LookingSource(DesignSource):
-    """A design whose levels may leave at looks.
+def design_source(setup: Setup, results: Results) -> DesignSource:
+    """Where the trials of a design come from.
 
     Args:
-        study: the design.
-        name: of the study.
-        optuna: who tells Optuna.
-        journals: the folder of the trials' journals.
-        looked: told of every look that is taken.
+        setup: of the run, whose study is no search.
+        results: is told which levels have left.
     """
+    if setup.study.looks:
+        return LookingSource(setup, results)
+    return DesignSource(setup.study, setup.name, setup.optuna)
 
-    def __init__(self, study: Study, name: str, optuna: Outbox, journals: Path, looked: Looked) -> None:
-        super().__init__(study, name, optuna)
-        self._journals, self._looked = journals, looked
+
+class LookingSource(DesignSource):
+    """A design whose levels may leave at looks; arguments as of `design_source`."""
+
+    def __init__(self, setup: Setup, results: Results) -> None:
+        super().__init__(setup.study, setup.name, setup.optuna)
+        self._setup, self._results = setup, results
         self._taken = 0  # looks that were told of
 
     def extend(self, results: Sequence[Result], under_way: Sequence[Waiting]) -> None:
@@ -53,9 +56,11 @@ class LookingSource(DesignSource):
             from search.answer.looks import course
             from search.answer.looks_in_words import look_text
 
-            found = course(self._study, read_trials(self._journals))
+            found = course(self._study, read_trials(self._setup.folder))
             wanted = found.due
-            if len(found.taken) > self._taken:
+            if len(found.taken) > self._taken:  # now, or in an earlier run
                 self._taken = len(found.taken)
-                self._looked(found.left, look_text(self._study, found))
+                self._results.left = found.left
+                self._setup.callbacks.looked(found.left)
+                self._setup.view.say(look_text(self._study, found))
         self._enqueue(results, under_way, wanted)

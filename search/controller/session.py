@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from search.console.callbacks import View
 from search.controller.controller import Controller
@@ -18,6 +15,7 @@ from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
 from search.controller.phase import Phase
 from search.controller.setup import Callbacks, Setup
+from search.controller.signals import signals_interrupt
 from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
@@ -43,9 +41,6 @@ from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
 from trainer.errors import ConfigError
 from trainer.events import Ready
-
-if TYPE_CHECKING:
-    pass
 
 # A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
 # allows takes some 30 times as long, and its first epoch a trace.
@@ -200,7 +195,7 @@ class _Run(Callbacks):
             prepared=not new,
         )
         self.controller = controller = Controller(setup)
-        with _signals(self._interrupt):
+        with signals_interrupt(self._interrupt):
             end = controller.run()
             self.closing = True
             parts = Parts(self.study, self.name, self.folder, self.places, options.data, options.command)
@@ -293,18 +288,3 @@ class _Run(Callbacks):
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
         self.stores.optuna.later(store.note_cost)
         self.stores.sampler.start()
-
-
-@contextmanager
-def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM interrupt, while the study runs."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(kind, lambda *_: interrupt()) for kind in kinds]
-    try:
-        yield
-    finally:
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)
