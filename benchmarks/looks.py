@@ -24,11 +24,11 @@ import numpy.typing as npt
 
 from benchmarks.planned import with_difference
 from benchmarks.worlds import TRAIN, Block, World
-from search.answer.equivalence import p_equivalent
-from search.answer.intervals import p_of_distance
-from search.answer.sequential import HOPELESS, Look, chance_to_decide, repeated
-from search.answer.simultaneous import SIGNIFICANT
-from search.answer.variance import Floats, variance_of
+from search.answer.statistics.equivalence import p_equivalent
+from search.answer.statistics.intervals import p_of_distance
+from search.answer.statistics.sequential import HOPELESS, Look, chance_to_decide, repeated
+from search.answer.statistics.simultaneous import SIGNIFICANT
+from search.answer.statistics.variance import Floats, variance_of
 from search.study.study import MARGIN
 
 LOOKS = (5, 8, 12, 20)
@@ -155,7 +155,7 @@ def _course(differences: Floats, block: Block, design: Design) -> Course:
 
 
 def _holm(p: Floats) -> Floats:
-    """Over the first axis, as `search.answer.simultaneous.holm`."""
+    """Over the first axis, as `search.answer.statistics.simultaneous.holm`."""
     order = np.argsort(p, axis=0)
     ranked = np.take_along_axis(p, order, axis=0) * np.arange(len(p), 0, -1)[:, None]
     found = np.empty_like(p)

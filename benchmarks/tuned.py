@@ -6,7 +6,7 @@ Four levels are trained at three rates, on every replicate; a model's luck shows
 to measure a level:
 
     cross-fitted  one half of the replicates chooses by validation, the other measures on test; then swapped, and pooled
-    not wider     the same with the variance of the replicates alone (`search.answer.luck`)
+    not wider     the same with the variance of the replicates alone (`search.answer.statistics.luck`)
     the same      all replicates choose, and the same trainings measure on test
     on validation all replicates choose, and the same trainings measure on validation: what a search's best value is
 
@@ -26,10 +26,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.worlds import PUBLIC
-from search.answer.intervals import interval_of_share, p_of_distance
-from search.answer.luck import widened
-from search.answer.simultaneous import SIGNIFICANT
-from search.answer.variance import Floats, Variance, variance_of
+from search.answer.statistics.intervals import interval_of_share, p_of_distance
+from search.answer.statistics.luck import widened
+from search.answer.statistics.simultaneous import SIGNIFICANT
+from search.answer.statistics.variance import Floats, Variance, variance_of
 
 RATES, LEVELS = 3, 4
 VALIDATION = (15, 5, 3, 32)  # photographs by class in a fold of the public TRAIN split

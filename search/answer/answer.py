@@ -7,11 +7,11 @@ from functools import cached_property
 
 from search.answer.levels import LevelAnswer, compare
 from search.answer.looks import Course, course
-from search.answer.looks_in_words import seen, with_looks
-from search.answer.planning import Effort, effort
 from search.answer.search_result import SearchAnswer, search_answer
-from search.answer.sentence import DEMO, Words, prefix, words
+from search.answer.statistics.planning import Effort, effort
 from search.answer.tuned import CrossFit, cross_fitted, tuned_text
+from search.answer.words.looks import seen, with_looks
+from search.answer.words.sentence import DEMO, Words, prefix, words
 from search.folder.load import Recorded
 
 

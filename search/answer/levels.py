@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from search.answer.intervals import Estimate
 from search.answer.learning import Learning, has_learnt
-from search.answer.luck import CHOICES, Choice
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.measures import Measure, Predictions, accuracy
-from search.answer.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
+from search.answer.statistics.intervals import Estimate
+from search.answer.statistics.luck import CHOICES, Choice
+from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue
@@ -62,7 +62,7 @@ class LevelAnswer:
         differences: to the reference level, at the seeds where both learnt; empty for the reference level, where the
             two have fewer than two such seeds, and where one of the two learns too rarely to be ranked.
         disagrees: whether validation and test differ in sign by more than chance explains.
-        choice: whether its learning rate was chosen by halves of the seeds, see `search.answer.luck`.
+        choice: whether its learning rate was chosen by halves of the seeds, see `statistics.luck`.
     """
 
     level: ParamValue | None

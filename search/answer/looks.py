@@ -5,7 +5,7 @@ At a look the first n replicates of every level that is still in are taken, what
 leaves
 
     decided     higher, lower or equivalent, with the error spent over looks and levels
-    hopeless    where the last look has little chance to decide it (`search.answer.sequential.chance_to_decide`)
+    hopeless    where the last look has little chance to decide it (`statistics.sequential.chance_to_decide`)
     not learning   where it would learn at too few seeds to be ranked even if it learnt at all that are left
     failed      where no training of it has finished
     the end     at the last look
@@ -23,8 +23,8 @@ from typing import Literal, NamedTuple
 
 from search.answer.learning import Learning
 from search.answer.levels import COMPARED, Compared, LevelAnswer, Paired, disagreeing, levels_of, rankable
-from search.answer.sequential import HOPELESS, Look, chance_to_decide
-from search.answer.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided
+from search.answer.statistics.sequential import HOPELESS, Look, chance_to_decide
+from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue

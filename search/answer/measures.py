@@ -1,7 +1,7 @@
 """What a trial's predictions say, photograph by photograph: accuracy, recall and F1 as sums over photographs.
 
 Every measure is a `Measure`: its value for each seed, and what each photograph contributes to it. So the variance of
-any of them, and of any difference between two, comes from one place (`search.answer.intervals`).
+any of them, and of any difference between two, comes from one place (`search.answer.statistics.intervals`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.answer.intervals import Estimate, estimate_difference, estimate_share
-from search.answer.luck import Choice, of_both, widened
-from search.answer.variance import Floats, Variance, variance_of
+from search.answer.statistics.intervals import Estimate, estimate_difference, estimate_share
+from search.answer.statistics.luck import Choice, of_both, widened
+from search.answer.statistics.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
 from trainer.events import SplitName
 
@@ -36,7 +36,7 @@ class Predictions:
         labels: (columns,) the class of each.
         counts: (seeds, columns, classes) images by predicted class; 0 where a trial did not see the photograph, as
             those of other folds in validation.
-        choice: whether the level's learning rate was chosen by halves of the seeds, see `search.answer.luck`.
+        choice: whether the level's learning rate was chosen by halves of the seeds, see `statistics.luck`.
     """
 
     seeds: tuple[int, ...]
@@ -104,7 +104,7 @@ class Measure:
         photos: (columns,) names; columns of one name are one photograph in several strata.
         strata: (columns,) names.
         by_seed: (seeds,).
-        contributions: (seeds, columns) what each adds to the figure, see `search.answer.variance.variance_of`.
+        contributions: (seeds, columns) what each adds to the figure, see `statistics.variance.variance_of`.
         weights: (seeds, columns) its share of the images that the seed's model saw, 0 where it did not see it.
         choice: as of `Predictions`.
     """

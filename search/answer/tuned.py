@@ -81,7 +81,7 @@ def _val_accuracy(record: TrialRecord) -> float:
 
 def tuned_text(study: Study, found: CrossFit) -> str:
     """Which rate each level got in each half."""
-    from search.answer.wording import listed, named
+    from search.answer.words.wording import listed, named
     from search.text import shown
 
     parts = []

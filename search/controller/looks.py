@@ -54,7 +54,7 @@ class LookingSource(DesignSource):
         wanted = None
         if results:
             from search.answer.looks import course
-            from search.answer.looks_in_words import look_text
+            from search.answer.words.looks import look_text
 
             found = course(self._study, read_trials(self._setup.folder))
             wanted = found.due

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from search.answer.answer import Answer
 from search.answer.tuned import CrossFit, tuned_text
-from search.answer.wording import named
+from search.answer.words.wording import named
 from search.figures.style import (
     INK,
     SMALL,

@@ -19,11 +19,11 @@ from typing import Any
 from search.study.diagnostics import Mistake, shown
 from search.study.space import ParamValue
 
-FIRST = 5  # with fewer replicates nothing is claimed: `search.answer.simultaneous.SEEDS_TO_CLAIM`
+FIRST = 5  # with fewer replicates nothing is claimed: `search.answer.statistics.simultaneous.SEEDS_TO_CLAIM`
 MOST = 1000  # replicates
 
 ALPHA = 0.05  # the chance of any false claim of a kind, over all levels and looks
-SPENDING = "alpha (replicates / most)^1.5 on differences, ^3 on equivalence"  # `search.answer.sequential.POWERS`
+SPENDING = "alpha (replicates / most)^1.5 on differences, ^3 on equivalence"  # `statistics.sequential.POWERS`
 OUTCOME = "test accuracy"
 
 ALLOWED = f'1 to {MOST}, or "{FIRST} to 20" for looks in between'

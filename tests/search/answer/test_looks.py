@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from search.answer import Recorded, answer_of
-from search.answer.facts import facts
 from search.answer.looks import course
-from search.answer.looks_in_words import look_text
-from search.answer.markdown import answer_markdown
-from search.answer.method import method
-from search.answer.rows import differences
+from search.answer.tables.markdown import answer_markdown
+from search.answer.tables.rows import differences
+from search.answer.words.facts import facts
+from search.answer.words.looks import look_text
+from search.answer.words.method import method
 from search.folder.record import TrialRecord
 from search.study import Study
 from tests.search.answer.made import COMMAND, pooling, trial

@@ -12,11 +12,11 @@ import pytest
 
 from benchmarks.tuned import WORLDS, measured
 from search.answer import Answer, Recorded, answer_of
-from search.answer.facts import facts
-from search.answer.luck import LUCK, of_both, widened
-from search.answer.method import method
+from search.answer.statistics.luck import LUCK, of_both, widened
+from search.answer.statistics.variance import variance_of
 from search.answer.tuned import cross_fitted, tuned_text
-from search.answer.variance import variance_of
+from search.answer.words.facts import facts
+from search.answer.words.method import method
 from search.figures.gallery import gallery
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -200,4 +200,4 @@ def test_every_sentence_of_an_untuned_study_says_at_which_rate(level: str) -> No
         if re.search(rf"{level} pooling|accurac|learns", text) and not text.startswith(
             ("Cost", "Parameters", "A study")
         ):
-            assert text.lower().startswith("at learning rate 0.0005"), text
+            assert re.match("(failed trainings )?at learning rate 0.0005", text.lower()), text

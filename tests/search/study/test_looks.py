@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.answer.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT
+from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT
 from search.errors import StudyFileError
 from search.study import Study
 from search.study.design import is_at_most, plan, trial_count
