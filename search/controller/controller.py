@@ -218,11 +218,10 @@ class Controller:
             return
         state, mail = gone
         LOG.info("slot %d %s", mail.slot.number, mail.reason)
-        if state.work is not None:
-            if self.is_stopping:
-                self._put_back(state, state.work)
-            else:
-                self._lost(state, state.work, mail)
+        if state.work is not None and self.is_stopping:
+            self._put_back(state, state.work)
+        elif state.work is not None:
+            self._lost(state, state.work, mail)
         grows = bool(self.setup.study.nuisance or self.setup.study.looks)  # tuning trials and looks queue replicates
         if (self._has_work() or (grows and self._may_get_work())) and not self.is_stopping and self._still_time():
             self._slots.replace(mail.slot.number, patient=self._has_trained)
