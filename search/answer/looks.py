@@ -65,6 +65,11 @@ class Course:
         """After how many replicates each level has left."""
         return {level: departure.replicates for level, departure in self.departures.items()}
 
+    def seen_at(self, level: ParamValue | None) -> int:
+        """The replicates of the look that this level's differences are of."""
+        left = self.departures.get(level) if level is not None else None
+        return left.replicates if left is not None else self.taken[-1]
+
 
 def course(study: Study, records: Iterable[TrialRecord]) -> Course:
     """What the looks of a study have found by now.

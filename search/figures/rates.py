@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from search.answer.answer import Answer
 from search.answer.tuned import CrossFit, tuned_text
-from search.answer.words.wording import named
+from search.answer.words.wording import named, percent
 from search.figures.style import (
     INK,
     SMALL,
@@ -20,6 +20,7 @@ from search.figures.style import (
     legend,
     picture,
 )
+from search.figures.vector import hover_point
 from search.text import shown
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def accuracy_by_rate(answer: Answer) -> Picture | None:
         if place >= len(drawn):
             axes.remove()
             continue
-        _draw(axes, found, drawn[place], study.rates)
-        axes.set_title(named(study.factor, drawn[place]), fontsize=SMALL, color=INK)
+        name = named(study.factor, drawn[place])
+        _draw(axes, found, drawn[place], study.rates, name)
+        axes.set_title(name, fontsize=SMALL, color=INK)
         in_percent(axes)
         bare(axes)
         if place >= len(drawn) - COLUMNS:
@@ -63,16 +65,21 @@ def accuracy_by_rate(answer: Answer) -> Picture | None:
     return picture("rates", title, caption, chart, finding=tuned_text(study, found), wide=len(drawn) > COLUMNS)
 
 
-def _draw(axes: Axes, found: CrossFit, level: ParamValue, rates: tuple[float, ...]) -> None:
+def _draw(axes: Axes, found: CrossFit, level: ParamValue, rates: tuple[float, ...], name: str) -> None:
     for split in DRAWN:
         means: list[float] = []
         places: list[float] = []
         for rate in rates:
-            values = [r.finished.splits[split].accuracy for r in found.by_rate[level, rate] if r.finished]
+            done = {r.config.seed: r.finished for r in found.by_rate[level, rate] if r.finished}
+            values = [end.splits[split].accuracy for end in done.values()]
+            told = f"{name}, learning rate {shown(rate)}, {SPLIT_NAMES[split]}"
+            for seed, value in zip(done, values, strict=True):
+                hover_point(axes, rate, value, f"{told}, seed {seed}: {percent(value)}")
             axes.plot([rate] * len(values), values, MARKERS[split], color=SPLIT_COLORS[split], markersize=3, alpha=0.4)
             if values:
                 places.append(rate)
                 means.append(statistics.fmean(values))
+                hover_point(axes, rate, means[-1], f"{told}: {percent(means[-1])} on average")
         style = {"color": SPLIT_COLORS[split], "linewidth": 1.4, "markersize": 5, "label": SPLIT_NAMES[split]}
         axes.plot(places, means, MARKERS[split], linestyle="-", **style)  # type: ignore[arg-type]
     for chosen, dashes in zip(found.rates[level], ((0, (1, 2)), (2, (4, 3))), strict=True):

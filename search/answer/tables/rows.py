@@ -140,9 +140,8 @@ def differences(answer: Answer) -> Table:
 def _look(answer: Answer, level: LevelAnswer) -> str:
     """`after 8`; `after 8, goes on`."""
     assert answer.course is not None
-    if level.level in answer.course.left:
-        return f"after {answer.course.left[level.level]}"
-    return f"after {answer.course.taken[-1]}, goes on"
+    goes_on = "" if level.level in answer.course.left else ", goes on"
+    return f"after {answer.course.seen_at(level.level)}{goes_on}"
 
 
 def classes(answer: Answer) -> list[Table]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from search.answer.tables.rows import differences
 from search.answer.words.facts import facts
 from search.answer.words.looks import look_text
 from search.answer.words.method import method
+from search.api.conversion import study_answer
+from search.checklist import ITEMS
+from search.figures.accuracy import differences as effect
 from search.folder.record import TrialRecord
 from search.study import Study
 from tests.search.answer.made import COMMAND, pooling, trial
@@ -178,6 +182,36 @@ def test_the_table_says_which_look_a_row_is_of() -> None:
         "at most 20 of each level, the same for all; levels that are decided leave at looks after 5, 8, 12 and 20"
     )
     assert any("written down before the first training" in text for text in method([answer]))
+
+
+def test_replicates_beyond_the_look_are_no_pairs(tmp_path: Path) -> None:
+    """The next look's are under way: neither the figure nor the tables count them in a difference."""
+    records = trained({"max": 0.7, "average": 0.3, "blur": 0.74}, range(5))
+    records += trained({"max": 0.7, "blur": 0.74}, range(5, 7))
+    answer = answer_of(replace(recorded(looking(), records), folder=tmp_path))
+    picture = effect(answer)
+    assert picture is not None
+    assert "blur pooling, seed 4: " in picture.svg
+    assert "blur pooling, seed 5: " not in picture.svg
+    exported = study_answer(answer)
+    assert exported.levels[2].seeds == tuple(range(7))
+    assert set(exported.tables()["comparisons"]["n_pairs"]) == {5}
+    assert exported.trials == 5 + 2 * 20
+
+
+def test_the_checklist_names_the_looks_and_how_the_error_is_spent() -> None:
+    records = trained({"max": 0.7, "average": 0.3, "blur": 0.74}, range(5))
+    found = {item.claim: item.known for item in ITEMS}
+    answer = answer_of(recorded(looking(), records))
+    training, statistics = found[25], found[29]
+    assert training is not None
+    assert statistics is not None
+    assert "15 trainings finished, at most 20 seeds of each level." in training(answer)
+    assert statistics(answer).endswith(
+        "no claim with fewer than five seeds. Looks were planned after 5, 8, 12 and 20 replicates, before the first "
+        "training: test accuracy decides, the margin is 5 points, an error of 5 % is spent over looks and levels, and "
+        "intervals hold at all looks at once."
+    )
 
 
 def test_an_interval_excludes_0_exactly_where_a_difference_is_claimed() -> None:

@@ -17,6 +17,7 @@ from search.answer.statistics.variance import variance_of
 from search.answer.tuned import cross_fitted, tuned_text
 from search.answer.words.facts import facts
 from search.answer.words.method import method
+from search.checklist import ITEMS
 from search.figures.gallery import gallery
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -133,11 +134,23 @@ def test_the_rates_are_named_in_each_half() -> None:
     assert "at learning rate 0.0005" not in answer.sentence.lower()
 
 
+def test_the_checklist_tells_how_rates_were_chosen() -> None:
+    answer = answered(tuned(), trained({("average", HIGH): (0.9, 0.9)}))
+    training, selection = (next(item.known for item in ITEMS if item.claim == claim) for claim in (25, 26))
+    assert training is not None
+    assert selection is not None
+    each = "36 trainings finished, 6 seeds of each level, each at learning rates of 0.000167, 0.0005 and 0.0015."
+    assert each in training(answer)
+    assert selection(answer).startswith("The learning rate, 0.000167, 0.0005 or 0.0015, was chosen for each level by ")
+
+
 def test_the_page_draws_accuracy_against_rate() -> None:
     answer = answered(tuned(), trained({("average", HIGH): (0.9, 0.9)}))
     (picture,) = [picture for picture in gallery(answer) if picture.key == "rates"]
     assert picture.title == "Accuracy against learning rate"
     assert "average pooling 0.0015 in both halves" in picture.svg
+    assert re.search(r"<title>average pooling, learning rate 0.0015, validation, seed 3: \d", picture.svg)
+    assert re.search(r"<title>max pooling, learning rate 0.0005, testing: [\d.]+ % on average", picture.svg)
     plain = answered(pooling(("max", "average"), seeds=6), [])
     assert not any(picture.key == "rates" for picture in gallery(plain))
 
