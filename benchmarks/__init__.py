@@ -16,6 +16,8 @@ overhead.py              the cost of a trial without training
 memory.py                peak memory of the controller and of a slot
 coverage.py              how often intervals contain the truth and claims are false, on simulated studies
     worlds.py            those studies
+    looks.py             what looks at a study while it runs cost and save
     planned.py           whether planned numbers of seeds come true
+    tuned.py             levels at learning rates of their own, chosen and measured
 stores.py                what Optuna and MLflow know of a run, to check it
 """

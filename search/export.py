@@ -65,7 +65,7 @@ def _main(args: argparse.Namespace) -> int:
     if not found.records:
         raise SettingsError(f"--study {args.study}: no trial of {found.name} has begun, so there is nothing to export")
     names = export(study_answer(answer_of(found)), args.folder, args.format)
-    print(f"{found.name}: {found.over} of {found.total} trials have ended")
+    print(f"{found.name}: {found.progress} have ended")
     for name, rows in names.items():
         print(f"  {args.folder / name}" + (f"  ({rows:,} row{'' if rows == 1 else 's'})" if rows is not None else ""))
     return ExitStatus.DONE

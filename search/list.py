@@ -18,10 +18,10 @@ from search.errors import SearchError
 from search.folder.journal import read_trials
 from search.folder.lock import holder_of
 from search.folder.manifest import read_manifest, study_folders
-from search.folder.record import DataInfo
+from search.folder.record import DataInfo, StudyRecord
 from search.settings import Places
 from search.study import Study
-from search.study.design import trial_count
+from search.study.design import is_at_most, trial_count
 from search.study.toml_file import load_study, study_names
 
 
@@ -59,23 +59,28 @@ def _table(places: Places) -> tuple[Table, list[SearchError]]:
                 continue
             study, record = manifest.study, manifest.record
             begun.add(study.name)
-            table.add_row(record.name, *_state(folder, study), _images(record.data), study.question)
+            table.add_row(record.name, *_state(folder, study, record), _images(record.data), study.question)
         except SearchError as error:
             problems.append(error)
     for name in study_names():
         if name not in begun:
             study = load_study(name)
-            table.add_row(name, str(trial_count(study)), "", "", "not begun", "", study.question, style="dim")
+            table.add_row(name, _planned(study), "", "", "not begun", "", study.question, style="dim")
     return table, problems
 
 
-def _state(folder: Path, study: Study) -> tuple[str, str, str, str]:
+def _state(folder: Path, study: Study, record: StudyRecord) -> tuple[str, str, str, str]:
     counts = Counter(record.state for record in read_trials(folder / "trials"))
-    total = trial_count(study)
+    total = trial_count(study, dict(record.left))
     over = counts["COMPLETE"] + counts["FAIL"] + counts["PRUNED"]
     holder = holder_of(folder)
     state = f"running ({holder})" if holder else "finished" if over >= total else "stopped"
-    return str(total), str(counts["COMPLETE"]), str(counts["FAIL"] + counts["PRUNED"]), state
+    most = "at most " if is_at_most(study, dict(record.left)) else ""
+    return f"{most}{total}", str(counts["COMPLETE"]), str(counts["FAIL"] + counts["PRUNED"]), state
+
+
+def _planned(study: Study) -> str:
+    return f"{'at most ' if is_at_most(study) else ''}{trial_count(study)}"
 
 
 def _images(data: DataInfo) -> str:

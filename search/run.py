@@ -40,10 +40,12 @@ from search.stores.optuna import names_in
 from search.study import Study
 from search.study.cost import estimate
 from search.study.deciding import DECIDING
-from search.study.design import plan, trial_count
+from search.study.design import is_at_most, plan, trial_count
+from search.study.looks import seeds_flag
 from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
 from search.study.toml_file import load_studies, load_study, study_names
+from search.study.tune import RATE
 from search.text import duration, shown
 from search.urls import mlflow_ui
 from trainer.data import scan
@@ -70,11 +72,21 @@ def parser() -> argparse.ArgumentParser:
     )
     add_data_options(what)
     change = result.add_argument_group("changes to the study")
-    change.add_argument("--seeds", type=int, metavar="N", help="replicates of each level of a question")
+    change.add_argument(
+        "--seeds",
+        type=seeds_flag,
+        metavar='N|"N to M"',
+        help='replicates of each level of a question; "5 to 20": a level leaves at a look once it is decided',
+    )
     change.add_argument(
         "--epochs", type=int, metavar="N", help="epochs of each trial, with epochs_after_start the most"
     )
     change.add_argument("--n-trials", type=int, metavar="N", help="trials of a search (joint)")
+    change.add_argument(
+        "--tune",
+        action="store_true",
+        help="each level at a third of the learning rate, at it and at three times it, judged at its own best",
+    )
     change.add_argument(
         "--margin", type=float, metavar="SHARE", help="the difference in the measure that counts as none (0.05)"
     )
@@ -182,6 +194,7 @@ def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) ->
         n_trials=None if several and not search else args.n_trials,
         margin=args.margin,
         measure=args.measure,
+        tune=args.tune and not (several and (study.kind != "levels" or study.factor == RATE)),
         fixed=fixed,
     )
 
@@ -203,23 +216,32 @@ def _dry_run(study: Study, options: Options, environment: Environment, console: 
                 ", ".join(shown(v) for v in spec.levels) if hasattr(spec, "levels") else f"{spec.low} to {spec.high}"
             )
             lines.append(f"{role}: {key} at {values}")
+    if study.tune:
+        lines.append(f"tunes for each level: learning_rate at {', '.join(map(shown, study.rates))}, cross-fitted")
     changed = {key: value for key, value in base.model_dump().items() if key in study.fixed}
     lines.append(
         "fixed: " + (", ".join(f"{key}={shown(value)}" for key, value in changed.items()) or "all at the reference")
     )
     lines.append(
-        f"seeds: {study.seeds}"
+        f"seeds: {_seeds(study)}"
         if not study.search
         else f"sampler: {study.search.sampler}, {SAMPLERS[study.search.sampler].words}"
     )
     first = plan(study)
-    lines.append(f"trials: {trial_count(study)}, the first {len(first)} queued at the start")
+    most = "at most " if is_at_most(study) else ""
+    lines.append(f"trials: {most}{trial_count(study)}, the first {len(first)} queued at the start")
     guess = estimate(study, index, slots, on_gpu=on_gpu)
     lines.append(f"runs on: {runs_on}; {slots} slots")
     lines.append(f"time: {guess}")
     lines.append(f"goes to: {folder}")
     for line in lines:
         console.print(f"  {line}", markup=False, highlight=False)
+
+
+def _seeds(study: Study) -> str:
+    if not study.looks:
+        return str(study.seeds)
+    return f"at most {study.seeds}, looks after {', '.join(map(str, study.looks))}"
 
 
 def _report(study: Study, outcome: Outcome, places: Places, console: Console) -> None:

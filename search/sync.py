@@ -24,7 +24,6 @@ from search.folder.manifest import check_storage, read_manifest, say_moved, stud
 from search.settings import Places
 from search.stores.optuna import OptunaStudy
 from search.stores.stores import Stores
-from search.study.design import trial_count
 
 PATIENCE_S = 60.0  # without a trial told
 
@@ -115,6 +114,7 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
     study, record = manifest.study, manifest.record
     check_storage(record.name, folder, places)
     trials, results = folder / "trials", Results(study, folder / "models")
+    results.left = dict(record.left)
     with StudyLock(folder, record.name), logged_in(folder):
         say_moved(folder, places, say)
         stores = Stores(trials, places, say)
@@ -126,7 +126,7 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
                 for number in results.numbers:
                     stores.mlflow.catch_up(number)
             behind = {outbox.name: outbox.behind for outbox in stores.outboxes}
-            tally = results.tally(trial_count(study), "")
+            tally = results.tally("")
             status: Literal["FINISHED", "KILLED"] = "FINISHED" if tally.over >= tally.total else "KILLED"
             stores.mlflow.later(lambda: stores.tracker.end_study(record, status))
             untold = {outbox.name: outbox.close(PATIENCE_S) for outbox in stores.outboxes}

@@ -7,6 +7,8 @@ probabilities.py  AUROC, and the calibration error, of the probabilities in scor
 measure_table.py  their table: names, words, directions
 learning.py       whether a training learnt, and at how many seeds a level does
 levels.py         levels compared, paired, corrected for their number
+looks.py          which levels leave at which look
+tuned.py          which learning rate each level is measured at, cross-fitted
 search_result.py  a search: best trial, Pareto front
 evidence.py       whether the best beats the reference model on new seeds
 importance.py     which parameters matter in a search

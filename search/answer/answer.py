@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from search.answer.levels import LevelAnswer, compare
+from search.answer.looks import Course, course
 from search.answer.search_result import SearchAnswer, search_answer
 from search.answer.statistics.planning import Effort, effort
+from search.answer.tuned import CrossFit, cross_fitted, tuned_text
+from search.answer.words.looks import seen, with_looks
 from search.answer.words.sentence import DEMO, Words, prefix, words
 from search.folder.load import Recorded
 
@@ -21,12 +24,16 @@ class Answer:
         levels: of a question or of the reference study; empty for a search.
         search: of a search; None for the other kinds.
         words: in plain English, without the notes on progress and on the demo set.
+        course: of a study with looks, which level left at which.
+        tuned: of a study with `tune`, which learning rate each level got; `levels` are of the trainings that measure.
     """
 
     recorded: Recorded
     levels: tuple[LevelAnswer, ...]
     search: SearchAnswer | None
     words: Words
+    course: Course | None = None
+    tuned: CrossFit | None = None
 
     @property
     def sentence(self) -> str:
@@ -41,9 +48,12 @@ class Answer:
 
     @property
     def caveats(self) -> list[str]:
-        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept."""
+        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept,
+        replicates that were added after the result was seen.
+        """
         data = self.recorded.data
-        return [*([DEMO] if self.is_demo else []), *(data.caveats if data is not None else ())]
+        kept = data.caveats if data is not None else ()
+        return [*([DEMO] if self.is_demo else []), *kept, *seen(self.recorded.seen)]
 
     @property
     def is_demo(self) -> bool:
@@ -80,7 +90,17 @@ class Answer:
 def answer_of(recorded: Recorded) -> Answer:
     """What a study found so far."""
     if recorded.study.search is not None:
-        found = search_answer(recorded)
-        return Answer(recorded, (), found, found.words)
+        result = search_answer(recorded)
+        return Answer(recorded, (), result, result.words)
+    if recorded.study.looks:
+        found = course(recorded.study, recorded.records)
+        recorded = replace(recorded, left=found.left)
+        return Answer(recorded, found.levels, None, with_looks(recorded.study, found), found)
+    if recorded.study.tune:
+        tuned = cross_fitted(recorded.study, recorded.records)
+        levels = tuple(compare(recorded.study, tuned.records))
+        said = words(recorded.study, levels)
+        said = said._replace(details=(*said.details, tuned_text(recorded.study, tuned)))
+        return Answer(recorded, levels, None, said, tuned=tuned)
     levels = tuple(compare(recorded.study, recorded.records))
     return Answer(recorded, levels, None, words(recorded.study, levels))

@@ -16,7 +16,15 @@ def balanced_accuracy(predictions: Predictions) -> Measure:
     weights = balanced_weights(predictions)
     rates = np.divide(predictions.hits, images, out=np.zeros_like(images), where=images > 0)
     values = weights * rates
-    return Measure(predictions.seeds, predictions.photos, predictions.strata, values.sum(axis=1), values, weights)
+    return Measure(
+        predictions.seeds,
+        predictions.photos,
+        predictions.strata,
+        values.sum(axis=1),
+        values,
+        weights,
+        predictions.choice,
+    )
 
 
 def specificity(predictions: Predictions, label: int) -> Measure | None:
@@ -38,6 +46,7 @@ def specificity(predictions: Predictions, label: int) -> Measure | None:
         values.sum(axis=1),
         values,
         images / total,
+        predictions.choice,
     )
 
 

@@ -15,10 +15,12 @@ from search.answer.measure_table import CLASS_MEASURES, MEASURES, deciding
 from search.answer.measures import Measure, Predictions
 from search.answer.starts import differences_in_start
 from search.answer.statistics.intervals import Estimate
+from search.answer.statistics.luck import CHOICES, Choice
 from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue
+from search.study.tune import RATE
 from trainer.clock import last_start
 from trainer.events import Failed, Finished, SplitName
 
@@ -64,6 +66,7 @@ class LevelAnswer:
         differences: to the reference level, at the seeds where both learnt; empty for the reference level, where the
             two have fewer than two such seeds, and where one of the two learns too rarely to be ranked.
         disagrees: whether validation and test differ in sign by more than chance explains.
+        choice: whether its learning rate was chosen by halves of the seeds, see `statistics.luck`.
     """
 
     level: ParamValue | None
@@ -79,6 +82,7 @@ class LevelAnswer:
     by_class: Mapping[str, tuple[Estimate | None, ...]] = field(default_factory=dict)
     differences: dict[Compared, Difference] = field(default_factory=dict)
     disagrees: bool = False
+    choice: Choice = "none"
 
     @property
     def failed(self) -> int:
@@ -107,7 +111,15 @@ class LevelAnswer:
 
 
 def compare(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
-    """Every level, in the study's order. A reference study has one, whose level is None."""
+    """Every level, in the study's order, with its differences. A reference study has one, whose level is None.
+
+    Of a study with looks, see `search.answer.looks.course`.
+    """
+    return _with_differences(levels_of(study, records), study.margin, study.measure)
+
+
+def levels_of(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
+    """The same without differences."""
     replicates = [record for record in records if record.role == "replicate"]
     found = []
     for level in study.levels or (None,):
@@ -116,9 +128,11 @@ def compare(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
         lost = [r.terminal for r in mine if r.terminal is not None and not r.finished]
         failures = Counter(end.kind if isinstance(end, Failed) else "stopped" for end in lost)
         learning = _learning(mine)
-        level_answer = LevelAnswer(level, level == study.reference, done, (), learning, failures=failures)
-        found.append(_measured(level_answer, study.measure))
-    return _with_differences(_with_starts(found), study.margin, study.measure)
+        rates = {record.params[RATE] for record in mine} if study.tune else set()
+        choice: Choice = CHOICES[min(len(rates), 2)]
+        one = LevelAnswer(level, level == study.reference, done, (), learning, failures=failures, choice=choice)
+        found.append(_measured(one, study.measure))
+    return _with_starts(found)
 
 
 def _learning(trials: Iterable[TrialRecord]) -> Learning:
@@ -144,8 +158,8 @@ def _measured(level: LevelAnswer, measure: str) -> LevelAnswer:
     if not level.trials:
         return level
     measured = tuple(filter(has_learnt, level.trials)) or level.trials
-    measures = _measures(measured, measure)
-    test = Predictions.of(measured, "test")
+    measures = _measures(measured, measure, level.choice)
+    test = Predictions.of(measured, "test", level.choice)
     labels = range(test.counts.shape[-1])
     by_class = {name: [entry.of(test, label) for label in labels] for name, entry in CLASS_MEASURES.items()}
     return replace(
@@ -160,29 +174,33 @@ def _measured(level: LevelAnswer, measure: str) -> LevelAnswer:
     )
 
 
-def _measures(trials: Sequence[TrialRecord], measure: str) -> dict[Compared, Measure]:
-    splits = {split: deciding(measure, Predictions.of(trials, split)) for split in SPLITS}
+def _measures(trials: Sequence[TrialRecord], measure: str, choice: Choice) -> dict[Compared, Measure]:
+    splits = {split: deciding(measure, Predictions.of(trials, split, choice)) for split in SPLITS}
     gap = splits["train"].minus(splits["test"])
     return {"train": splits["train"], "val": splits["val"], "test": splits["test"], "gap": gap}
 
 
 def _with_differences(levels: list[LevelAnswer], margin: float, measure: str) -> list[LevelAnswer]:
     reference = next((level for level in levels if level.is_reference), None)
-    if reference is None or not reference.learning.is_reliable:
-        return levels
     raw: dict[int, Paired] = {}
     for place, level in enumerate(levels):
-        if level is not reference and level.learning.is_reliable and (pair := paired(level, reference, measure)):
+        if reference is not None and level is not reference and (pair := rankable(level, reference, measure)):
             raw[place] = pair
     levels = list(levels)
     together = {what: decided([pair.of[what] for pair in raw.values()], margin) for what in COMPARED}
-    drifts = holm([pair.drift.p for pair in raw.values()])
-    for rank, (place, pair) in enumerate(raw.items()):
+    disagrees = disagreeing(list(raw.values()))
+    for rank, place in enumerate(raw):
         differences = {what: together[what][rank] for what in COMPARED}
-        opposed = pair.of["val"].value * pair.of["test"].value < 0
-        certain = drifts[rank] < SIGNIFICANT and pair.drift.n_seeds >= SEEDS_TO_CLAIM
-        levels[place] = replace(levels[place], differences=differences, disagrees=opposed and certain)
+        levels[place] = replace(levels[place], differences=differences, disagrees=disagrees[rank])
     return levels
+
+
+def disagreeing(pairs: Sequence[Paired]) -> list[bool]:
+    """Whether validation and test differ in sign by more than chance explains, for levels taken together."""
+    drifts = holm([pair.drift.p for pair in pairs])
+    opposed = [pair.of["val"].value * pair.of["test"].value < 0 for pair in pairs]
+    certain = [p < SIGNIFICANT and pair.drift.n_seeds >= SEEDS_TO_CLAIM for p, pair in zip(drifts, pairs, strict=True)]
+    return [a and b for a, b in zip(opposed, certain, strict=True)]
 
 
 class Paired(NamedTuple):
@@ -197,6 +215,12 @@ class Paired(NamedTuple):
     drift: Estimate
 
 
+def rankable(level: LevelAnswer, reference: LevelAnswer, measure: str) -> Paired | None:
+    """The differences to the reference level; None where one of the two learns too rarely to be ranked, too."""
+    both = level.learning.is_reliable and reference.learning.is_reliable
+    return paired(level, reference, measure) if both else None
+
+
 def paired(level: LevelAnswer, other: LevelAnswer, measure: str) -> Paired | None:
     """The differences of `level` less `other` in a measure that may decide; None with fewer than two seeds at which
     both learnt: one says nothing of the luck of the seed.
@@ -205,7 +229,8 @@ def paired(level: LevelAnswer, other: LevelAnswer, measure: str) -> Paired | Non
     if len(seeds) < SEEDS_TO_COMPARE:
         return None
     mine, theirs = (
-        _measures([t for t in group.measured if t.config.seed in seeds], measure) for group in (level, other)
+        _measures([t for t in group.measured if t.config.seed in seeds], measure, group.choice)
+        for group in (level, other)
     )
     raw = {what: mine[what].minus(theirs[what]) for what in COMPARED}
     differences = {what: raw[what].difference(_room(theirs[what], what)) for what in COMPARED}

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from search.answer.scores import Scores
 from search.answer.statistics.intervals import Estimate, estimate_difference, estimate_share
+from search.answer.statistics.luck import Choice, of_both, widened
 from search.answer.statistics.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
 from trainer.events import Count, SplitName
@@ -38,6 +39,7 @@ class Predictions:
             those of other folds in validation. An image counts once, however often it was evaluated, so these need not
             be whole.
         scores: the images' class probabilities, after the last evaluation; None where they were not kept.
+        choice: whether the level's learning rate was chosen by halves of the seeds, see `statistics.luck`.
     """
 
     seeds: tuple[int, ...]
@@ -46,9 +48,10 @@ class Predictions:
     labels: Ints
     counts: Floats
     scores: Scores | None = None
+    choice: Choice = "none"
 
     @classmethod
-    def of(cls, trials: Sequence[TrialRecord], split: SplitName) -> Predictions:
+    def of(cls, trials: Sequence[TrialRecord], split: SplitName, choice: Choice = "none") -> Predictions:
         """Of finished trials of one level, a seed each.
 
         Raises:
@@ -77,6 +80,7 @@ class Predictions:
             labels=np.asarray(labels, np.int64),
             counts=counts,
             scores=Scores.of(ends, columns),
+            choice=choice,
         )
 
     @property
@@ -109,6 +113,7 @@ class Measure:
         by_seed: (seeds,).
         contributions: (seeds, columns) what each adds to the figure, see `statistics.variance.variance_of`.
         weights: (seeds, columns) its share of the images that the seed's model saw, 0 where it did not see it.
+        choice: as of `Predictions`.
     """
 
     seeds: tuple[int, ...]
@@ -117,6 +122,7 @@ class Measure:
     by_seed: Floats
     contributions: Floats
     weights: Floats
+    choice: Choice = "none"
 
     def minus(self, other: Measure) -> Measure:
         """The difference, seed by seed and photograph by photograph.
@@ -134,7 +140,8 @@ class Measure:
             table[:, columns] += sign * measure.contributions
             weights[:, columns] = np.maximum(weights[:, columns], measure.weights)
         photos, strata = (tuple(key[part] for key in keys) for part in (0, 1))
-        return Measure(self.seeds, photos, strata, self.by_seed - other.by_seed, table, weights)
+        choice = of_both(self.choice, other.choice)
+        return Measure(self.seeds, photos, strata, self.by_seed - other.by_seed, table, weights, choice)
 
     def share(self) -> Estimate:
         """The estimate of a measure that lies between 0 and 1."""
@@ -146,7 +153,8 @@ class Measure:
 
     @property
     def _variance(self) -> Variance:
-        return variance_of(self.contributions, self.weights, _numbers(self.strata), _numbers(self.photos))
+        found = variance_of(self.contributions, self.weights, _numbers(self.strata), _numbers(self.photos))
+        return widened(found, self.by_seed, np.asarray(self.seeds) % 2, self.choice)
 
 
 def accuracy(predictions: Predictions) -> Measure:
@@ -168,6 +176,7 @@ def recall(predictions: Predictions, label: int) -> Measure | None:
         tuple(predictions.strata[column] for column in columns),
         predictions.labels[columns],
         predictions.counts[np.ix_(rows, columns)],
+        choice=predictions.choice,
     )
     return accuracy(part)
 
@@ -200,7 +209,7 @@ def macro_f1(predictions: Predictions) -> Measure:
 def _measure(of: Predictions, by_seed: Floats, contributions: Floats) -> Measure:
     images = of.counts.sum(axis=-1)  # (seeds, columns)
     weights = images / images.sum(axis=1, keepdims=True)
-    return Measure(of.seeds, of.photos, of.strata, by_seed, contributions, weights)
+    return Measure(of.seeds, of.photos, of.strata, by_seed, contributions, weights, of.choice)
 
 
 def _numbers(names: Sequence[str]) -> Ints:

@@ -30,7 +30,13 @@ def auroc(predictions: Predictions) -> Measure | None:
     by_seed = np.mean([measure.by_seed for measure in known], axis=0)
     values = np.mean([measure.contributions for measure in known], axis=0)
     return Measure(
-        predictions.seeds, predictions.photos, predictions.strata, by_seed, values, balanced_weights(predictions)
+        predictions.seeds,
+        predictions.photos,
+        predictions.strata,
+        by_seed,
+        values,
+        balanced_weights(predictions),
+        predictions.choice,
     )
 
 
@@ -60,7 +66,13 @@ def auroc_of(predictions: Predictions, label: int) -> Measure | None:
         np.add.at(values[row], scores.columns[mine], above / n)
         np.add.at(values[row], scores.columns[~mine], (below - by_seed[row]) / rest)
     return Measure(
-        predictions.seeds, predictions.photos, predictions.strata, by_seed, values, balanced_weights(predictions)
+        predictions.seeds,
+        predictions.photos,
+        predictions.strata,
+        by_seed,
+        values,
+        balanced_weights(predictions),
+        predictions.choice,
     )
 
 
@@ -83,7 +95,13 @@ def calibration_error(predictions: Predictions) -> Measure | None:
         by_seed[row] = np.abs(sums).sum() / images
         np.add.at(values[row], scores.columns, np.sign(sums)[numbers] * (right - confidence) / images)
     return Measure(
-        predictions.seeds, predictions.photos, predictions.strata, by_seed, values, balanced_weights(predictions)
+        predictions.seeds,
+        predictions.photos,
+        predictions.strata,
+        by_seed,
+        values,
+        balanced_weights(predictions),
+        predictions.choice,
     )
 
 

@@ -31,7 +31,7 @@ class StudyAnswer:
         sentence: the answer in plain English, with what it must not be taken for.
         caveats: what must be said beside every figure; empty for most studies of real images.
         is_demo: whether the images are the drawn cells of the demo set.
-        trials: how many trials the study has in the end.
+        trials: how many trials the study has in the end; at most, while levels may still leave at looks.
         trials_over: how many of them have ended, with or without a result.
         levels: a result each, in the order of the study file; empty for a search.
         best_params: of a search, the parameters of the trial that is highest on validation, in `measure`; of a

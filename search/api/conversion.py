@@ -105,4 +105,5 @@ def _difference(difference: Difference) -> LevelDifference:
         p_non_inferior=difference.p_non_inferior,
         margin=difference.margin,
         verdict=difference.verdict,
+        n_pairs=estimate.n_seeds,
     )

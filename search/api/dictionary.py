@@ -92,10 +92,10 @@ COMPARISONS = {
     ),
     "is_decided": Meaning("", "whether the study decides on this outcome; the others are described"),
     "difference": Meaning("share", "the level less the reference, paired by seed and photograph"),
-    "low": Meaning("share", "lower end of the 95 % interval, simultaneous over the levels"),
-    "high": Meaning("share", "upper end of the 95 % interval, simultaneous over the levels"),
-    "n_pairs": Meaning("pairs", "seeds at which both levels learnt"),
-    "p": Meaning("", "p-value of no difference, corrected for the number of levels (Holm)"),
+    "low": Meaning("share", "lower end of the 95 % interval, simultaneous over the levels, and over looks"),
+    "high": Meaning("share", "upper end of the 95 % interval, simultaneous over the levels, and over looks"),
+    "n_pairs": Meaning("pairs", "seeds at which both levels learnt; with looks, up to the look of the level"),
+    "p": Meaning("", "p-value of no difference, corrected for the number of levels (Holm); with looks, repeated"),
     "p_equivalent": Meaning(
         "", "p-value of a difference of the margin or more (two one-sided tests), corrected likewise"
     ),

@@ -167,7 +167,6 @@ def comparison_rows(levels: Sequence[LevelResult], measure: str) -> Iterator[Row
     if reference is None:
         return
     for level in levels:
-        pairs = set(level.learnt_seeds) & set(reference.learnt_seeds)
         for what, one in level.differences.items():
             yield {
                 "level": level.level,
@@ -175,7 +174,7 @@ def comparison_rows(levels: Sequence[LevelResult], measure: str) -> Iterator[Row
                 "outcome": "gap" if what == "gap" else f"{what}_{measure}",
                 "is_decided": what == "test",
                 "difference": one.value,
-                "n_pairs": len(pairs),
+                "n_pairs": one.n_pairs,
                 **{name: getattr(one, name) for name in ("low", "high", "p", "p_equivalent", "p_non_inferior")},
                 "margin": one.margin,
                 "verdict": one.verdict if what == "test" else None,

@@ -53,9 +53,10 @@ def run_study(
     *,
     data: str | Path | None = None,
     runs: str | Path | None = None,
-    seeds: int | None = None,
+    seeds: int | str | None = None,
     epochs: int | None = None,
     n_trials: int | None = None,
+    tune: bool = False,
     fixed: Mapping[str, Value] | None = None,
     quick: bool = False,
     fresh: bool = False,
@@ -76,10 +77,11 @@ def run_study(
         study: a name of `studies/`, the path of a TOML file, or a study from `load_study`.
         data: the folder of images, or "demo"; None: `$BLOOD_CELLS_DIR`, else `data/blood-cells`, else the demo set.
         runs: the folder of runs; None: `$SEARCH_RUNS_DIR`, else `runs`.
-        seeds: how often each level of a question is trained; None: as the study says.
+        seeds: how often each level of a question is trained; "5 to 20": until it is decided; None: as the study says.
         epochs: passes over the training images in each trial, with `epochs_after_start` the most; None: as the study
             says.
         n_trials: how many trials a search has; None: as the study says.
+        tune: trains each level at a third of the learning rate, at it and at three times it, and judges it at its own.
         fixed: other settings of `trainer.config.TrainConfig`, the same in every trial.
         quick: a few minutes on two cores: small images, fewer epochs, at most 3 seeds. The name ends in `-quick`.
         fresh: begins anew, beside the study that is there.
@@ -118,7 +120,7 @@ def run_study(
         raise SettingsError(f"slots={slots}: at least 1")
     asked = load_study(study) if isinstance(study, str | Path) else study
     asked = asked.quick() if quick else asked
-    asked = asked.override(seeds=seeds, epochs=epochs, n_trials=n_trials, fixed=fixed)
+    asked = asked.override(seeds=seeds, epochs=epochs, n_trials=n_trials, tune=tune, fixed=fixed)
     environment = chosen(str(runs) if runs is not None else None, None, None, executor, stack=use_stack)
     folder, why = resolve_data(str(data) if data is not None else None, environment.places.cache)
     view = View() if quiet else view_for(new_console())

@@ -37,12 +37,14 @@ class LevelDifference:
         value: the level's figure less the reference level's.
         low: the lower end of an interval that holds, in 95 % of studies, for all levels at once.
         high: its upper end.
-        p: the p-value of no difference, corrected for the number of levels (Holm).
+        p: the p-value of no difference, corrected for the number of levels (Holm); of a study with looks, it holds at
+            all of them at once, as do all that follow and the interval.
         p_equivalent: the p-value of a difference of `margin` or more in either direction, corrected likewise.
         p_non_inferior: the p-value of the level being worse by `margin` or more, corrected likewise.
         margin: the difference that counts as small.
         verdict: what may be claimed: "higher", "lower", "equivalent" (within the margin), "cannot tell", or
             "too few seeds" to claim anything.
+        n_pairs: the seeds at which both levels learnt; of a study with looks, up to the look of this level.
     """
 
     value: float
@@ -53,6 +55,7 @@ class LevelDifference:
     p_non_inferior: float
     margin: float
     verdict: Literal["higher", "lower", "equivalent", "cannot tell", "too few seeds"]
+    n_pairs: int
 
 
 @dataclass(frozen=True)

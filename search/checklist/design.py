@@ -5,7 +5,9 @@ from __future__ import annotations
 from search.answer.answer import Answer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.search_result import settings
+from search.answer.tuned import tuned_text
 from search.answer.words.facts import fact
+from search.answer.words.looks import planned
 from search.answer.words.method import GLOSSARY
 from search.answer.words.wording import adjective, count, first_upper, listed, points_text, word
 from search.study.deciding import DEFAULT
@@ -82,7 +84,9 @@ def training(answer: Answer) -> str:
         f"dropout {shown(config.dropout_rate)}, {augmentation}, {_loss(config)}. "
         f"{count(len(answer.recorded.finished), 'training')} finished"
     )
-    seeds = f", {study.seeds} seeds of each level" if study.factor else ""
+    most = "at most " if study.looks else ""
+    rates = f", each at learning rates of {listed([shown(rate) for rate in study.rates])}" if study.tune else ""
+    seeds = f", {most}{study.seeds} seeds of each level{rates}" if study.factor else ""
     device = fact(answer, "Device")
     return f"{text}{seeds}." + (f" Hardware: {device}." if device else "")
 
@@ -97,6 +101,8 @@ def selection(answer: Answer) -> str:
     words = answer.recorded.study.measure_words
     if answer.search is not None and answer.search.best is not None:
         return f"By validation {words}: {settings(answer.search.best)}. {CHOSEN}"
+    if answer.tuned is not None:
+        return f"{tuned_text(answer.recorded.study, answer.tuned)} {CHOSEN}"
     return f"{first_upper(f'validation {words}')} alone chooses. {CHOSEN}"
 
 
@@ -132,9 +138,11 @@ def metrics(answer: Answer) -> str:
 def statistics(answer: Answer) -> str:
     """Intervals and tests."""
     text = "95 % intervals over photographs and trained models (multi-reader, multi-case variance; Gallas et al. 2009)."
-    if answer.recorded.study.factor is None:
+    study = answer.recorded.study
+    if study.factor is None:
         return text
+    looks = " ".join(["", *planned(study)])
     return (
         f"{text} Levels are compared in pairs of seed and photograph, with Holm's correction; equivalence by two "
-        "one-sided tests; no claim with fewer than five seeds."
+        f"one-sided tests; no claim with fewer than five seeds.{looks}"
     )

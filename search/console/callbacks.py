@@ -10,7 +10,9 @@ from trainer.events import Ready
 
 @dataclass(frozen=True)
 class Tally:
-    """How far a study is. `best` is the finished trial of highest validation accuracy."""
+    """How far a study is. `best` is the finished trial of highest validation accuracy; `at_most` says that levels may
+    leave it before it has `total` trials.
+    """
 
     total: int
     complete: int = 0
@@ -18,6 +20,12 @@ class Tally:
     pruned: int = 0
     best: TrialRecord | None = None
     behind: str = ""
+    at_most: bool = False
+
+    @property
+    def of(self) -> str:
+        """Its trials in the end: `18`, `at most 80`."""
+        return f"at most {self.total}" if self.at_most else str(self.total)
 
     @property
     def over(self) -> int:

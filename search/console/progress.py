@@ -42,7 +42,7 @@ class Lines(View):
         self._images_said = 0.0
 
     def begin(self, name: str, tally: Tally) -> None:
-        self._print(f"{name}: {tally.total} trials, {tally.over} of them over")
+        self._print(f"{name}: {tally.of} trials, {tally.over} of them over")
 
     def images(self, done: int, total: int) -> None:
         if done == total or time.monotonic() - self._images_said > 5:
@@ -59,7 +59,7 @@ class Lines(View):
 
     def trial(self, record: TrialRecord, tally: Tally) -> None:
         if record.terminal is not None:
-            self._print(f"trial {record.number} ({tally.over} of {tally.total}) {record.label}: {outcome(record)}")
+            self._print(f"trial {record.number} ({tally.over} of {tally.of}) {record.label}: {outcome(record)}")
 
     def say(self, sentence: str) -> None:
         self._print(sentence)
@@ -137,8 +137,9 @@ class Bars(View):
         progress, passed = done - self._share_at_start, time.monotonic() - self._begun
         if progress <= 0 or passed < 5:
             return ""
-        most = "at most " if any(r.config.epochs_after_start for r in running) else ""
-        return f"{most}about {duration((tally.total - done) * passed / progress)} left"
+        at_most = tally.at_most or any(r.config.epochs_after_start for r in running)
+        about = "at most about" if at_most else "about"
+        return f"{about} {duration((tally.total - done) * passed / progress)} left"
 
     def _render(self) -> RenderableType:
         table = Table(box=None, padding=(0, 2, 0, 0))

@@ -4,9 +4,11 @@ session.py       the run, put together: name and folder, lock, log, images, stor
 ending.py        the end of a run: the answer, and what the stores are still to be told
 setup.py         what one run works with, and what it asks of whoever started it
 controller.py    the loop: mail in, phases, trials out, crashes mended
+signals.py       Ctrl-C and SIGTERM
 phase.py         how far a run is
 mail.py          what arrives in the controller's mailbox
 trial_source.py  where trials come from: a design or a search
+looks.py         which trials a design with looks wants by now
 queue.py         trials that wait, and which a slot takes next
 slot_pool.py     starts slots, starts them again, ends those that keep silent
 slots.py         what is known of each slot

@@ -14,7 +14,6 @@ from search.controller.slots import SlotState, Work
 from search.folder.journal import TrialJournal
 from search.folder.record import TrialRecord
 from search.stores.optuna import OptunaStudy
-from search.study.design import trial_count
 from trainer.events import TERMINAL, Event, Ready, Stopped
 
 LOG = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ class Bookkeeper:
     def tally(self) -> Tally:
         """How far the study is."""
         behind = [f"{store.name} {store.behind} behind" for store in self._setup.outboxes if not store.healthy]
-        return self._results.tally(trial_count(self._setup.study), ", ".join(behind))
+        return self._results.tally(", ".join(behind))
 
     def begin(self, state: SlotState, ready: Ready, trial: Waiting) -> None:
         """A slot is given a trial.

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from search.console.callbacks import Tally
 from search.controller.bookkeeper import Bookkeeper
 from search.controller.faults import check_machine, failure_of, why
+from search.controller.looks import design_source
 from search.controller.mail import Interrupted, Mail, Mails, NotProposed, Prepared, Proposed, Prune, Restart
 from search.controller.phase import Phase
 from search.controller.recovery import reconcile, remove_half_saved
@@ -24,7 +25,7 @@ from search.controller.results import Results
 from search.controller.setup import End, Setup
 from search.controller.slot_pool import SlotPool
 from search.controller.slots import SlotState, Work
-from search.controller.trial_source import DesignSource, SearchSource, TrialSource
+from search.controller.trial_source import SearchSource, TrialSource
 from search.errors import StorageError
 from search.executors import SlotExit, SlotLine
 from search.folder.record import TrialRecord
@@ -45,7 +46,7 @@ class Controller:
         self._trials: TrialSource = (
             SearchSource(setup.study, setup.name, setup.optuna, self.mailbox, lambda: self.is_stopping)
             if setup.study.search
-            else DesignSource(setup.study, setup.name, setup.optuna)
+            else design_source(setup, self.results)
         )
         self._books = Bookkeeper(setup, self.results)
         self._progress = Phase.PREPARING  # the phase, interruptions aside
@@ -205,8 +206,9 @@ class Controller:
         self._settled(self._books.add(state, work, event))
 
     def _settled(self, record: TrialRecord) -> None:
-        """The last tuning trial that is over queues the replicates."""
-        if record.terminal is not None and record.role == "tuning":
+        """The last tuning trial that is over queues the replicates; the last trial of a look, what that asks for."""
+        looks = bool(self.setup.study.looks) and not self._trials.left and not any(state.work for state in self._slots)
+        if record.terminal is not None and (record.role == "tuning" or looks):
             self._extend()
         self._books.share(record)
 
@@ -216,13 +218,12 @@ class Controller:
             return
         state, mail = gone
         LOG.info("slot %d %s", mail.slot.number, mail.reason)
-        if state.work is not None:
-            if self.is_stopping:
-                self._put_back(state, state.work)
-            else:
-                self._lost(state, state.work, mail)
-        tunes = bool(self.setup.study.nuisance) and self._may_get_work()  # its tuning trials will queue replicates
-        if (self._has_work() or tunes) and not self.is_stopping and self._still_time():
+        if state.work is not None and self.is_stopping:
+            self._put_back(state, state.work)
+        elif state.work is not None:
+            self._lost(state, state.work, mail)
+        grows = bool(self.setup.study.nuisance or self.setup.study.looks)  # tuning trials and looks queue replicates
+        if (self._has_work() or (grows and self._may_get_work())) and not self.is_stopping and self._still_time():
             self._slots.replace(mail.slot.number, patient=self._has_trained)
 
     def _stop_training(self, record: TrialRecord) -> None:

@@ -107,7 +107,10 @@ def _answer(parts: Parts, record: StudyRecord | None, records: list[TrialRecord]
 
     data, command = (record.data, record.command) if record else (None, parts.command)
     quick = record is not None and record.quick
-    return answer_of(Recorded(parts.name, parts.study, data, command, tuple(records), folder=parts.folder, quick=quick))
+    seen = record.seen if record else ()
+    return answer_of(
+        Recorded(parts.name, parts.study, data, command, tuple(records), folder=parts.folder, quick=quick, seen=seen)
+    )
 
 
 def _queue_study(

@@ -52,7 +52,7 @@ class LoggedView(View):
         self._view = view
 
     def begin(self, name: str, tally: Tally) -> None:
-        LOG.info("%s: %d trials, %d of them over", name, tally.total, tally.over)
+        LOG.info("%s: %s trials, %d of them over", name, tally.of, tally.over)
         self._view.begin(name, tally)
 
     def images(self, done: int, total: int) -> None:

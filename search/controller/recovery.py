@@ -11,6 +11,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
+from search.controller.looks import due
 from search.controller.results import Results
 from search.controller.trial_source import Unfinished
 from search.errors import StorageError
@@ -100,7 +101,9 @@ def _restored(
     lost = range(len(trials), max(known, default=-1) + 1)
     # Of a queue that never arrived, some trials may have been begun and others not: the plan has those.
     there = [trial_params(trial) for trial in trials] + [entry.params for entry in known.values()]
-    planned = iter(missing(plan(study, list(results.outcomes)), there) if lost and not study.search else ())
+    planned = iter(
+        missing(plan(study, list(results.outcomes), due(study, folder)), there) if lost and not study.search else ()
+    )
     queue: list[PlannedTrial] = []
     for number in lost:
         entry = known.get(number)

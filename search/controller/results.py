@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from search.console.callbacks import Tally
 from search.folder.record import Role, State, TrialRecord
 from search.study import Study
 from search.study.deciding import DECIDING
-from search.study.design import Result
+from search.study.design import Result, is_at_most, trial_count
 from search.study.space import ParamValue
 from trainer.events import Finished
 
@@ -40,6 +40,7 @@ class Results:
         self._over: dict[int, Over] = {}
         self._counts: Counter[str] = Counter()
         self.best: TrialRecord | None = None
+        self.left: Mapping[ParamValue, int] = {}  # levels that have left at looks, after how many replicates
 
     def __len__(self) -> int:
         return len(self._over)
@@ -71,15 +72,15 @@ class Results:
         if loser is not None and loser.finished and loser.finished.model_file:
             (self._models / loser.finished.model_file).unlink(missing_ok=True)
 
-    def tally(self, total: int, behind: str) -> Tally:
+    def tally(self, behind: str) -> Tally:
         """How far the study is.
 
         Args:
-            total: trials in the end.
             behind: which stores do not know all, in words.
         """
         return Tally(
-            total=max(total, len(self)),
+            total=max(trial_count(self._study, self.left), len(self)),
+            at_most=is_at_most(self._study, self.left),
             complete=self._counts["COMPLETE"],
             failed=self._counts["FAIL"],
             pruned=self._counts["PRUNED"],

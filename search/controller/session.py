@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from search.console.callbacks import View
 from search.controller.controller import Controller
@@ -18,11 +15,20 @@ from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
 from search.controller.phase import Phase
 from search.controller.setup import Callbacks, Setup
+from search.controller.signals import signals_interrupt
 from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
 from search.folder.lock import StudyLock
-from search.folder.manifest import Manifest, check_storage, compare, has_manifest, say_moved, write_manifest
+from search.folder.manifest import (
+    Manifest,
+    check_storage,
+    compare,
+    has_manifest,
+    say_moved,
+    seen_before,
+    write_manifest,
+)
 from search.folder.names import study_name
 from search.folder.provenance import git_commit, versions, without_secrets
 from search.folder.record import StudyRecord, TrialRecord
@@ -30,13 +36,11 @@ from search.settings import Places
 from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
+from search.study.space import ParamValue
 from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
 from trainer.errors import ConfigError
 from trainer.events import Ready
-
-if TYPE_CHECKING:
-    pass
 
 # A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
 # allows takes some 30 times as long, and its first epoch a trace.
@@ -191,7 +195,7 @@ class _Run(Callbacks):
             prepared=not new,
         )
         self.controller = controller = Controller(setup)
-        with _signals(self._interrupt):
+        with signals_interrupt(self._interrupt):
             end = controller.run()
             self.closing = True
             parts = Parts(self.study, self.name, self.folder, self.places, options.data, options.command)
@@ -235,6 +239,7 @@ class _Run(Callbacks):
             command=without_secrets(options.command, self.places),
             optuna_storage=shown_url(self.places.storage_url),
             quick=options.quick,
+            seen=seen_before(self.folder, self.study),
         )
 
     def _images_read(self, done: int, total: int) -> None:
@@ -270,6 +275,12 @@ class _Run(Callbacks):
     def photographs(self) -> str:
         return self.record.data.photographs_record if self.record else ""
 
+    def looked(self, left: Mapping[ParamValue, int]) -> None:
+        record = self.record
+        assert record is not None
+        self.stores.study = record = replace(record, left=tuple(left.items()))
+        write_manifest(self.folder, Manifest(self.study, record, shown_url(self.places.tracking_uri)))
+
     def last_trial_begun(self) -> None:
         threading.Thread(target=load_answer, name="load-answer", daemon=True).start()
 
@@ -277,18 +288,3 @@ class _Run(Callbacks):
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
         self.stores.optuna.later(store.note_cost)
         self.stores.sampler.start()
-
-
-@contextmanager
-def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM interrupt, while the study runs."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(kind, lambda *_: interrupt()) for kind in kinds]
-    try:
-        yield
-    finally:
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)

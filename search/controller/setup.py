@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from search.executors import Executor
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
 from search.study import Study
+from search.study.space import ParamValue
 from trainer.events import Ready
 
 End = Literal["finished", "interrupted", "timeout"]
@@ -36,6 +38,9 @@ class Callbacks:
 
     def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
         """A slot is ready, before the first trial begins."""
+
+    def looked(self, left: Mapping[ParamValue, int]) -> None:
+        """A look was taken. `left`: the levels that have left by now, and after how many replicates."""
 
     def last_trial_begun(self) -> None:
         """The last trial that is known of has begun; the end is near."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from search.controller.mail import Mails, NotProposed, Proposed
 from search.controller.queue import Graph, Queue, Waiting
@@ -69,10 +69,12 @@ class TrialSource(ABC):
         """Puts a trial that was under way in front of those that wait."""
         self._waiting.put_back(trial)
 
-    def _enqueue(self, results: Sequence[Result], known: Sequence[Waiting]) -> int:
+    def _enqueue(
+        self, results: Sequence[Result], known: Sequence[Waiting], due: Mapping[ParamValue, int] | None = None
+    ) -> int:
         """Queues what the plan asks for by now, in Optuna too. Returns how many trials that is."""
         there = [params for params, _, _ in results] + [trial.params for trial in (*self._waiting, *known)]
-        wanted = missing(plan(self._study, results), there)
+        wanted = missing(plan(self._study, results, due), there)
         numbers = self.store.enqueue(wanted)
         self._waiting.extend(
             [self._planned(number, trial.params, trial.role) for number, trial in zip(numbers, wanted, strict=True)]

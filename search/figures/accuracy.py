@@ -118,10 +118,11 @@ def _draw(axes: Axes, drawn: list[LevelAnswer], places: list[float], split: Spli
         axes.plot([x], [estimate.value], marker, color=color, markersize=6.5, markeredgewidth=0, label=label)
 
 
-def _paired_seeds(level: LevelAnswer, reference: LevelAnswer) -> list[int]:
-    """Of the pairs that a level's differences are of, in their order."""
+def _paired_seeds(answer: Answer, level: LevelAnswer, reference: LevelAnswer) -> list[int]:
+    """Of the pairs that a level's differences are of, in their order; those up to its look, where it has one."""
     theirs = {trial.config.seed for trial in reference.measured}
-    return [trial.config.seed for trial in level.measured if trial.config.seed in theirs]
+    both = [trial.config.seed for trial in level.measured if trial.config.seed in theirs]
+    return [seed for seed in both if answer.course is None or seed < answer.course.seen_at(level.level)]
 
 
 def differences(answer: Answer) -> Picture | None:
@@ -145,7 +146,7 @@ def differences(answer: Answer) -> Picture | None:
         name = called(answer.recorded.study, level)
         told = f"{name}: {difference_text(e)}, {found.verdict}" + (f", p {p_text(found.p)}" if found.may_claim else "")
         hover_line(axes, [e.low, e.high], [row, row], told)
-        for seed, value in zip(_paired_seeds(level, reference), e.by_seed, strict=True):
+        for seed, value in zip(_paired_seeds(answer, level, reference), e.by_seed, strict=True):
             hover_point(axes, value, row + 0.22, f"{name}, seed {seed}: {points(value)} points")
         hover_point(axes, e.value, row, told)
     names = [shown(level.level) for level in reversed(with_differences) if level.level is not None]

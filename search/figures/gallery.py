@@ -9,6 +9,7 @@ from search.figures.accuracy import accuracy_by_level, differences
 from search.figures.confusion import confusion
 from search.figures.cost import accuracy_against_cost
 from search.figures.curves import learning_curves
+from search.figures.rates import result_by_rate
 from search.figures.reliability import reliability_diagram
 from search.figures.style import Picture
 
@@ -24,6 +25,8 @@ def gallery(answer: Answer) -> list[Picture]:
     found = [accuracy_by_level(answer)]
     if answer.words.ranks:
         found += [drawn for drawn in (differences(answer), accuracy_against_cost(answer)) if drawn]
+    if rates := result_by_rate(answer):
+        found.append(rates)
     found.append(learning_curves(answer))
     classes, factor = answer.recorded.class_names, answer.recorded.study.factor
     reference, best = answer.reference, answer.best

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from search.folder.names import last_of
 from search.folder.record import DataInfo, TrialRecord
 from search.settings import Places
 from search.study import Study
-from search.study.design import trial_count
+from search.study.design import is_at_most, trial_count
+from search.study.space import ParamValue
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Recorded:
         holder: who works on it now, in words; None for nobody.
         folder: where it lies.
         quick: whether it was cut short (`--quick`).
+        left: in a study with looks, the levels that have left, and after how many replicates.
+        seen: replicates at which a result was seen before more were asked for, without looks that were planned.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Recorded:
     holder: str | None = None
     folder: Path | None = None
     quick: bool = False
+    left: Mapping[ParamValue, int] = field(default_factory=dict)
+    seen: tuple[int, ...] = ()
 
     @property
     def is_demo(self) -> bool:
@@ -49,8 +54,18 @@ class Recorded:
 
     @property
     def total(self) -> int:
-        """How many trials it has in the end."""
-        return max(trial_count(self.study), len(self.records))
+        """How many trials it has in the end; at most, where `is_at_most`."""
+        return max(trial_count(self.study, self.left), len(self.records))
+
+    @property
+    def is_at_most(self) -> bool:
+        """Whether it may have fewer trials than `total`, as levels may leave at looks to come."""
+        return is_at_most(self.study, self.left)
+
+    @property
+    def progress(self) -> str:
+        """How far it is: `7 of 18 trials`, `7 of at most 80 trials`."""
+        return f"{self.over} of {'at most ' if self.is_at_most else ''}{self.total} trials"
 
     @cached_property
     def over(self) -> int:
@@ -88,7 +103,10 @@ def recorded(folder: Path) -> Recorded:
         raise StorageError(f"{folder}: no study was begun here")
     study, record = manifest.study, manifest.record
     trials = tuple(read_trials(folder / "trials"))
-    return Recorded(record.name, study, record.data, record.command, trials, holder_of(folder), folder, record.quick)
+    holder, left = holder_of(folder), dict(record.left)
+    return Recorded(
+        record.name, study, record.data, record.command, trials, holder, folder, record.quick, left, record.seen
+    )
 
 
 def names(places: Places) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.errors import ChangedStudyError, StorageError
+from search.folder.journal import read_trials
 from search.folder.record import DataInfo, StudyRecord
 from search.settings import Places
 from search.study import Study
@@ -21,7 +22,8 @@ from search.study.diff import meaning_diff
 from search.urls import shown_url
 
 FILE = "study.json"
-VERSION = 2  # 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`
+# 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`. 2 knew no looks.
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "data": asdict(record.data),
         "command": record.command,
         "quick": record.quick,
+        "left": [list(one) for one in record.left],
+        "seen": list(record.seen),
         "storage": record.optuna_storage,
         "tracking": manifest.tracking,
         "versions": dict(record.versions),
@@ -117,6 +121,8 @@ def _read(noted: Mapping[str, Any]) -> Manifest:
         command=noted["command"],
         optuna_storage=noted["storage"],
         quick=noted.get("quick", "-quick" in noted["name"]),  # version 1 had it in the name alone
+        left=tuple((level, replicates) for level, replicates in noted.get("left", ())),
+        seen=tuple(noted.get("seen", ())),
     )
     return Manifest(study, record, noted.get("tracking"))
 
@@ -150,6 +156,21 @@ def compare(folder: Path, name: str, study: Study, data: DataInfo) -> None:
             f"The study {name} has trials that were made otherwise:\n{lines}\n"
             "Undo the change to go on with it, or start a new study beside it with --fresh."
         )
+
+
+def seen_before(folder: Path, study: Study) -> tuple[int, ...]:
+    """The replicates at which a result of this study was seen before more were asked for, without planned looks.
+
+    A result is seen, in part, as soon as a trial has finished.
+    """
+    noted = read_manifest(folder)
+    if noted is None:
+        return ()
+    before, seen = noted.study, noted.record.seen
+    if before.factor is None or before.looks or not before.seeds < study.seeds or before.seeds in seen:
+        return seen
+    has_result = any(record.finished for record in read_trials(folder / "trials"))
+    return (*seen, before.seeds) if has_result else seen
 
 
 def check_storage(name: str, folder: Path, places: Places) -> None:

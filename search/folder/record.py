@@ -83,6 +83,8 @@ class StudyRecord:
         optuna_storage: where the Optuna study is, without a password.
         optuna_page: of the study on the Optuna dashboard, where it is known.
         quick: whether it was cut short (`--quick`).
+        left: in a study with looks, levels that have left, each with the number of its replicates.
+        seen: replicates at which a result was seen before more were asked for, without looks that were planned.
     """
 
     name: str
@@ -96,6 +98,8 @@ class StudyRecord:
     optuna_storage: str
     optuna_page: str | None = None
     quick: bool = False
+    left: tuple[tuple[ParamValue, int], ...] = ()
+    seen: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _part(drawn: Drawn, folder: str | None, links: Links) -> dict[str, Any]:
     progress = ""
     if not recorded.is_over:
         doing = "running" if recorded.holder else "not finished"
-        progress = f"{doing}: {recorded.over} of {recorded.total} trials"
+        progress = f"{doing}: {recorded.progress}"
     return {
         "name": recorded.name,
         "question": recorded.study.question,

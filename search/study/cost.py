@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from search.study import Study
-from search.study.design import plan, trial_count
+from search.study.design import is_at_most, plan, trial_count
 from search.text import duration
 from trainer.config import TrainConfig
 from trainer.data import Index
@@ -26,9 +26,10 @@ def estimate(study: Study, index: Index, slots: int, *, on_gpu: bool) -> str:
     train = sum(side == "TRAIN" for side in index.sides)
     test = len(index.files) - train
     seconds = sum(_seconds(config, train, test) for config in configs) / len(configs) * trial_count(study)
-    took = duration(START_S + seconds / min(slots, trial_count(study)))
-    most = "at most " if any(config.epochs_after_start for config in configs) else ""
-    return f"{most}about {took} on {slots} slots (within a factor of 2)"
+    at_most = is_at_most(study) or any(config.epochs_after_start for config in configs)
+    about = "at most about" if at_most else "about"
+    time = duration(START_S + seconds / min(slots, trial_count(study)))
+    return f"{about} {time} on {slots} slots (within a factor of 2)"
 
 
 def relative_cost(config: TrainConfig) -> float:

@@ -3,7 +3,8 @@
 Without nuisance parameters: every level with every seed, the same seeds for every level, so that differences between
 levels are paired. With them, as in the Deep Learning Tuning Playbook (Godbole et al. 2023,
 https://github.com/google-research/tuning_playbook): every level gets the same number of tuning trials, at the same
-points; then its replicates, at its best point by validation accuracy.
+points; then its replicates, at its best point by validation accuracy. With `tune`, every level with every seed at every
+rate of a small grid.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Literal, TypeAlias
 
 from search.study import Study
 from search.study.space import Levels, ParamValue, Range
+from search.study.tune import RATE
 from trainer.config import TrainConfig, vocabulary_of
 
 Role = Literal["replicate", "tuning", "search"]
@@ -42,7 +44,9 @@ class PlannedTrial:
     role: Role
 
 
-def plan(study: Study, results: Sequence[Result] = ()) -> list[PlannedTrial]:
+def plan(
+    study: Study, results: Sequence[Result] = (), due: Mapping[ParamValue, int] | None = None
+) -> list[PlannedTrial]:
     """Every trial that is known so far, in the order of training; no two have the same params.
 
     Queue what `missing` leaves of it, at the start and, with nuisance parameters, whenever a tuning trial ends: the
@@ -53,19 +57,23 @@ def plan(study: Study, results: Sequence[Result] = ()) -> list[PlannedTrial]:
 
     Args:
         results: of finished and failed trials; of those with the same params, the first accuracy counts.
+        due: of a study with looks, the replicates of each level that are known by now to be wanted
+            (`search.answer.looks.course`); None: those of the first look.
     """
     if study.search is not None:
         return _first_of_search(study)
     levels: list[dict[str, ParamValue]] = [{study.factor: level} for level in study.levels] if study.factor else [{}]
+    if study.tune:
+        levels = [{**level, RATE: rate} for level in levels for rate in study.rates]
     if not study.nuisance:
-        return _replicates(study, levels)
+        return _replicates(study, levels, due)
     points = _tuning_points(study)
     tuning = [PlannedTrial({**level, **point, "seed": TUNING_SEED}, "tuning") for point in points for level in levels]
     accuracies = _accuracies(results)
     if not all(_key(trial.params) in accuracies for trial in tuning):
         return tuning
     best = [{**level, **_best_point(study, level, points, accuracies)} for level in levels]
-    return tuning + _replicates(study, best)
+    return tuning + _replicates(study, best, due)
 
 
 def missing(planned: Iterable[PlannedTrial], existing: Iterable[Mapping[str, ParamValue]]) -> list[PlannedTrial]:
@@ -77,12 +85,23 @@ def missing(planned: Iterable[PlannedTrial], existing: Iterable[Mapping[str, Par
     return [trial for trial in planned if _key(trial.params) not in there]
 
 
-def trial_count(study: Study) -> int:
-    """How many trials the study has in the end."""
+def trial_count(study: Study, left: Mapping[ParamValue, int] | None = None) -> int:
+    """How many trials the study has in the end; at most, where levels may leave it.
+
+    Args:
+        left: levels that have left, and after how many replicates.
+    """
     if study.search is not None:
         return study.search.n_trials
     tuning = study.tuning.trials_per_level if study.tuning else 0
-    return max(len(study.levels), 1) * (tuning + study.seeds)
+    gone = left or {}
+    times = len(study.rates) or 1
+    return sum(tuning + times * gone.get(level, study.seeds) for level in study.levels or ("the reference model",))
+
+
+def is_at_most(study: Study, left: Mapping[ParamValue, int] | None = None) -> bool:
+    """Whether `trial_count` is an upper bound, as levels may leave at looks to come."""
+    return bool(study.looks) and not set(study.levels) <= set(left or {})
 
 
 def config_of(
@@ -126,6 +145,8 @@ def distributions(study: Study) -> dict[str, Levels | Range]:
     spaces = {**study.scientific, **study.nuisance}
     if study.factor is not None:
         spaces[study.factor] = _growing(study.factor, study.levels)
+    if study.tune:
+        spaces[RATE] = Range(low=study.rates[0], high=study.rates[-1], log=True)
     if study.search is None:
         spaces["seed"] = Range(low=0, high=TUNING_SEED)
     return spaces
@@ -140,9 +161,22 @@ def _growing(name: str, levels: tuple[ParamValue, ...]) -> Levels | Range:
     return Levels(levels=categories or (False, True))
 
 
-def _replicates(study: Study, levels: list[dict[str, ParamValue]]) -> list[PlannedTrial]:
+def _replicates(
+    study: Study, levels: list[dict[str, ParamValue]], due: Mapping[ParamValue, int] | None
+) -> list[PlannedTrial]:
     """Seed by seed, so that a study that is stopped early has compared all levels."""
-    return [PlannedTrial({**params, "seed": seed}, "replicate") for seed in range(study.seeds) for params in levels]
+    first = study.looks[0] if study.looks else study.seeds
+
+    def wanted(params: Mapping[str, ParamValue]) -> int:
+        return first if due is None or study.factor is None else due[params[study.factor]]
+
+    seeds = range(max(map(wanted, levels)))
+    return [
+        PlannedTrial({**params, "seed": seed}, "replicate")
+        for seed in seeds
+        for params in levels
+        if seed < wanted(params)
+    ]
 
 
 def _first_of_search(study: Study) -> list[PlannedTrial]:

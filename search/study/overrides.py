@@ -1,5 +1,5 @@
-"""What the command line changes in a study: `--seeds`, `--epochs`, `--n-trials`, `--margin`, `--measure`, `--set
-name=value` and `--quick`.
+"""What the command line changes in a study: `--seeds`, `--epochs`, `--n-trials`, `--margin`, `--measure`, `--tune`,
+`--quick` and `--set name=value`.
 
 On the plain data of a study; the rules are checked by whoever builds the study again.
 """
@@ -38,12 +38,14 @@ def scalar(text: ParamValue) -> ParamValue:
 
 def overridden(
     data: Mapping[str, Any],
-    seeds: int | None,
+    seeds: int | str | None,
     epochs: int | None,
     n_trials: int | None,
     fixed: Mapping[str, ParamValue],
     margin: float | None = None,
     measure: str | None = None,
+    *,
+    tune: bool = False,
 ) -> tuple[dict[str, Any], dict[Path, str]]:
     """The data with the changes, and which flag set which path."""
     changed, flags = copy.deepcopy(dict(data)), dict[Path, str]()
@@ -61,6 +63,9 @@ def overridden(
         change(("fixed", "epochs"), epochs, "--epochs")
     if seeds is not None:
         change(("seeds",), seeds, "--seeds")
+        changed.pop("looks", None)
+    if tune:
+        change(("tune",), True, "--tune")
     if margin is not None:
         change(("margin",), margin, "--margin")
     if measure is not None:
@@ -87,6 +92,7 @@ def quickened(data: Mapping[str, Any], base: Mapping[str, Any], size: tuple[int,
     """
     changed = copy.deepcopy(dict(data))
     changed["seeds"] = min(changed["seeds"], QUICK_SEEDS)
+    changed.pop("looks", None)  # the first is after as many
     if search := changed.get("search"):
         search["n_trials"] = min(search["n_trials"], QUICK_TRIALS)
     if tuning := changed.get("tuning"):

@@ -15,10 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from search.study.deciding import DECIDING, DEFAULT
 from search.study.diagnostics import Mistake, Path, shown, unknown
+from search.study.looks import ALLOWED, check_looks
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import N_STARTUP_TRIALS, SAMPLERS, Sampler
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range
+from search.study.tune import check_tune
 from trainer.config import TrainConfig
 
 ROLES = ("scientific", "nuisance", "fixed")
@@ -59,7 +61,7 @@ def check(study: Mapping[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
     """The data with every value in its parameter's own type, and the mistakes. What has a wrong shape is left alone."""
     data = copy.deepcopy(dict(study))
     kind = _check_search if data.get("search") is not None else _check_question
-    checks = (_check_names_and_values, _check_ranges_and_levels, kind, _check_together)
+    checks = (_check_names_and_values, _check_ranges_and_levels, kind, check_looks, check_tune, _check_together)
     return data, [mistake for check_ in checks for mistake in check_(data)]
 
 
@@ -143,7 +145,7 @@ def _check_search(data: dict[str, Any]) -> Iterator[Mistake]:
         yield Mistake(("nuisance",), "a search has no nuisance parameters: make them [scientific.NAME]")
     if data.get("tuning") is not None:
         yield Mistake(("tuning",), "a search has no [tuning]: [search] n_trials is its budget")
-    if data.get("seeds", 1) != 1:
+    if data.get("seeds", 1) != 1 and not data.get("looks"):
         yield Mistake(("seeds",), "a search has no replicates: every trial has a seed of its own")
     yield from _no_reference(data, "scientific", "a search compares with no reference level")
     yield from _check_measure(data)
@@ -213,7 +215,7 @@ def _sampler_lacks(sampler: Sampler, n_objectives: int, data: dict[str, Any]) ->
 def _check_question(data: dict[str, Any]) -> Iterator[Mistake]:
     scientific, nuisance = _table(data, "scientific"), _table(data, "nuisance")
     if "seeds" not in data:
-        yield Mistake(("seeds",), "missing; allowed: 1 to 1000")
+        yield Mistake(("seeds",), f"missing; allowed: {ALLOWED}")
     for name in list(scientific)[1:]:
         text = f"a question has one scientific parameter, and that is {next(iter(scientific))}; several need a [search]"
         yield Mistake(("scientific", name), text)

@@ -11,12 +11,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from search.errors import StudyFileError
 from search.study.deciding import DECIDING, DEFAULT
 from search.study.diagnostics import Path, Table, explained, once_a_value, shown_path
+from search.study.looks import ALLOWED, ALLOWED_LOOKS, MOST, agreed, with_looks
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.overrides import QUICK_SIZES, overridden, quickened
 from search.study.pruners import PRUNERS
 from search.study.rules import PARAMETERS, check
 from search.study.samplers import N_STARTUP_TRIALS, SAMPLERS
 from search.study.space import Levels, ParamValue, Range, Scalar, Spec
+from search.study.tune import rates_around
 from trainer.config import TrainConfig
 from trainer.registry import OneOf
 
@@ -73,12 +75,15 @@ class Study(Table):
     Attributes:
         name: of the file, the Optuna study and the MLflow experiment.
         question: in words.
-        seeds: replicates of each level; 1 in a search, where every trial has a seed of its own.
+        seeds: replicates of each level, with looks at most; 1 in a search, where every trial has a seed of its own.
+        looks: replicates after which levels are judged while the study runs, the last being `seeds`; in a study file
+            `seeds = "5 to 20"`. Empty: once, at the end.
         margin: the difference in the measure that counts as none, a share: levels that differ by less perform alike.
         measure: what decides, on the test images, and what is chosen by, on those of validation; a name of `DECIDING`.
         scientific: what is asked about; in a search, what is searched over.
         nuisance: what is tuned for each level, so that levels are compared at their best.
         fixed: where every trial differs from the reference model.
+        tune: whether each level is trained at three learning rates, and judged at its own (`search.answer.tuned`).
         tuning: the budget of the nuisance parameters.
         search: makes it a search.
     """
@@ -87,7 +92,8 @@ class Study(Table):
     question: Annotated[
         str, Field(max_length=300, description="one line of 1 to 300 characters"), AfterValidator(_line)
     ]
-    seeds: Annotated[int, Field(strict=True, ge=1, le=1000, description="1 to 1000")] = 1
+    seeds: Annotated[int, Field(strict=True, ge=1, le=MOST, description=ALLOWED)] = 1
+    looks: Annotated[tuple[Annotated[int, Field(strict=True)], ...], Field(description=ALLOWED_LOOKS)] = ()
     margin: Annotated[
         float, Field(strict=True, gt=0, le=0.5, allow_inf_nan=False, description="above 0, at most 0.5")
     ] = MARGIN
@@ -95,6 +101,7 @@ class Study(Table):
     scientific: dict[str, Spec] = Field(default_factory=dict, description="tables [scientific.NAME]")
     nuisance: dict[str, Spec] = Field(default_factory=dict, description="tables [nuisance.NAME]")
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="a table of parameters and their values")
+    tune: Annotated[bool, Field(strict=True, description="true or false")] = False
     tuning: Annotated[Tuning | None, Field(description="a table with trials_per_level")] = None
     search: Annotated[Search | None, Field(description="a table with n_trials")] = None
 
@@ -108,7 +115,9 @@ class Study(Table):
     def _all_mistakes_at_once(cls, data: Any, handler: ModelWrapValidatorHandler[Study]) -> Study:
         if not isinstance(data, dict):
             return handler(data)
-        data, mistakes = check(_plain(data))
+        data, wrong = with_looks(_plain(data))
+        data, mistakes = check(data)
+        mistakes = wrong + mistakes
         try:
             study = handler(data)
         except ValidationError as error:
@@ -150,6 +159,11 @@ class Study(Table):
         """What decides, in words: `accuracy`, `balanced accuracy`."""
         return DECIDING[self.measure].words
 
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates of each level, where they are tuned for it by `tune`; else empty."""
+        return rates_around(self.base_config().learning_rate) if self.tune else ()
+
     def base_config(self) -> TrainConfig:
         """What the others are compared with: the reference model with [fixed], the factor at its reference level.
 
@@ -171,14 +185,15 @@ class Study(Table):
     def override(
         self,
         *,
-        seeds: int | None = None,
+        seeds: int | str | None = None,
         epochs: int | None = None,
         n_trials: int | None = None,
         margin: float | None = None,
         measure: str | None = None,
+        tune: bool = False,
         fixed: Mapping[str, ParamValue] | None = None,
     ) -> Study:
-        """What --seeds, --epochs, --n-trials, --margin, --measure and --set name=value make of it. Texts in
+        """What --seeds, --epochs, --n-trials, --margin, --measure, --tune and --set name=value make of it. Texts in
         `fixed` are read as TOML.
 
         Raises:
@@ -190,7 +205,7 @@ class Study(Table):
             n_trials = None
         if epochs is not None and "epochs" in (fixed or {}):
             mistakes.append("--set epochs: --epochs says it too; allowed: one of the two")
-        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin, measure)
+        data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin, measure, tune=tune)
         try:
             study = Study.model_validate(data)
         except ValidationError as error:
@@ -206,10 +221,14 @@ class Study(Table):
 
         `fixed` holds every parameter that does not vary, so that a new default of the reference model is seen too.
         Left out are the question's wording and the reference level: they change what is said of trials, not the trials.
+        With looks, what decides is agreed before the first trial, and belongs to the design.
         """
-        data = self.model_dump(
-            mode="json", include={"seeds", "margin", "measure", "tuning", "search"}, exclude_none=True
-        )
+        told = {"seeds", "margin", "measure", "tuning", "search"}
+        data = self.model_dump(mode="json", include=told, exclude_none=True)
+        if self.tune:
+            data["tune"] = True
+        if self.looks:
+            data["looks"] = agreed(self.looks, self.levels, self.reference, self.margin, self.measure)
         base = self.base_config().model_dump(mode="json")
         for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
             data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}

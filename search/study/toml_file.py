@@ -3,7 +3,8 @@
 A file of `studies/` is meant by its name, any other by its path:
 
     question = "What does the pooling do to training and testing performance?"
-    seeds = 5                       # replicates of each level
+    seeds = 5                       # replicates of each level; "5 to 20": until it is decided, see `search.study.looks`
+    tune = true                     # optional: each level at its own learning rate, see `search.study.tune`
     measure = "accuracy"            # optional: what decides; "balanced_accuracy", "macro_f1" count every class alike
     margin = 0.05                   # optional: the difference in it, on the test images, that counts as none
 

@@ -90,9 +90,10 @@ def test_the_signatures() -> None:
         "study: 'str | Path | Study'",
         "data: 'str | Path | None' = None",
         "runs: 'str | Path | None' = None",
-        "seeds: 'int | None' = None",
+        "seeds: 'int | str | None' = None",
         "epochs: 'int | None' = None",
         "n_trials: 'int | None' = None",
+        "tune: 'bool' = False",
         "fixed: 'Mapping[str, Value] | None' = None",
         "quick: 'bool' = False",
         "fresh: 'bool' = False",
@@ -105,7 +106,7 @@ def test_the_signatures() -> None:
         "quiet: 'bool' = False",
     ]
     kinds = [parameter.kind.name for parameter in inspect.signature(search.run_study).parameters.values()]
-    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 15]
+    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 16]
 
 
 @pytest.mark.parametrize("function", [search.load_study, search.read_answer, search.run_study])

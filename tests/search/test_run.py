@@ -192,3 +192,14 @@ def test_a_folder_of_runs_with_a_broken_journal(elsewhere: Path, capsys: pytest.
     (folder / "trials" / "00003.jsonl").write_text("nonsense\n")
     assert listing.main([]) == 2
     assert "this is no journal of a trial" in capsys.readouterr().err
+
+
+def test_a_dry_run_with_looks_says_at_most(
+    tmp_path: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--study", "pooling", "--seeds", "5 to 20", "--dry-run", "--data", str(tiny_images), "--no-stack"]
+    assert run.main([*arguments, "--runs", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "seeds: at most 20, looks after 5, 8, 12, 20" in said
+    assert re.search(r"trials: at most \d+, the first \d+ queued at the start", said)
+    assert "time: at most about" in said

@@ -4,5 +4,7 @@ variance.py      the variance of a mean over photographs and trained models, wha
 intervals.py     intervals and p-values from it
 equivalence.py   whether a difference is small: equivalent, not inferior
 simultaneous.py  several levels decided together, with intervals that say the same
+sequential.py    looks at a study while it runs: error spent, repeated p-values, futility
+luck.py          what halves have in common that choose for one another
 planning.py      what it would take to tell more
 """

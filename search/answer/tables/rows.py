@@ -124,6 +124,7 @@ def differences(answer: Answer) -> Table:
             found = level.differences["test"]
             others = [difference(level.differences[what].estimate) for what in ("train", "val", "gap")]
             p = p_text(found.p) if found.may_claim else MISSING
+            at = [_look(answer, level)] if answer.course else []
             rows.append(
                 (
                     name_of(answer, level),
@@ -132,10 +133,12 @@ def differences(answer: Answer) -> Table:
                     verdict(found),
                     *others,
                     str(pairs(level)),
+                    *at,
                 )
             )
             compared.append(level)
-    columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs")
+    look = ("look",) if answer.course else ()
+    columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs", *look)
     marked = frozenset(i for i, level in enumerate(compared) if level.differences["test"].is_clear)
     margin = points_text(answer.recorded.study.margin)
     note = (
@@ -144,6 +147,10 @@ def differences(answer: Answer) -> Table:
         f'corrected for the number of levels (Holm), and "as well" means within {margin} (two one-sided tests). The '
         "other columns are descriptive. Highlighted: higher or lower than the reference level."
     )
+    if answer.course:
+        note += (
+            " The look, by its replicates, is the one that the row is of; p and intervals hold at all looks at once."
+        )
     return Table("differences", "Differences to the reference level", columns, tuple(rows), marked, note)
 
 
@@ -167,6 +174,13 @@ def starts(answer: Answer) -> Table:
             " it describes, and decides nothing."
         )
     return Table("starts", "Whether it learns, and when", columns, tuple(rows), _reference(answer), note)
+
+
+def _look(answer: Answer, level: LevelAnswer) -> str:
+    """`after 8`; `after 8, goes on`."""
+    assert answer.course is not None
+    goes_on = "" if level.level in answer.course.left else ", goes on"
+    return f"after {answer.course.seen_at(level.level)}{goes_on}"
 
 
 def classes(answer: Answer) -> list[Table]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from search.answer.answer import Answer
 from search.answer.starts import measured_when
-from search.answer.words.wording import count, listed, points_text, word
+from search.answer.tuned import tuned_text
+from search.answer.words.verdicts import condition
+from search.answer.words.wording import count, listed, named, points_text, word
 from search.folder.record import DataInfo
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
@@ -56,28 +58,45 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         objectives = [OBJECTIVES[name].words for name in study.search.objectives]
         found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
     else:
-        found.append(("Seeds", f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"))
+        seeds = f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"
+        if study.looks:
+            looks = listed([str(look) for look in study.looks])
+            seeds = f"at most {seeds}; levels that are decided leave at looks after {looks}"
+        found.append(("Seeds", seeds))
     if study.factor:
         found.append(("Margin", f"{points_text(study.margin)} of test {study.measure_words} count as no difference"))
-        if study.factor != "learning_rate" and "learning_rate" not in study.nuisance:
+        if condition(study).startswith("at "):
             rate = shown(study.base_config().learning_rate)
             found.append(("Learning rate", f"{rate} at every level, not tuned: a level may do better at another rate"))
+    if answer.tuned is not None:
+        found.append(("Tuned for each level", tuned_text(study, answer.tuned)))
     if study.nuisance and study.tuning:
         tuned = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.nuisance.items())
         trials = count(study.tuning.trials_per_level, "trial")
         best = f"the best by validation {study.measure_words}"
         found.append(("Tuned for each level", f"{tuned}: {trials} per level, {best}"))
+        if got := _got(answer):
+            found.append(("What each level got", got))
     fixed = ", ".join(f"{word(name)} {shown(value)}" for name, value in study.fixed.items())
     found.append(("Fixed", f"{fixed or 'nothing changed'}; all else as in the reference model"))
     found.append(("Measured", measured_when(study.base_config())))
     spent = sum(r.finished_at - r.started_at for r in recorded.records if r.finished_at is not None)
     states = Counter(record.state for record in recorded.records if record.terminal)
     failed = states["FAIL"] + states["PRUNED"]
-    trials = f"{recorded.over} of {recorded.total} trials have ended" + (
-        f", {failed} without a result" if failed else ""
-    )
+    trials = f"{recorded.progress} have ended" + (f", {failed} without a result" if failed else "")
     found.append(("Budget", f"{trials}; {duration(spent)} of training"))
     return found
+
+
+def _got(answer: Answer) -> str:
+    """The nuisance parameters of each level's replicates."""
+    study, parts = answer.recorded.study, []
+    for level in answer.levels:
+        if level.trials:
+            params = level.trials[0].params
+            values = ", ".join(f"{word(name)} {shown(params[name])}" for name in study.nuisance)
+            parts.append(f"{named(study.factor, level.level)}: {values}")
+    return "; ".join(parts)
 
 
 def _space(spec: Levels | Range) -> str:

@@ -55,6 +55,26 @@ METHOD = (
     "another laboratory, stain or microscope.",
 )
 
+LOOKS = (
+    "Where a study looks at its results while it runs, the looks, the outcome, the margin and the levels are written "
+    "down before the first training. The error of 5 % is spent over the looks by a function of the replicates (Lan and "
+    "DeMets 1983, Biometrika 70, 659–663); p-values and intervals are the repeated ones (Jennison and Turnbull 1989, "
+    "J. Royal Statistical Society B 51, 305–361), over which Holm's method corrects for the number of levels (Maurer "
+    "and Bretz 2013, Statistics in Biopharmaceutical Research 5, 311–320). A level leaves when it is decided, or when "
+    "the last look is unlikely to decide it (predictive power below 10 %; Spiegelhalter, Freedman and Blackburn 1986, "
+    "Controlled Clinical Trials 7, 8–17); no claim rests on its leaving so.",
+)
+
+TUNED = (
+    "Where the learning rate is tuned for each level, every replicate is trained at three rates. Half of the replicates"
+    " choose a level's rate, by mean validation accuracy, and the other half measure it at that rate; then the other "
+    "way round, and the measurements of both halves are pooled: no level is measured on the trainings that chose its "
+    "rate (cross-fitting, Chernozhukov et al. 2018, The Econometrics Journal 21, C1–C68). Halves that choose for one "
+    "another are high or low together, so the seeds' part of the variance is multiplied by 1.36, the most that luck "
+    "among three rates can do; where they choose different rates, a quarter of the square of what they differ by is "
+    "added.",
+)
+
 GLOSSARY = (
     ("photograph", "what the camera took; many images may be cut, turned or shifted from one"),
     (
@@ -108,8 +128,10 @@ GLOSSARY = (
 
 def method(answers: Sequence[Answer]) -> list[str]:
     """What is said of how the answers of a page were computed, with how many studies are decided on it."""
+    looks = any(answer.recorded.study.looks for answer in answers)
+    found_by_tuning = any(answer.tuned for answer in answers)
     margins = sorted({answer.recorded.study.margin for answer in answers if answer.recorded.study.factor})
-    found = list(METHOD)
+    found = [*METHOD, *(LOOKS if looks else ()), *(TUNED if found_by_tuning else ())]
     if margins:
         found.append(f"The margin of equivalence is {listed([points_text(margin) for margin in margins])}.")
     decided = sum(any(level.differences for level in answer.levels) for answer in answers)

@@ -81,7 +81,7 @@ class Words(NamedTuple):
 def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
     """The answer of a question, or of the reference study."""
     reference = next((level for level in levels if level.is_reference), None)
-    lost = _lost(study.factor, [level for level in levels if level.failed])
+    lost = _lost(study, [level for level in levels if level.failed])
     rest = (lost,) if lost else ()
     if reference is None or not reference.trials:
         if reference is not None and reference.failed >= study.seeds:
@@ -189,28 +189,30 @@ def _pairs(study: Study, levels: Sequence[LevelAnswer], others: Sequence[LevelAn
     ]
     few = [level for level in others if not level.differences["test"].may_claim]
     rule = f" Fewer than {SEEDS_TO_CLAIM} decide nothing." if few else ""
-    return (
-        "Accuracies are of the trainings that learnt; levels are compared at the seeds where both learnt: "
-        f"{listed(parts)}.{rule}"
+    where = condition(study)
+    return first_upper(
+        f"{f'{where}, ' if where else ''}accuracies are of the trainings that learnt; levels are compared at the "
+        f"seeds where both learnt: {listed(parts)}.{rule}"
     )
 
 
 def prefix(recorded: Recorded) -> str:
     """How far a study is that is not over: `So far (7 of 18 trials): `."""
-    return "" if recorded.is_over else f"So far ({recorded.over} of {recorded.total} trials): "
+    return "" if recorded.is_over else f"So far ({recorded.progress}): "
 
 
-def _lost(factor: str | None, levels: Sequence[LevelAnswer]) -> str:
+def _lost(study: Study, levels: Sequence[LevelAnswer]) -> str:
     """Trainings that did not finish: they are no accident of the record, but what a level does."""
     parts = []
     for level in levels:
         total = level.failed + len(level.trials)
         how = listed([f"{n} {FAILED[kind]}" for kind, n in level.failures.items()])
-        parts.append(f"{level.failed} of {total} with {named(factor, level.level)} ({how})")
+        parts.append(f"{level.failed} of {total} with {named(study.factor, level.level)} ({how})")
     if not parts:
         return ""
     rest = "; the results are those of the others" if any(level.trials for level in levels) else ""
-    return f"Failed trainings: {listed(parts)}{rest}."
+    where = condition(study)
+    return f"Failed trainings{f' {where}' if where else ''}: {listed(parts)}{rest}."
 
 
 def _gap_alone(reference: LevelAnswer) -> str:

@@ -32,7 +32,7 @@ def condition(study: Study) -> str:
     name = "learning_rate"
     if study.factor == name or study.factor is None:
         return ""
-    if name in study.nuisance:
+    if name in study.nuisance or study.tune:
         return "with the learning rate tuned for each level"
     return f"at {named(name, study.base_config().learning_rate)}"
 
@@ -126,7 +126,8 @@ def starting(study: Study, levels: Sequence[LevelAnswer]) -> str:
     ]
     seeds = max(level.learning.seeds for level in known)
     of = " (median and range over seeds)" if seeds > 1 else ""
-    return f"Learning starts in epoch{of}: {listed(parts)}."
+    where = condition(study)
+    return first_upper(f"{f'{where}, ' if where else ''}learning starts in epoch{of}: {listed(parts)}.")
 
 
 def seeds_learnt(level: LevelAnswer) -> str:
@@ -159,11 +160,13 @@ def unranked(study: Study, levels: Sequence[LevelAnswer]) -> str:
     if not rare:
         return ""
     reference = next(level for level in levels if level.is_reference)
+    where = condition(study)
+    start = f"{where}, " if where else ""
     if reference in rare:
         whose = f"the reference, {named(study.factor, reference.level)}, learns"
-        return f"No level is ranked, as {whose} at fewer than 80 % of its seeds."
+        return first_upper(f"{start}no level is ranked, as {whose} at fewer than 80 % of its seeds.")
     are = "is not ranked, as it learns" if len(rare) == 1 else "are not ranked, as they learn"
-    return f"{first_upper(named_all(study.factor or '', values(rare)))} {are} at fewer than 80 % of the seeds."
+    return first_upper(f"{start}{named_all(study.factor or '', values(rare))} {are} at fewer than 80 % of the seeds.")
 
 
 def described(study: Study, others: Sequence[LevelAnswer]) -> str:
@@ -190,8 +193,9 @@ def disagreeing(study: Study, others: Sequence[LevelAnswer]) -> str:
     for level in found:
         val, test = (level.differences[what].estimate for what in ("val", "test"))
         notes.append(f"{points_text(val.value, signed=True)} and {points_text(test.value, signed=True)}")
-    return (
-        "By more than chance explains, validation and test disagree about "
+    where = condition(study)
+    return first_upper(
+        f"{f'{where}, ' if where else ''}validation and test disagree, by more than chance explains, about "
         f"{named_all(study.factor or '', values(found), notes=notes)}: what validation would choose is not what the "
         "test photographs favour."
     )

@@ -169,7 +169,7 @@ def test_when_levels_start_is_told_and_tabled() -> None:
     recorded = waiting([9, 12, 15, 18, 20], [None, 14, 16, 30, None], epochs_after_start=10)
     answer = answer_of(recorded)
     assert (
-        "Learning starts in epoch (median and range over seeds): 15 (9 to 20) with max pooling and 30 (14 to > 30) "
+        "At learning rate 0.0005, learning starts in epoch (median and range over seeds): 15 (9 to 20) with max pooling and 30 (14 to > 30) "
         "with average pooling."
     ) in answer.words.details
     assert answer.words.headline.startswith(
@@ -203,7 +203,10 @@ def test_the_reference_model_alone_is_compared_with_nobody() -> None:
     assert starts(answer).columns == ("model", "learns at seeds", "starts in epoch")
     assert starts(answer).rows == (("reference model", "3 of 3 (29–100 %)", "5 (4 to 6)"),)
     assert "p:" not in starts(answer).note
-    assert "Learning starts in epoch (median and range over seeds): 5 (4 to 6)." in answer.words.details
+    assert (
+        "At learning rate 0.0005, learning starts in epoch (median and range over seeds): 5 (4 to 6)."
+        in answer.words.details
+    )
 
 
 def test_a_study_under_the_clock_says_when_it_measured() -> None:

@@ -246,8 +246,8 @@ pooling = "max"
         assert mistakes(path) == [
             "1: question: missing; allowed: one line of 1 to 300 characters",
             "1: questoin: unknown; did you mean question? "
-            "allowed: question, seeds, margin, measure, scientific, nuisance, fixed, tuning, search",
-            "2: seeds: found 0; allowed: 1 to 1000",
+            "allowed: question, seeds, looks, margin, measure, scientific, nuisance, fixed, tune, tuning, search",
+            '2: seeds: found 0; allowed: 1 to 1000, or "5 to 20" for looks in between',
             "3: epochs: unknown; a parameter stands in [fixed], [scientific.NAME] or [nuisance.NAME]",
             "7: scientific.pooling.levels[1]: found \"maxx\"; allowed: 'max', 'average', 'strided' or 'blur'",
             '8: scientific.pooling.levels[2]: found "max" again; allowed: each value once',
@@ -268,7 +268,7 @@ pooling = "max"
         path = write(POOLING.replace("seeds = 5", "seeds = 5.5"))
         with pytest.raises(StudyFileError) as caught:
             load_study(path)
-        line = "seeds: found 5.5; allowed: 1 to 1000"
+        line = 'seeds: found 5.5; allowed: 1 to 1000, or "5 to 20" for looks in between'
         assert str(caught.value) == f"{path} cannot be used, 1 mistake:\n  {path}:2: {line}"
         assert caught.value.exit_status == 2
         assert isinstance(caught.value, SearchError)
@@ -570,7 +570,7 @@ class TestOverride:
         assert sorted(caught.value.mistakes) == [
             "--epochs: found 0; allowed: greater than or equal to 1",
             "--n-trials: s is no search; its trials are every level with every seed",
-            "--seeds: found 0; allowed: 1 to 1000",
+            '--seeds: found 0; allowed: 1 to 1000, or "5 to 20" for looks in between',
             '--set color: found "yes"; allowed: true or false',
             f"--set dpth: unknown; did you mean depth? allowed: {TestMistakes.parameters()}",
             "--set epochs: --epochs says it too; allowed: one of the two",

@@ -135,11 +135,15 @@ def test_whether_a_level_learns_is_told_apart_from_how_well() -> None:
         f"pooling. {RATE}where the model learns, test accuracy is {share_text(reference.accuracy['test'])} with max "
         f"pooling and {share_text(average.accuracy['test'])} with average pooling."
     )
-    assert "Average pooling is not ranked, as it learns at fewer than 80 % of the seeds." in answer.words.details
+    assert (
+        "At learning rate 0.0005, average pooling is not ranked, as it learns at fewer than 80 % of the seeds."
+        in answer.words.details
+    )
     assert average.accuracy["test"].value == pytest.approx(0.5, abs=0.02)  # no mean over learnt and stuck seeds
     assert average.differences == {}
     assert (
-        "Accuracies are of the trainings that learnt; levels are compared at the seeds where both learnt: 5 with blur "
+        "At learning rate 0.0005, accuracies are of the trainings that learnt; levels are compared "
+        "at the seeds where both learnt: 5 with blur "
         "pooling."
     ) in answer.words.details
 
@@ -174,7 +178,8 @@ def test_a_reference_that_learns_rarely_ranks_nothing() -> None:
         f"with max pooling and {share_text(average.accuracy['test'])} with average pooling."
     )
     assert (
-        "No level is ranked, as the reference, max pooling, learns at fewer than 80 % of its seeds."
+        "At learning rate 0.0005, no level is ranked, as the reference, max pooling, learns at fewer than 80 % of its "
+        "seeds."
     ) in answer.words.details
     assert not answer.words.ranks
 
@@ -246,7 +251,8 @@ def test_validation_and_test_that_disagree_are_mentioned() -> None:
     val, test = (points(answer.levels[1].differences[what].estimate.value) for what in ("val", "test"))
     assert answer.levels[1].disagrees
     assert (
-        f"By more than chance explains, validation and test disagree about average pooling ({val} points and {test} "
+        f"At learning rate 0.0005, validation and test disagree, by more than chance explains, about average "
+        f"pooling ({val} points and {test} "
         "points): what validation would choose is not what the test photographs favour."
     ) in answer.words.details
     assert "disagree" not in answer_of(question({"max": 0.6, "average": 0.59}, seeds=5)).sentence
@@ -294,7 +300,7 @@ def test_a_reference_that_failed_at_every_seed_is_no_answer() -> None:
     answer = answer_of(question({"average": 0.5}, study=pooling(("max", "average")), extra=failed))
     assert answer.sentence == (
         "No answer: every training with max pooling, the reference, failed, so there is nothing to compare. Failed "
-        "trainings: 3 of 3 with max pooling (3 crashed)."
+        "trainings at learning rate 0.0005: 3 of 3 with max pooling (3 crashed)."
     )
 
 
@@ -323,11 +329,14 @@ def test_trainings_that_failed_are_said_first() -> None:
         trial_record(20 + seed, {"pooling": "blur", "seed": seed}, seed=seed, end="not_finite") for seed in range(3)
     ]
     answer = answer_of(question({"max": 0.6, "average": 0.3}, study=pooling(), extra=diverged))
-    assert answer.words.details[0] == ("Failed trainings: 3 of 3 with blur pooling (3 diverged).")
+    assert answer.words.details[0] == (
+        "Failed trainings at learning rate 0.0005: 3 of 3 with blur pooling (3 diverged)."
+    )
     some = [*diverged[:2], trial(22, {"pooling": "blur", "seed": 2}, 2)]
     answer = answer_of(question({"max": 0.6, "average": 0.3}, study=pooling(), extra=some))
     assert answer.words.details[0] == (
-        "Failed trainings: 2 of 3 with blur pooling (2 diverged); the results are those of the others."
+        "Failed trainings at learning rate 0.0005: 2 of 3 with blur pooling (2 diverged); the results are those of "
+        "the others."
     )
     assert "Failed trainings" not in answer_of(question({"max": 0.6, "average": 0.3})).sentence
 
