@@ -32,12 +32,14 @@ from search.settings import Places
 from search.stores.mlflow.embedded import making_tables
 from search.stores.optuna import open_storage
 from search.urls import TRAINING_VIEW, USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui, normal_url, shown_url
+from trainer.environment import server_environment
 
 HOST = "127.0.0.1"
 STUDIES_SHOWN = 10
 START_TIMEOUT_S = 180  # MLflow makes its tables at the first start: 5 s on two idle cores
 END_TIMEOUT_S = 5
 SQLITE = "sqlite:///"
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # servers on this machine are asked by no proxy
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Server:
             raise StorageError(
                 f"{self.name} ended with status {self.process.returncode}. Its last words:\n{self._tail()}"
             )
-        with contextlib.suppress(OSError), urllib.request.urlopen(self.url + self.probe, timeout=5) as response:
+        with contextlib.suppress(OSError), DIRECT.open(self.url + self.probe, timeout=5) as response:
             return bool(response.status == 200)
         return False
 
@@ -168,11 +170,10 @@ def _start_dashboard(url: str, port: int | None, folder: Path) -> Server:
 
 
 def _start(name: str, command: list[str], environment: dict[str, str], port: int, probe: str, log: Path) -> Server:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "SEARCH_"))}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env={**inherited, **environment},
+            env={**server_environment(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -196,7 +197,7 @@ def _studies(mlflow_url: str) -> dict[str, str]:
     query = (
         f"{mlflow_url}/api/2.0/mlflow/experiments/search?max_results={STUDIES_SHOWN}&order_by=last_update_time%20DESC"
     )
-    with urllib.request.urlopen(query, timeout=30) as response:
+    with DIRECT.open(query, timeout=30) as response:
         found = json.load(response).get("experiments", [])
     return {
         experiment["name"]: f"{mlflow_url}/#/experiments/{experiment['experiment_id']}/runs?{TRAINING_VIEW}"

@@ -33,6 +33,7 @@ class Ready(_Event):
     threads: int
     pid: int
     versions: dict[str, str]
+    environment: dict[str, str] = {}  # the settings among its variables
 
     @property
     def peaks_once(self) -> bool:

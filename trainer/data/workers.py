@@ -23,6 +23,7 @@ import trainer
 from trainer.data.decoding import ChunkDecoder, FileResult, Output
 from trainer.data.depth import FULL, Extent, Ranges, common_ranges
 from trainer.data.index import Index, shown
+from trainer.environment import process_environment
 from trainer.errors import DataError
 
 CHUNK = 64  # files; about 30 ms of work
@@ -141,12 +142,13 @@ class _Process:
 
     def __init__(self, root: Path, outputs: Sequence[Output]) -> None:
         home = str(Path(trainer.__file__).parent.parent)
-        path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+        environment = process_environment()
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [home, environment.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "trainer.data.decoding_process"],  # -P: not from the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment,
             text=True,
             encoding="utf-8",
         )

@@ -103,6 +103,7 @@ def trial_tags(study: StudyRecord, record: TrialRecord) -> dict[str, str]:
             "device": ready.device,
             "device_name": ready.device_name,
             "backend": ready.backend,
+            "environment": ready.environment,
             "vram": NO_GPU if ready.device == "cpu" else measured,
             **{f"{package}_version": version for package, version in {**study.versions, **ready.versions}.items()},
             **_source_tags(study),
