@@ -146,6 +146,7 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
     return (
         ExitStatus.INCOMPLETE
         if any(record.state == "FAIL" for outcome in outcomes for record in outcome.records)
+        or not all(outcome.is_told for outcome in outcomes)
         else ExitStatus.DONE
     )
 
@@ -230,7 +231,7 @@ def _finish(
     try:
         file = folder / "models" / str(model.finished.model_file)
         example = example_image(Path(study.data.root))
-        known = tracker.look_up(best.name)
+        known = tracker.look_up(best.name, best.uid)
         model_id = tracker.log_model(study, model, file, study.data.class_names, example)
         if known is not None:
             tracker.show_answer(known, {CARD: card.encode()}, card)

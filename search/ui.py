@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import sqlalchemy
+
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.environment import chosen
 from search.errors import SettingsError, StorageError
@@ -121,7 +123,7 @@ def opened(
             if places.tracking_uri.startswith(SQLITE):
                 # Until it answers. What the controller would write meanwhile waits.
                 stack.enter_context(tables := contextlib.ExitStack())
-                tables.enter_context(making_tables(Path(places.tracking_uri.removeprefix(SQLITE))))
+                tables.enter_context(making_tables(Path(sqlalchemy.make_url(places.tracking_uri).database or "")))
             servers.append(_start_mlflow(places.tracking_uri, places.artifacts, port_mlflow, folder))
             stack.callback(servers[-1].end)
         _make_optuna_tables(places.storage_url)

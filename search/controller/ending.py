@@ -30,7 +30,9 @@ INTERRUPTED_WORDS_S = 5.0  # for both together after Ctrl-C; the next start tell
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of a study ended. `untold`: trials that a store does not know yet, by the store's name."""
+    """How a run of a study ended. `untold`: trials that a store does not know yet, by the store's name. `ended`:
+    whether MLflow knows how the study stands.
+    """
 
     name: str
     end: End
@@ -40,6 +42,12 @@ class Outcome:
     refused: list[str]
     answer: Answer
     critical_s: float
+    ended: bool = True
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the stores know everything."""
+        return self.ended and not self.untold and not self.refused
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,8 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
     view.say("Telling Optuna and MLflow the rest ...")
     patience_s = 1.0 if is_hurried else LAST_WORDS_S
     untold = {outbox.name: outbox.close(patience_s, min(patience_s, SHORT_WORDS_S)) for outbox in stores.outboxes}
-    if end != "interrupted" and not untold[stores.mlflow.name] and stores.mlflow.has_jobs:
+    ended = not stores.mlflow.has_jobs
+    if end != "interrupted" and not untold[stores.mlflow.name] and not ended:
         view.say("MLflow was not told how the study ended (its answer, its model): the same command again tells it.")
     if stores.optuna.healthy and controller.phase is not Phase.ENDING:
         _note_on_dashboard(parts, answer, stores, view)
@@ -99,6 +108,7 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
         refused=[*stores.optuna.lost, *stores.mlflow.lost],
         answer=answer,
         critical_s=controller.critical_s,
+        ended=ended,
     )
 
 
@@ -106,8 +116,9 @@ def _answer(parts: Parts, record: StudyRecord | None, records: list[TrialRecord]
     from search.answer import Recorded, answer_of  # NumPy, SciPy and matplotlib: a second or two
 
     data, command = (record.data, record.command) if record else (None, parts.command)
-    quick = record is not None and record.quick
-    return answer_of(Recorded(parts.name, parts.study, data, command, tuple(records), folder=parts.folder, quick=quick))
+    quick, uid = (record.quick, record.uid) if record else (False, "")
+    made = Recorded(parts.name, parts.study, data, command, tuple(records), folder=parts.folder, quick=quick, uid=uid)
+    return answer_of(made)
 
 
 def _queue_study(

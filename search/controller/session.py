@@ -7,13 +7,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.console.callbacks import View
 from search.controller.controller import Controller
 from search.controller.ending import Outcome, Parts, close_study, load_answer
+from search.controller.first_telling import FirstTelling
 from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
 from search.controller.phase import Phase
@@ -22,7 +23,13 @@ from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
 from search.folder.lock import StudyLock
-from search.folder.manifest import Manifest, check_storage, compare, has_manifest, say_moved, write_manifest
+from search.folder.manifest import (
+    check_storage,
+    compare,
+    has_manifest,
+    identified,
+    say_moved,
+)
 from search.folder.names import study_name
 from search.folder.provenance import git_commit, versions, without_secrets
 from search.folder.record import StudyRecord, TrialRecord
@@ -30,7 +37,7 @@ from search.settings import Places
 from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
-from search.urls import dashboard_study, shown_url
+from search.urls import shown_url
 from trainer.data import DataOptions, scan
 from trainer.errors import ConfigError
 from trainer.events import Ready
@@ -157,6 +164,7 @@ class _Run(Callbacks):
         self.executor, self.name, self.folder = executor, name, folder
         say_moved(folder, places, view.say)
         self.stores = Stores(folder / "trials", places, view.say, self._prune)
+        self.first_telling = FirstTelling(self.stores, places, folder, view.say)
         self.closing = False
         self.interrupted = False
 
@@ -200,6 +208,7 @@ class _Run(Callbacks):
     def _interrupt(self) -> None:
         self.interrupted = True
         self.controller.interrupt()
+        self.first_telling.give_up()
         if self.closing or self.controller.phase is Phase.ENDING:
             self.stores.hurry()
 
@@ -224,6 +233,7 @@ class _Run(Callbacks):
             if sentence:
                 view.say(sentence)
         compare(self.folder, self.name, self.study, info)
+        uid, claims = identified(self.folder)
         self.stores.study = StudyRecord(
             name=self.name,
             question=self.study.question,
@@ -235,6 +245,8 @@ class _Run(Callbacks):
             command=without_secrets(options.command, self.places),
             optuna_storage=shown_url(self.places.storage_url),
             quick=options.quick,
+            uid=uid,
+            claims=claims,
         )
 
     def _images_read(self, done: int, total: int) -> None:
@@ -250,19 +262,7 @@ class _Run(Callbacks):
     def open_store(self) -> OptunaStudy:
         record = self.record
         assert record is not None
-        self.stores.store = store = OptunaStudy(self.places.storage_url, self.name, self.study)
-        self.stores.study = replace(record, optuna_page=dashboard_study(store.study_id, self.places.dashboard_url))
-        write_manifest(self.folder, Manifest(self.study, record, shown_url(self.places.tracking_uri)))
-        store.set_attributes(
-            {
-                "question": self.study.question,
-                "data": f"{record.data.name} ({record.data.fingerprint})",
-                "demo": record.data.is_demo,
-                "photographs": record.data.photographs_by,
-                "leaks": record.data.leaks,
-            }
-        )
-        return store
+        return self.first_telling.open(self.study, record)
 
     def fingerprint(self) -> str | None:
         return self.record.data.fingerprint if self.record else None
@@ -274,6 +274,7 @@ class _Run(Callbacks):
         threading.Thread(target=load_answer, name="load-answer", daemon=True).start()
 
     def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
+        self.first_telling.wait()
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
         self.stores.optuna.later(store.note_cost)
         self.stores.sampler.start()

@@ -31,6 +31,7 @@ class Recorded:
         holder: who works on it now, in words; None for nobody.
         folder: where it lies.
         quick: whether it was cut short (`--quick`).
+        uid: the id by which stores know it; empty in the oldest.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Recorded:
     holder: str | None = None
     folder: Path | None = None
     quick: bool = False
+    uid: str = ""
 
     @property
     def is_demo(self) -> bool:
@@ -88,7 +90,8 @@ def recorded(folder: Path) -> Recorded:
         raise StorageError(f"{folder}: no study was begun here")
     study, record = manifest.study, manifest.record
     trials = tuple(read_trials(folder / "trials"))
-    return Recorded(record.name, study, record.data, record.command, trials, holder_of(folder), folder, record.quick)
+    holder = holder_of(folder)
+    return Recorded(record.name, study, record.data, record.command, trials, holder, folder, record.quick, record.uid)
 
 
 def names(places: Places) -> list[str]:

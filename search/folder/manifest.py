@@ -6,6 +6,7 @@ It is written before the first trial begins.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from search.study.diff import meaning_diff
 from search.urls import shown_url
 
 FILE = "study.json"
-VERSION = 2  # 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`
+VERSION = 2  # 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`. `uid` came later still
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "data": asdict(record.data),
         "command": record.command,
         "quick": record.quick,
+        "uid": record.uid,
+        "claims": record.claims,
         "storage": record.optuna_storage,
         "tracking": manifest.tracking,
         "versions": dict(record.versions),
@@ -65,6 +68,18 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         partial.replace(folder / FILE)
     except OSError as error:
         raise StorageError(f"{folder / FILE} cannot be written: {error.strerror or error}") from None
+
+
+def identified(folder: Path) -> tuple[str, bool]:
+    """`uid` and `claims` of the study in this folder, whose id is made where it has none yet.
+
+    Raises:
+        StorageError: as `read_manifest`.
+    """
+    noted = read_manifest(folder)
+    if noted is None:
+        return uuid.uuid4().hex, False
+    return noted.record.uid or uuid.uuid4().hex, noted.record.claims
 
 
 def has_manifest(folder: Path) -> bool:
@@ -117,6 +132,8 @@ def _read(noted: Mapping[str, Any]) -> Manifest:
         command=noted["command"],
         optuna_storage=noted["storage"],
         quick=noted.get("quick", "-quick" in noted["name"]),  # version 1 had it in the name alone
+        uid=noted.get("uid", ""),
+        claims=noted.get("claims", not noted.get("uid")),
     )
     return Manifest(study, record, noted.get("tracking"))
 

@@ -83,6 +83,9 @@ class StudyRecord:
         optuna_storage: where the Optuna study is, without a password.
         optuna_page: of the study on the Optuna dashboard, where it is known.
         quick: whether it was cut short (`--quick`).
+        uid: the id of the study's folder, by which stores know it: names are used again, and renamed.
+        claims: whether what a store has under the study's name, without an id, is its own: it was begun before there
+            were ids.
     """
 
     name: str
@@ -96,6 +99,8 @@ class StudyRecord:
     optuna_storage: str
     optuna_page: str | None = None
     quick: bool = False
+    uid: str = ""
+    claims: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from search.answer.answer import Answer
 from search.answer.markdown import answer_markdown
 from search.errors import StorageError
 from search.figures.wrong import contact_sheet
+from search.folder.load import Recorded
 from search.pages.page import Drawn, page
 from search.settings import Places
 from search.stores.mlflow import Tracker
@@ -71,8 +72,8 @@ def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str
     trial_runs: dict[int, str] = {}
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
-        study_page = page_on_dashboard(places, answer.recorded.name)
-        found = tracker.look_up(answer.recorded.name)
+        study_page = page_on_dashboard(places, answer.recorded)
+        found = tracker.look_up(answer.recorded.name, answer.recorded.uid)
         if found is None:
             problems.append(f"MLflow has no run of {answer.recorded.name}")
         else:
@@ -86,10 +87,10 @@ def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str
     return [*problems, *([problem] if problem else [])]
 
 
-def page_on_dashboard(places: Places, name: str) -> str | None:
+def page_on_dashboard(places: Places, study: Recorded) -> str | None:
     """The study's page on the Optuna dashboard; None where the storage does not have it."""
     try:
-        with closing(Notes(places.storage_url, name)) as notes:
+        with closing(Notes(places.storage_url, study.name, study.uid)) as notes:
             return links.dashboard_study(notes.study_id, places.dashboard_url)
     except StorageError:
         return None
@@ -102,7 +103,7 @@ def note_on_dashboard(storage_url: str, answer: Answer, run: str | None, trial_r
     """
     trials = {number: f"[Run in MLflow]({page_of_run})" for number, page_of_run in trial_runs.items()}
     try:
-        with closing(Notes(storage_url, answer.recorded.name)) as notes:
+        with closing(Notes(storage_url, answer.recorded.name, answer.recorded.uid)) as notes:
             notes.write(answer_markdown(answer, dashboard_links(run)), trials)
     except StorageError as error:
         return f"No note on the Optuna dashboard: {error}"

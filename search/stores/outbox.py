@@ -200,8 +200,10 @@ class Outbox:
         return True
 
     def _lose(self, item: Item, sentence: str, why: str) -> None:
+        again = any(lost.endswith(f": {why}") for lost in self.lost)
         self.lost.append(f"{_shown(item)}: {why}")
-        self._say(sentence)
+        if not again:  # of a study that was deleted each trial is refused alike
+            self._say(sentence)
 
     def _tell_item(self, item: Item) -> None:
         match item:

@@ -21,9 +21,18 @@ from search.stores.mlflow.surroundings import set_up
 
 set_up()
 
-from search.stores.mlflow.errors import RefusedError  # noqa: E402
+from search.stores.mlflow.errors import AddressError, DeletedError, RefusedError  # noqa: E402
 from search.stores.mlflow.runs import Status  # noqa: E402
 from search.stores.mlflow.system_metrics import Sample, SystemSampler  # noqa: E402
 from search.stores.mlflow.tracker import Known, Tracker  # noqa: E402
 
-__all__ = ["Known", "RefusedError", "Sample", "Status", "SystemSampler", "Tracker"]
+__all__ = [
+    "AddressError",
+    "DeletedError",
+    "Known",
+    "RefusedError",
+    "Sample",
+    "Status",
+    "SystemSampler",
+    "Tracker",
+]

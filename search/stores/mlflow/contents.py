@@ -17,6 +17,8 @@ from trainer.events import Epoch, Failed, Finished
 
 PARAM_LENGTH, TAG_LENGTH = 6000, 8000  # characters; mlflow/utils/validation.py
 NO_GPU = "not measured: no GPU"
+NOTE = "mlflow.note.content"  # the description, in Markdown
+UID = "study_uid"  # the tag by which a study's experiment and runs are found
 
 
 class Point(NamedTuple):
@@ -73,6 +75,7 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
     return _texts(
         {
             "study": study.name,
+            **({UID: study.uid} if study.uid else {}),
             "role": "study",
             "kind": study.kind,
             **_data_tags(study),
@@ -95,15 +98,16 @@ def trial_tags(study: StudyRecord, record: TrialRecord) -> dict[str, str]:
     return _texts(
         {
             "study": study.name,
+            **({UID: study.uid} if study.uid else {}),
             "trial": record.number,
-            **({"mlflow.note.content": f"[Trial {record.number} on the Optuna dashboard]({page})"} if page else {}),
+            **({NOTE: f"[Trial {record.number} on the Optuna dashboard]({page})"} if page else {}),
             "role": record.role,
             "slot": record.slot,
             **_data_tags(study),
             "device": ready.device,
             "device_name": ready.device_name,
             "backend": ready.backend,
-            "environment": ready.environment,
+            **({"environment": ready.environment} if ready.environment else {}),
             "vram": NO_GPU if ready.device == "cpu" else measured,
             **{f"{package}_version": version for package, version in {**study.versions, **ready.versions}.items()},
             **_source_tags(study),
