@@ -33,7 +33,7 @@ class Opening:
         self._done.wait(patience_s)
         error, self._waited = self._error, True
         if isinstance(error, (RefusedError, AddressError)):
-            raise StorageError(f"{error}. Nothing was trained.")
+            raise StorageError(str(error))
         if error is not None and not isinstance(error, StorageError):
             raise StorageError(f"MLflow at {self._shown} cannot be used: {type(error).__name__}: {error}")
 

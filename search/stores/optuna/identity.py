@@ -70,10 +70,11 @@ def check_there(storage: optuna.storages.BaseStorage, url: str, place: Place, ui
     Raises:
         GoneError: it was deleted; its row may be another study's by now.
     """
+    backend: optuna.storages.BaseStorage = getattr(storage, "_backend", storage)  # behind Optuna's cache of names
     try:
-        same = storage.get_study_name_from_id(place.study_id) == place.name
+        same = backend.get_study_name_from_id(place.study_id) == place.name
         if same and uid:
-            same = storage.get_study_user_attrs(place.study_id).get(UID) == uid
+            same = backend.get_study_user_attrs(place.study_id).get(UID) == uid
     except KeyError:
         same = False
     if not same:

@@ -36,6 +36,7 @@ def made(
     """
     try:
         trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        storage.get_all_trials(study_id, deepcopy=False)  # Optuna's cache learns of what somebody else made
     except KeyError:
         trial_id = storage.create_new_trial(study_id, template_trial=template)
     there = storage.get_trial(trial_id)
