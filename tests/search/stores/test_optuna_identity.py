@@ -144,7 +144,7 @@ def test_what_somebody_queued_by_mistake_fails_and_the_next_is_asked_for(open_st
     number, params = store.ask()
     assert (number, params["depth"]) == (1, 2)
     first, second = trials(url, "hunt")
-    assert (first.state, second.state) == (TrialState.FAIL, TrialState.RUNNING)
+    assert (first.state, second.state) == (TrialState.FAIL, TrialState.WAITING)  # until its first telling
     assert first.user_attrs["failure"].startswith("queued with {'depth': 'two'}: 'two' not in (1, 2, 3)")
     assert store.ask()[0] == 2
 
