@@ -40,6 +40,7 @@ from search.executors import Executor, TrainerSource
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.study import Study
+from search.text import plain
 from trainer.data import DataOptions
 from trainer.data.index import example_image
 from trainer.folder import resolve_data
@@ -222,7 +223,7 @@ def _finish(
 
     card = model_card(search, chosen_trial, best, model, evidence, search.name)
     folder = places.study(best.name)
-    write({CARD: card.encode()}, folder)
+    write({CARD: plain(card).encode()}, folder)
     manifest = read_manifest(folder)
     assert manifest is not None
     assert model.finished is not None
@@ -234,7 +235,7 @@ def _finish(
         known = tracker.look_up(best.name, best.uid)
         model_id = tracker.log_model(study, model, file, study.data.class_names, example)
         if known is not None:
-            tracker.show_answer(known, {CARD: card.encode()}, card)
+            tracker.show_answer(known, {CARD: plain(card).encode()}, card)
         tracker.end_study(study, "FINISHED")
         tags = {"study": search.name, "trial": str(model.number), "demo": str(study.data.is_demo).lower()}
         version = tracker.register(model_id, search.name, ALIAS, card, tags)

@@ -18,6 +18,7 @@ from pathlib import Path
 from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
 from search.errors import SettingsError
 from search.study.toml_file import load_studies
+from search.text import plain
 
 TITLE = "What the studies found"
 
@@ -104,7 +105,7 @@ def _main(args: argparse.Namespace) -> int:
     target = args.output or (places.study(studies[0].name) if single else places.runs) / PAGE
     if not single or args.output:
         text = page(drawn) if single else page(drawn, TITLE)
-        write({target.name: text.encode()}, target.parent)
+        write({target.name: plain(text).encode()}, target.parent)
     print(f"\nPage: {target}")
     return ExitStatus.DONE
 

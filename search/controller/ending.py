@@ -18,6 +18,7 @@ from search.settings import Places
 from search.stores.mlflow import Status
 from search.stores.stores import Stores
 from search.study import Study
+from search.text import plain
 from trainer.data.index import example_image
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _queue_study(
     counts = {"trials": tally.total, "trials_complete": tally.complete, "trials_failed": tally.failed}
     metrics = {key: float(value) for key, value in counts.items()}
     files = draw(answer, parts.folder, view.say) if end != "interrupted" and answer.recorded.records else {}
-    text = answer_markdown(answer, mlflow_links(record.optuna_page))
+    text = plain(answer_markdown(answer, mlflow_links(record.optuna_page)))
     if files:
         mlflow.later(lambda: tracker.log_study_files(record, files))
     mlflow.later(lambda: tracker.close_study(record, status, text, metrics))

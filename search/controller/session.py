@@ -37,6 +37,7 @@ from search.settings import Places
 from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
+from search.text import plain
 from search.urls import shown_url
 from trainer.data import DataOptions, scan
 from trainer.errors import ConfigError
@@ -242,7 +243,7 @@ class _Run(Callbacks):
             data=info,
             versions=versions(),
             git_commit=git_commit(),
-            command=without_secrets(options.command, self.places),
+            command=plain(without_secrets(options.command, self.places)),
             optuna_storage=shown_url(self.places.storage_url),
             quick=options.quick,
             uid=uid,

@@ -16,13 +16,14 @@ from search.pages.page import Drawn, page
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.stores.optuna.notes import Notes
+from search.text import plain
 
 PAGE, FIGURES = "answer.html", "figures"
 
 
 def files_of(drawn: Drawn) -> dict[str, bytes]:
     """The page and its figures, by name; `figures/accuracy.png`."""
-    files = {PAGE: page([drawn]).encode()}
+    files = {PAGE: plain(page([drawn])).encode()}
     return files | {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
 
 
@@ -78,7 +79,7 @@ def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str
             problems.append(f"MLflow has no run of {answer.recorded.name}")
         else:
             run, trial_runs = tracker.pages(answer.recorded.name, found.trials)
-            tracker.show_answer(found, files, answer_markdown(answer, mlflow_links(study_page)))
+            tracker.show_answer(found, files, plain(answer_markdown(answer, mlflow_links(study_page))))
     except StorageError as error:
         problems.append(str(error))
     finally:
@@ -104,7 +105,7 @@ def note_on_dashboard(storage_url: str, answer: Answer, run: str | None, trial_r
     trials = {number: f"[Run in MLflow]({page_of_run})" for number, page_of_run in trial_runs.items()}
     try:
         with closing(Notes(storage_url, answer.recorded.name, answer.recorded.uid)) as notes:
-            notes.write(answer_markdown(answer, dashboard_links(run)), trials)
+            notes.write(plain(answer_markdown(answer, dashboard_links(run))), trials)
     except StorageError as error:
         return f"No note on the Optuna dashboard: {error}"
     return None

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from search.folder.record import StudyRecord, TrialRecord
+from search.text import plain
 from trainer.events import Epoch, Failed, Finished
 
 PARAM_LENGTH, TAG_LENGTH = 6000, 8000  # characters; mlflow/utils/validation.py
@@ -195,7 +196,7 @@ def trial_files(record: TrialRecord, class_names: Sequence[str], *, with_picture
     if isinstance(terminal, Finished):
         files["measures.json"] = as_json({"class_names": list(class_names), **terminal.model_dump(mode="json")})
     elif isinstance(terminal, Failed):
-        files["traceback.txt"] = (terminal.traceback or terminal.message).encode()
+        files["traceback.txt"] = plain(terminal.traceback or terminal.message).encode()
     if with_pictures and record.epochs:
         files["learning_curves.png"] = figures.learning_curves(record, len(class_names))
     if with_pictures and isinstance(terminal, Finished) and "test" in terminal.splits:
@@ -206,7 +207,7 @@ def trial_files(record: TrialRecord, class_names: Sequence[str], *, with_picture
 
 def as_json(value: Any) -> bytes:
     """JSON for people to read."""
-    return json.dumps(value, indent=1, ensure_ascii=False, default=str).encode()
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
 
 
 def _points(values: Mapping[str, float], at_s: float, step: int) -> list[Point]:
@@ -224,5 +225,6 @@ def _texts(values: Mapping[str, Any], length: int) -> dict[str, str]:
             if isinstance(value, Mapping | list | tuple)
             else str(value)
         )
+        text = plain(text)
         texts[key] = text if len(text) <= length else f"{text[: length - 3]}..."
     return texts
