@@ -31,9 +31,10 @@ from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.environment import chosen
 from search.errors import SettingsError, StorageError
 from search.settings import Places
-from search.stores.mlflow.embedded import making_tables
+from search.stores.mlflow.embedded import follow_move, making_tables
 from search.stores.optuna import open_storage
 from search.urls import TRAINING_VIEW, USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui, normal_url, shown_url
+from trainer.command import Shown
 from trainer.environment import server_environment
 
 HOST = "127.0.0.1"
@@ -123,7 +124,9 @@ def opened(
             if places.tracking_uri.startswith(SQLITE):
                 # Until it answers. What the controller would write meanwhile waits.
                 stack.enter_context(tables := contextlib.ExitStack())
-                tables.enter_context(making_tables(Path(sqlalchemy.make_url(places.tracking_uri).database or "")))
+                database = Path(sqlalchemy.make_url(places.tracking_uri).database or "")
+                tables.enter_context(making_tables(database))
+                follow_move(database, places.artifacts)
             servers.append(_start_mlflow(places.tracking_uri, places.artifacts, port_mlflow, folder))
             stack.callback(servers[-1].end)
         _make_optuna_tables(places.storage_url)
@@ -253,6 +256,9 @@ def _main(options: argparse.Namespace, over: threading.Event) -> int:
                 print(f"  {name:<15} {page}")
         print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
         while not over.wait(0.5):
+            if isinstance(sys.stdout, Shown) and not sys.stdout.has_reader:
+                print("Nobody reads any more where they are; they end.", file=sys.stderr)
+                break
             for server in servers:
                 if server.process.poll() is not None:
                     server.answers()  # says how it ended

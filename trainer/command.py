@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import pwd
+import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,17 @@ class Shown:
                 self._stream.flush()
             except (OSError, ValueError) as error:
                 self._lose(error)
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether somebody may read it: of a pipe that is known at once, of others when something was written."""
+        if self._gone:
+            return False
+        with contextlib.suppress(OSError, ValueError):
+            watch = select.poll()
+            watch.register(self._stream.fileno(), 0)
+            return not any(found & select.POLLERR for _, found in watch.poll(0))
+        return True
 
     def _lose(self, error: Exception) -> None:
         self._gone = True

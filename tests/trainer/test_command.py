@@ -55,6 +55,19 @@ def test_what_cannot_be_shown_is_lost_with_one_word(error: Exception, why: str) 
     assert last.getvalue() == f"What is printed here arrives nowhere ({why}); the work goes on without it.\n"
 
 
+def test_a_pipe_without_a_reader_is_known_at_once() -> None:
+    """For a server, which writes no more: `python -m search.ui | head -3`."""
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as stream:
+        shown = Shown(stream)
+        assert shown.has_reader
+        os.close(read)
+        assert not shown.has_reader
+    with open(os.devnull, "w") as file:
+        assert Shown(file).has_reader
+    assert Shown(io.StringIO()).has_reader
+
+
 def test_letters_that_a_stream_does_not_know_are_escaped() -> None:
     binary = io.BytesIO()
     shown = Shown(io.TextIOWrapper(binary, encoding="ascii"))

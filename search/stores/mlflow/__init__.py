@@ -4,7 +4,7 @@
     runs.py            `Runs`: the run of a study and of each trial, found or made
     contents.py        what is told: params, tags, metrics and files of a record, as plain data
     system_metrics.py  `SystemSampler`: CPU, memory, network and GPUs of the machine, by MLflow's own names
-    embedded.py        the lock on MLflow's SQLite file while its tables are made
+    embedded.py        MLflow's own SQLite file: the lock while its tables are made, and where its artifacts are
     errors.py          try again, or do not
     surroundings.py    what MLflow reads from its environment when it is imported
   those that import mlflow, a second or two when they are first used:

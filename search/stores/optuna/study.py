@@ -181,6 +181,7 @@ class OptunaStudy:
             self._unwritten.popleft()
 
     def _made(self, number: int, template: FrozenTrial | None) -> int:
+        check_there(self._storage, self._url, self._place, self._uid)
         return made(self._storage, self._study_id, self.name, number, template)
 
     # -- proposals ---------------------------------------------------------------------------------------------------
