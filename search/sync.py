@@ -130,7 +130,7 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
             stores.study = record = replace(record, uid=uid, claims=claims)
             stores.store = store = OptunaStudy(places.storage_url, record.name, study, uid, claims=claims)
             write_manifest(folder, replace(manifest, record=record))
-            stores.open_mlflow().wait()
+            stores.open_mlflow(catch_up=False).wait()
             reconcile(study, record.name, trials, store, stores.outboxes, results)
             if again:
                 for number in results.numbers:

@@ -72,7 +72,8 @@ class Outbox:
     def catch_up(self, number: int) -> None:
         """The store may not know the end of this trial, which stands in its journal."""
         with self._changed:
-            self.backlog.put_ended(number)
+            if not (isinstance(self._in_hand, Ended) and self._in_hand.number == number):
+                self.backlog.put_ended(number)
             self._changed.notify_all()
 
     def knows(self, record: TrialRecord) -> bool:

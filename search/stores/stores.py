@@ -64,10 +64,13 @@ class Stores:
         )
         self.optuna = Outbox("Optuna", self._tell_optuna, told, read, refused=(ValueError,), bugs=BUGS, say=say)
 
-    def open_mlflow(self) -> Opening:
+    def open_mlflow(self, *, catch_up: bool = True) -> Opening:
         """Has MLflow told of the study itself, before its first trial; `Opening.wait` says whether it could be.
 
         An MLflow that knows nothing of the study is told of every trial, whatever was noted of one at this address.
+
+        Args:
+            catch_up: whether it is told of them now; False: `reconcile` comes later, and has it told.
         """
         opening = Opening(shown_url(self._uri))
 
@@ -77,7 +80,8 @@ class Stores:
                 self.tracker.open_study(self.study)
                 if self.study.name in self.tracker.runs.made:
                     for number in self._told.forget(self._told_as):
-                        self.mlflow.catch_up(number)
+                        if catch_up:
+                            self.mlflow.catch_up(number)
 
         self.mlflow.later(tell)
         return opening
