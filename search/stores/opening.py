@@ -8,7 +8,7 @@ from types import TracebackType
 from search.errors import StorageError
 from search.stores.mlflow import AddressError, RefusedError
 
-PATIENCE_S = 60.0  # MLflow makes its tables in 5 s on two idle cores, and its HTTP client gives up after 30 s, twice
+PATIENCE_S = 20.0  # MLflow makes its tables in 5 s on two idle cores; one that keeps silent is told later
 
 
 class Opening:
