@@ -12,7 +12,7 @@ from search.stores.optuna.distributions import propose
 from search.study import Study
 from search.study.design import derived_seed
 from search.study.pruners import PRUNERS
-from search.study.samplers import SAMPLERS, Proposal
+from search.study.samplers import Proposal, build_sampler
 from search.study.space import ParamValue
 
 
@@ -37,6 +37,7 @@ def proposed(
         space: its parameters.
 
     Raises:
+        SamplerError: the sampler cannot be built.
         ValueError: somebody queued the trial with a value that a parameter cannot have.
     """
     assert study.search is not None
@@ -47,7 +48,7 @@ def proposed(
         n_startup_trials=study.search.n_startup_trials,
         space=dict(space),
     )
-    sampler = SAMPLERS[study.search.sampler].build(proposal)
+    sampler = build_sampler(study.search.sampler, proposal)
     # An object of its own: a Study keeps what it once read of the history.
     fresh = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
     return propose(optuna.Trial(fresh, trial_id), space)

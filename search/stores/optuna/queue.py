@@ -8,6 +8,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.stores.optuna.outcome import FAILURE
 from search.study.design import PlannedTrial
 from search.study.space import ParamValue
 
@@ -43,6 +44,12 @@ def made(
     if there.number != number or (template and there.params != template.params):
         raise ValueError(f"somebody else makes trials of Optuna's study {name}; trial {number} is not ours")
     return trial_id
+
+
+def fail(storage: optuna.storages.BaseStorage, trial_id: int, why: str) -> None:
+    """Ends a trial that somebody queued and that cannot be trained: FAIL, and why among its attributes."""
+    storage.set_trial_user_attr(trial_id, FAILURE, why[:2000])
+    storage.set_trial_state_values(trial_id, TrialState.FAIL)
 
 
 def trial_params(trial: FrozenTrial) -> dict[str, ParamValue]:

@@ -20,9 +20,9 @@ from search.folder.record import TrialRecord
 from search.stores.optuna.distributions import space_of
 from search.stores.optuna.growth import grown
 from search.stores.optuna.identity import UID, Place, check_name, check_there, place_of
-from search.stores.optuna.outcome import FAILURE, LINK, attributes, ending
+from search.stores.optuna.outcome import LINK, attributes, ending
 from search.stores.optuna.proposals import proposed, should_prune
-from search.stores.optuna.queue import QUEUED, ROLE, made, waiting
+from search.stores.optuna.queue import QUEUED, ROLE, fail, made, waiting
 from search.stores.optuna.storage import close_storage, open_storage, storage_errors
 from search.study import Study
 from search.study.design import PlannedTrial
@@ -191,6 +191,9 @@ class OptunaStudy:
 
         Asked again after a failure, the storage gives the trial that it may have made then. A trial that somebody
         queued meanwhile comes first; one that cannot be trained fails, and the next is asked for.
+
+        Raises:
+            SamplerError: the sampler cannot be built.
         """
         if self._study_file.search is None:
             raise RuntimeError(f"{self.name} is a design: its trials are queued, not asked for")
@@ -206,7 +209,7 @@ class OptunaStudy:
                     queued = self._storage.get_trial(self._ids[number]).system_attrs.get(QUEUED)
                     if not queued:
                         raise
-                    self._refuse(number, f"queued with {queued}: {error}")
+                    fail(self._storage, self._ids[number], f"queued with {queued}: {error}")
                     self._count += 1
             self._storage.set_trial_user_attr(self._ids[number], ROLE, "search")
             self._count += 1
@@ -227,12 +230,7 @@ class OptunaStudy:
     def refuse(self, number: int, why: str) -> None:
         """A trial that somebody queued and that cannot be trained: FAIL, and why among its attributes."""
         with self._ours():
-            self._refuse(number, why)
-
-    def _refuse(self, number: int, why: str) -> None:
-        trial_id = self._ids[number]
-        self._storage.set_trial_user_attr(trial_id, FAILURE, why[:2000])
-        self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+            fail(self._storage, self._ids[number], why)
 
     # -- tellings ----------------------------------------------------------------------------------------------------
 
