@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 PROTOCOL = 1  # raised when a reader of the old events would misread the new
 
 SplitName = Literal["train", "val", "test"]
 FailureKind = Literal["config", "data", "disk", "not_finite", "out_of_memory", "error"]
+
+
+def _escaped(text: str) -> str:
+    """With escapes for bytes of a path that are no UTF-8, lone surrogates in Python, which JSON cannot have."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _Event(BaseModel):
@@ -118,8 +123,8 @@ class Failed(_Event):
     event: Literal["failed"] = "failed"
     trial: str
     kind: FailureKind
-    message: str
-    traceback: str = ""
+    message: Annotated[str, AfterValidator(_escaped)]
+    traceback: Annotated[str, AfterValidator(_escaped)] = ""
     epoch: int | None = None
     requested_mib: float | None = None
 
