@@ -13,6 +13,7 @@
 
 import logging
 
+import search._own_trainer  # noqa: F401  # before anything imports `trainer`
 from search.api import (
     Interval,
     LevelDifference,

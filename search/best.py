@@ -40,6 +40,7 @@ from search.executors import Executor, TrainerSource
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.study import Study
+from search.text import plain
 from trainer.data import DataOptions
 from trainer.data.index import example_image
 from trainer.folder import resolve_data
@@ -146,6 +147,7 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
     return (
         ExitStatus.INCOMPLETE
         if any(record.state == "FAIL" for outcome in outcomes for record in outcome.records)
+        or not all(outcome.is_told for outcome in outcomes)
         else ExitStatus.DONE
     )
 
@@ -221,7 +223,7 @@ def _finish(
 
     card = model_card(search, chosen_trial, best, model, evidence, search.name)
     folder = places.study(best.name)
-    write({CARD: card.encode()}, folder)
+    write({CARD: plain(card).encode()}, folder)
     manifest = read_manifest(folder)
     assert manifest is not None
     assert model.finished is not None
@@ -230,17 +232,17 @@ def _finish(
     try:
         file = folder / "models" / str(model.finished.model_file)
         example = example_image(Path(study.data.root))
-        known = tracker.look_up(best.name)
+        known = tracker.look_up(best.name, best.uid)
         model_id = tracker.log_model(study, model, file, study.data.class_names, example)
         if known is not None:
-            tracker.show_answer(known, {CARD: card.encode()}, card)
+            tracker.show_answer(known, {CARD: plain(card).encode()}, card)
         tracker.end_study(study, "FINISHED")
         tags = {"study": search.name, "trial": str(model.number), "demo": str(study.data.is_demo).lower()}
         version = tracker.register(model_id, search.name, ALIAS, card, tags)
     finally:
         tracker.close()
     answer = answer_of(find(search.name, places))
-    found = recorded_at(places, search.name)
+    found = recorded_at(places, search)
     files = draw(
         answer, places.study(search.name), lambda text: console.print(text, markup=False, highlight=False), found
     )

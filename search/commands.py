@@ -14,6 +14,7 @@ from search.console.progress import WIDTH
 from search.environment import Environment, chosen, gpus_of
 from search.errors import SearchError, SettingsError
 from search.executors import EXECUTORS, Resources, executors_in_words
+from trainer.command import command, refused
 from trainer.errors import DataError
 
 if TYPE_CHECKING:
@@ -102,10 +103,18 @@ def new_console() -> Console:
 
 def ended(work: Callable[[], int]) -> int:
     """Does the work of a command. Returns its exit status; what the user must mend is printed without a traceback."""
+    with command():
+        return _ended(work)
+
+
+def _ended(work: Callable[[], int]) -> int:
     try:
         return work()
     except (SearchError, DataError) as error:
         print(error, file=sys.stderr)
+        return ExitStatus.BAD_INPUT
+    except PermissionError as error:
+        print(refused(error), file=sys.stderr)
         return ExitStatus.BAD_INPUT
     except KeyboardInterrupt:  # before there was anything to put in order
         print("Interrupted.", file=sys.stderr)

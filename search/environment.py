@@ -7,12 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from search.addresses import check_addresses
 from search.errors import SettingsError
 from search.executors import DockerExecutor, Executor, LocalExecutor, Order, Resources, TrainerSource, make_executor
 from search.settings import STORAGE, TRACKING, Places
-from search.urls import shown_url
-
-TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "postgres", "mysql", "mssql")  # that MLflow knows
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ def choose(places: Places, wanted: str | None = None, *, stack: bool = True, giv
     from search.engine import Engine, EngineError  # 0.2 s
     from search.stack.found import find_stack, project_name, trainer_image
 
-    image = trainer_image(project_name())
     local, docker = LocalExecutor.name, DockerExecutor.name
+    image = trainer_image(project_name()) if stack or wanted == docker else ""  # which .env may name
     if not stack:
         return Environment(places, wanted or local, "as given" if wanted else "--no-stack", image)
     try:
@@ -100,19 +98,12 @@ def chosen(
     """`choose`, from the flags of a command."""
     given = (bool(storage_url or os.environ.get(STORAGE)), bool(tracking_uri or os.environ.get(TRACKING)))
     places = Places.of(runs, storage_url, tracking_uri)
-    _check_tracking(places.tracking_uri, "--tracking-uri" if tracking_uri else f"${TRACKING}")
+    check_addresses(
+        places,
+        "--storage-url" if storage_url else f"${STORAGE}",
+        "--tracking-uri" if tracking_uri else f"${TRACKING}",
+    )
     return choose(places, wanted, stack=stack, given=given)
-
-
-def _check_tracking(uri: str, named_by: str) -> None:
-    """MLflow would refuse another address at every telling, when all is trained."""
-    scheme = uri.partition("://")[0].partition("+")[0] if "://" in uri else ""
-    if scheme not in TRACKING_SCHEMES:
-        raise SettingsError(
-            f"{named_by} {shown_url(uri) if scheme else uri}: allowed are a server (http://..., https://...) or a "
-            "database (sqlite:///FILE, postgresql://..., mysql://..., mssql://...). MLflow's folders of files (mlruns) "
-            "are no longer a store: `mlflow migrate-filestore` makes a database of one."
-        )
 
 
 def gpus_of(text: str | None) -> tuple[int, ...] | None:

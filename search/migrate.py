@@ -12,9 +12,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from search.addresses import check_addresses
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.errors import SettingsError
-from search.settings import Places
+from search.settings import STORAGE, TRACKING, Places
 from search.stores.optuna import upgrade_storage
 from search.urls import shown_url
 
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(places: Places) -> int:
+    check_addresses(places, f"--storage-url (${STORAGE})", f"--tracking-uri (${TRACKING})")
     if places.artifacts is None:
         raise SettingsError(f"{places.tracking_uri} is a server: MLflow's tables are made through its database")
     from search.stores.mlflow.schema import upgrade_database  # seconds of imports

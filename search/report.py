@@ -20,6 +20,7 @@ from urllib.parse import quote
 from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
 from search.errors import SettingsError
 from search.study.toml_file import load_studies
+from search.text import plain
 
 TITLE = "What the studies found"
 
@@ -85,7 +86,7 @@ def _main(args: argparse.Namespace) -> int:
     for study in studies:
         one = Drawn.of(answer_of(study))
         drawn.append(one)
-        links[study.name] = () if args.files_only else recorded_at(places, study.name)
+        links[study.name] = () if args.files_only else recorded_at(places, study)
         files = files_of(one, links[study.name])
         write(files, places.study(study.name))
         if args.figures is not None:
@@ -108,7 +109,7 @@ def _main(args: argparse.Namespace) -> int:
     if not single or args.output:
         folders = {one.name: _way(target.parent, places.study(one.name)) for one in drawn}
         text = page(drawn, "" if single else TITLE, folders=folders, links=links)
-        write({target.name: text.encode()}, target.parent)
+        write({target.name: plain(text).encode()}, target.parent)
     print(f"\nPage: {target}")
     return ExitStatus.DONE
 

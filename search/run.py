@@ -124,7 +124,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command. Returns the exit status: 0; 1 where trials failed; 2 for bad input; 130 where interrupted."""
+    """The command. Returns the exit status: 0; 1 where trials failed, or a store does not know everything; 2 for bad
+    input; 130 where interrupted.
+    """
     args = parser().parse_args(argv)
     return ended(lambda: _main(args, new_console()))
 
@@ -169,7 +171,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         _report(study, outcome, places, console)
         if outcome.end == "interrupted":
             return ExitStatus.INTERRUPTED
-        if any(record.state == "FAIL" for record in outcome.records):
+        if any(record.state == "FAIL" for record in outcome.records) or not outcome.is_told:
             status = ExitStatus.INCOMPLETE
     return status
 

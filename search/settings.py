@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.urls import DASHBOARD_UI
+from search.urls import DASHBOARD_UI, sqlite_url
 
 STORAGE, TRACKING, RUNS = "SEARCH_STORAGE_URL", "MLFLOW_TRACKING_URI", "SEARCH_RUNS_DIR"
 
@@ -34,14 +34,14 @@ class Places:
         return cls(
             runs=folder,
             storage_url=storage_url or os.environ.get(STORAGE) or cls.embedded_storage(folder),
-            tracking_uri=tracking_uri or os.environ.get(TRACKING) or f"sqlite:///{folder / 'mlflow.db'}",
+            tracking_uri=tracking_uri or os.environ.get(TRACKING) or sqlite_url(folder / "mlflow.db"),
             dashboard_url=os.environ.get(DASHBOARD_UI) or None,
         )
 
     @staticmethod
     def embedded_storage(runs: Path) -> str:
         """Optuna's storage in the folder of runs."""
-        return f"sqlite:///{runs / 'optuna.db'}"
+        return sqlite_url(runs / "optuna.db")
 
     @property
     def cache(self) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,14 @@ from search.controller.recovery import reconcile
 from search.controller.results import Results
 from search.errors import SearchError, SettingsError
 from search.folder.lock import StudyLock
-from search.folder.manifest import check_storage, read_manifest, say_moved, study_folders
+from search.folder.manifest import (
+    check_storage,
+    identified,
+    read_manifest,
+    say_moved,
+    study_folders,
+    write_manifest,
+)
 from search.settings import Places
 from search.stores.optuna import OptunaStudy
 from search.stores.stores import Stores
@@ -119,8 +126,11 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
         say_moved(folder, places, say)
         stores = Stores(trials, places, say)
         try:
-            stores.study = record
-            stores.store = store = OptunaStudy(places.storage_url, record.name, study)
+            uid, claims = identified(folder)
+            stores.study = record = replace(record, uid=uid, claims=claims)
+            stores.store = store = OptunaStudy(places.storage_url, record.name, study, uid, claims=claims)
+            write_manifest(folder, replace(manifest, record=record))
+            stores.open_mlflow(catch_up=False).wait()
             reconcile(study, record.name, trials, store, stores.outboxes, results)
             if again:
                 for number in results.numbers:

@@ -8,6 +8,11 @@ def shown(value: str | int | float | bool) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def plain(text: str) -> str:
+    """A text that every store and file takes: bytes of a path that are no UTF-8, lone surrogates in Python, escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def duration(seconds: float) -> str:
     """A span of time, as `45 s`, `12 min` or `3 h 20 min`."""
     if seconds < 90:

@@ -25,19 +25,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import sqlalchemy
+
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.environment import chosen
 from search.errors import SettingsError, StorageError
 from search.settings import Places
-from search.stores.mlflow.embedded import making_tables
+from search.stores.mlflow.embedded import follow_move, making_tables
 from search.stores.optuna import open_storage
 from search.urls import TRAINING_VIEW, USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui, normal_url, shown_url
+from trainer.command import Shown
+from trainer.environment import server_environment
 
 HOST = "127.0.0.1"
 STUDIES_SHOWN = 10
 START_TIMEOUT_S = 180  # MLflow makes its tables at the first start: 5 s on two idle cores
 END_TIMEOUT_S = 5
 SQLITE = "sqlite:///"
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # servers on this machine are asked by no proxy
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Server:
             raise StorageError(
                 f"{self.name} ended with status {self.process.returncode}. Its last words:\n{self._tail()}"
             )
-        with contextlib.suppress(OSError), urllib.request.urlopen(self.url + self.probe, timeout=5) as response:
+        with contextlib.suppress(OSError), DIRECT.open(self.url + self.probe, timeout=5) as response:
             return bool(response.status == 200)
         return False
 
@@ -119,7 +124,9 @@ def opened(
             if places.tracking_uri.startswith(SQLITE):
                 # Until it answers. What the controller would write meanwhile waits.
                 stack.enter_context(tables := contextlib.ExitStack())
-                tables.enter_context(making_tables(Path(places.tracking_uri.removeprefix(SQLITE))))
+                database = Path(sqlalchemy.make_url(places.tracking_uri).database or "")
+                tables.enter_context(making_tables(database))
+                follow_move(database, places.artifacts)
             servers.append(_start_mlflow(places.tracking_uri, places.artifacts, port_mlflow, folder))
             stack.callback(servers[-1].end)
         _make_optuna_tables(places.storage_url)
@@ -168,11 +175,10 @@ def _start_dashboard(url: str, port: int | None, folder: Path) -> Server:
 
 
 def _start(name: str, command: list[str], environment: dict[str, str], port: int, probe: str, log: Path) -> Server:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "SEARCH_"))}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env={**inherited, **environment},
+            env={**server_environment(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -196,7 +202,7 @@ def _studies(mlflow_url: str) -> dict[str, str]:
     query = (
         f"{mlflow_url}/api/2.0/mlflow/experiments/search?max_results={STUDIES_SHOWN}&order_by=last_update_time%20DESC"
     )
-    with urllib.request.urlopen(query, timeout=30) as response:
+    with DIRECT.open(query, timeout=30) as response:
         found = json.load(response).get("experiments", [])
     return {
         experiment["name"]: f"{mlflow_url}/#/experiments/{experiment['experiment_id']}/runs?{TRAINING_VIEW}"
@@ -250,6 +256,9 @@ def _main(options: argparse.Namespace, over: threading.Event) -> int:
                 print(f"  {name:<15} {page}")
         print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
         while not over.wait(0.5):
+            if isinstance(sys.stdout, Shown) and not sys.stdout.has_reader:
+                print("Nobody reads any more where they are; they end.", file=sys.stderr)
+                break
             for server in servers:
                 if server.process.poll() is not None:
                     server.answers()  # says how it ended

@@ -8,6 +8,7 @@ SEARCH_MLFLOW_UI and SEARCH_DASHBOARD_UI.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 MLFLOW_UI, DASHBOARD_UI = "SEARCH_MLFLOW_UI", "SEARCH_DASHBOARD_UI"
@@ -39,6 +40,12 @@ def dashboard_study(study_id: int, dashboard_url: str | None = None) -> str:
     """
     address = os.environ.get(DASHBOARD_UI) or dashboard_url or f"http://127.0.0.1:{USUAL_OPTUNA}"
     return f"{address.rstrip('/')}/dashboard/studies/{study_id}"
+
+
+def sqlite_url(file: Path) -> str:
+    """The address of a SQLite database in a file whose path may have any letters: SQLAlchemy 2.1 unescapes them."""
+    escaped = str(file).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+    return f"sqlite:///{escaped}"
 
 
 def normal_url(url: str) -> str:

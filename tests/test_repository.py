@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -92,6 +94,31 @@ def test_constraints_meet_every_requirement_of_the_project() -> None:
 
 
 STUDIES = sorted((ROOT / "studies").glob("*.toml"))
+
+
+def test_an_installation_has_what_a_checkout_has() -> None:
+    """`pip install .` takes the studies too, and puts them where the search looks for them: beside its package."""
+    from search.study import toml_file
+
+    setuptools = pytest.importorskip("setuptools")
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = set(setuptools.find_namespace_packages(str(ROOT), include=tools["packages"]["find"]["include"]))
+    assert {path.name for path in (ROOT / "studies").glob(tools["package-data"]["studies"][0])} == {
+        path.name for path in STUDIES
+    }
+    assert toml_file.STUDIES == ROOT / "studies"
+    files = [path for top in ("search", "trainer") for path in (ROOT / top).rglob("*.py")]
+    code = {".".join(path.parent.relative_to(ROOT).parts) for path in files}
+    assert code | {"studies"} <= packages
+    assert not [name for name in packages if name.startswith(("tests", "benchmarks", "studies."))]
+
+
+def test_a_trainer_py_in_the_current_folder_is_somebody_elses(tmp_path: Path) -> None:
+    (tmp_path / "trainer.py").write_text("raise SystemExit('not mine')")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "search.run", "--help"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)

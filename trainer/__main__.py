@@ -22,8 +22,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from trainer.command import command, refused
 from trainer.config import TrainConfig
 from trainer.data.options import add_data_options, data_options
+from trainer.environment import noted
 from trainer.errors import ConfigError, DataError
 from trainer.events import Event, Failed, Ready
 from trainer.gc_pause import gc_paused
@@ -58,10 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.config:
             from trainer.standalone import train_standalone
 
-            return train_standalone(args)
+            with command():
+                return train_standalone(args)
         return _serve(args)
     except (ConfigError, DataError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except PermissionError as error:
+        print(refused(error), file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read the events is gone
         os._exit(1)
@@ -103,6 +109,7 @@ def _serve(args: argparse.Namespace) -> int:
             threads=args.threads or os.cpu_count() or 1,
             pid=os.getpid(),
             versions=versions(),
+            environment=noted(),
         )
     )
     while (line := inbox.lines.get()) is not None:

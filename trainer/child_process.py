@@ -13,17 +13,22 @@ import sys
 from pathlib import Path
 
 import trainer
+from trainer.environment import process_environment
 
 
 def start_child(module: str) -> subprocess.Popen[bytes]:
-    """Start `python -m module`, with pipes to its stdin and from its stdout; it imports from where this one does."""
+    """Start `python -m module`, with pipes to its stdin and from its stdout; it imports from where this one does.
+
+    Its environment is built from a list, as that of every process that is started.
+    """
     home = str(Path(trainer.__file__).parent.parent)
-    path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+    environment = process_environment()
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [home, environment.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module],  # -P: not from the current folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment,
     )
 
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 PROTOCOL = 1  # raised when a reader of the old events would misread the new
 
 Count = int | float  # of images: a mean over several evaluations need not be whole
 SplitName = Literal["train", "val", "test"]
 FailureKind = Literal["config", "data", "disk", "not_finite", "out_of_memory", "error"]
+
+
+def _escaped(text: str) -> str:
+    """With escapes for bytes of a path that are no UTF-8, lone surrogates in Python, which JSON cannot have."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _Event(BaseModel):
@@ -34,6 +39,7 @@ class Ready(_Event):
     threads: int
     pid: int
     versions: dict[str, str]
+    environment: dict[str, str] = {}  # the settings among its variables
 
     @property
     def peaks_once(self) -> bool:
@@ -133,8 +139,8 @@ class Failed(_Event):
     event: Literal["failed"] = "failed"
     trial: str
     kind: FailureKind
-    message: str
-    traceback: str = ""
+    message: Annotated[str, AfterValidator(_escaped)]
+    traceback: Annotated[str, AfterValidator(_escaped)] = ""
     epoch: int | None = None
     requested_mib: float | None = None
 

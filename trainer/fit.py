@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer import measure
-from trainer.backend import device, keras
+from trainer.backend import device, forget_gradients, keras
 from trainer.batches import Batches
 from trainer.clock import Clock
 from trainer.config import TrainConfig
@@ -103,6 +103,8 @@ class Session:
                     requested_mib=requested_mib(str(error)) if lost else None,
                 )
             )
+        finally:
+            forget_gradients()
 
     def dataset(self, config: TrainConfig) -> Dataset:
         """The images of a config, mapped once for each size and fold."""

@@ -16,8 +16,12 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter, FuncFormatter
 
+from trainer.environment import reset_matplotlib
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+reset_matplotlib()  # whatever draws imports this module
 
 USUAL = "DejaVu Sans"  # comes with Matplotlib
 # Fonts that cover many scripts, looked at before the others: those of Linux distributions, Windows and macOS.

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from trainer.command import command
 from trainer.data.images.depth import FULL, Range, Ranges
 from trainer.data.images.formats import FORMATS, content_format
 from trainer.data.images.reader import BadImageError, read_image
@@ -165,6 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON list in place of a table")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, TIFF, BMP or WebP files of any size")
     options = parser.parse_args(arguments)
+    with command():
+        return _main(options)
+
+
+def _main(options: argparse.Namespace) -> int:
     try:
         classifier = Classifier(options.model)
         pixels = classifier.read([(name, partial(_open, Path(name))) for name in options.images])

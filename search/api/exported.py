@@ -17,6 +17,7 @@ from search.answer.measure_table import MEASURES, class_values, split_values
 from search.api.tables import COSTS
 from search.folder.manifest import read_manifest
 from search.folder.record import TrialRecord
+from search.text import plain
 from trainer.config import TrainConfig
 from trainer.events import Failed, SplitName, Stopped
 
@@ -207,15 +208,15 @@ def document(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "costs": "as the name ends: s seconds, mib MiB",
     }
     whole = {"format": FORMAT, "version": VERSION, **found, **asked, "units": units}
-    plain: dict[str, Any] = _plain(whole)
-    return plain
+    fit: dict[str, Any] = _fit(whole)
+    return fit
 
 
-def _plain(value: Any) -> Any:
+def _fit(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _fit(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value if isinstance(value, str | int | bool | None) else str(value)
+        return [_fit(one) for one in value]
+    return value if isinstance(value, int | bool | None) else plain(str(value))

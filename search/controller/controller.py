@@ -130,7 +130,7 @@ class Controller:
     def _open(self) -> None:
         setup = self.setup
         store = setup.callbacks.open_store()
-        left = reconcile(setup.study, setup.name, setup.folder, store, setup.outboxes, self.results)
+        left = reconcile(setup.study, setup.name, setup.folder, store, setup.outboxes, self.results, setup.view.say)
         self._trials.open(store, setup.callbacks.photographs(), left)
         self._progress = Phase.OPEN
         self._extend()

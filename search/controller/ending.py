@@ -18,6 +18,7 @@ from search.settings import Places
 from search.stores.mlflow import Status
 from search.stores.stores import Stores
 from search.study import Study
+from search.text import plain
 from trainer.data.index import example_image
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ INTERRUPTED_WORDS_S = 5.0  # for both together after Ctrl-C; the next start tell
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of a study ended. `untold`: trials that a store does not know yet, by the store's name."""
+    """How a run of a study ended. `untold`: trials that a store does not know yet, by the store's name. `ended`:
+    whether MLflow knows how the study stands.
+    """
 
     name: str
     end: End
@@ -40,6 +43,12 @@ class Outcome:
     refused: list[str]
     answer: Answer
     critical_s: float
+    ended: bool = True
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the stores know everything."""
+        return self.ended and not self.untold and not self.refused
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,8 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
     view.say("Telling Optuna and MLflow the rest ...")
     patience_s = 1.0 if is_hurried else LAST_WORDS_S
     untold = {outbox.name: outbox.close(patience_s, min(patience_s, SHORT_WORDS_S)) for outbox in stores.outboxes}
-    if end != "interrupted" and not untold[stores.mlflow.name] and stores.mlflow.has_jobs:
+    ended = not stores.mlflow.has_jobs
+    if end != "interrupted" and not untold[stores.mlflow.name] and not ended:
         view.say("MLflow was not told how the study ended (its answer, its model): the same command again tells it.")
     if stores.optuna.healthy and controller.phase is not Phase.ENDING:
         _note_on_dashboard(parts, answer, stores, view)
@@ -99,6 +109,7 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
         refused=[*stores.optuna.lost, *stores.mlflow.lost],
         answer=answer,
         critical_s=controller.critical_s,
+        ended=ended,
     )
 
 
@@ -106,11 +117,19 @@ def _answer(parts: Parts, record: StudyRecord | None, records: list[TrialRecord]
     from search.answer import Recorded, answer_of  # NumPy and SciPy: a second
 
     data, command = (record.data, record.command) if record else (None, parts.command)
-    quick = record is not None and record.quick
-    seen = record.seen if record else ()
-    return answer_of(
-        Recorded(parts.name, parts.study, data, command, tuple(records), folder=parts.folder, quick=quick, seen=seen)
+    quick, uid, seen = (record.quick, record.uid, record.seen) if record else (False, "", ())
+    made = Recorded(
+        parts.name,
+        parts.study,
+        data,
+        command,
+        tuple(records),
+        folder=parts.folder,
+        quick=quick,
+        seen=seen,
+        uid=uid,
     )
+    return answer_of(made)
 
 
 def _queue_study(
@@ -135,7 +154,7 @@ def _queue_study(
     if end != "interrupted" and answer.recorded.records:
         run, _ = tracker.pages(parts.name, {})
         files = draw(answer, parts.folder, view.say, page_links(run, record.optuna_page))
-    text = answer_markdown(answer, mlflow_links(record.optuna_page))
+    text = plain(answer_markdown(answer, mlflow_links(record.optuna_page)))
     if files:
         mlflow.later(lambda: tracker.log_study_files(record, files))
     mlflow.later(lambda: tracker.close_study(record, status, text, metrics))

@@ -9,6 +9,7 @@ from pathlib import Path
 from search.folder.record import DataInfo
 from search.study import Study
 from search.study.space import Levels, ParamValue
+from search.text import plain
 from trainer.data import CacheReport, DataOptions, Dataset, ImageSize, open_dataset, prepare
 from trainer.data.folds import fold_note
 from trainer.data.photographs import table_path
@@ -68,7 +69,7 @@ def prepare_images(
     )
     grouping = data.grouping
     info = DataInfo(
-        name=data.name,
+        name=plain(data.name),
         root=str(root),
         fingerprint=data.fingerprint,
         is_demo=data.is_demo,

@@ -27,7 +27,14 @@ class _Quiet(RotatingFileHandler):
 @contextlib.contextmanager
 def logged_in(folder: Path) -> Iterator[None]:
     """Within, what the search logs goes to the file in this folder."""
-    handler = _Quiet(folder / FILE, maxBytes=MOST_BYTES, backupCount=OLDER_FILES, encoding="utf-8", delay=True)
+    handler = _Quiet(
+        folder / FILE,
+        maxBytes=MOST_BYTES,
+        backupCount=OLDER_FILES,
+        encoding="utf-8",
+        delay=True,
+        errors="backslashreplace",
+    )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
     logger = logging.getLogger("search")
     before = logger.level

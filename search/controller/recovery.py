@@ -6,6 +6,7 @@ Optuna has lost is queued again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from search.folder.record import Role
 from search.stores.optuna import ROLE, OptunaStudy, trial_params
 from search.stores.outbox import Outbox
 from search.study import Study
-from search.study.design import PlannedTrial, missing, plan
+from search.study.design import PlannedTrial, config_of, missing, plan
 from search.study.space import ParamValue
+from trainer.errors import ConfigError
 
 KEPT = (TrialState.COMPLETE, TrialState.PRUNED)  # what the controller alone makes, and from a journal
 
@@ -35,9 +37,17 @@ class _Known:
 
 
 def reconcile(
-    study: Study, name: str, folder: Path, store: OptunaStudy, outboxes: tuple[Outbox, ...], results: Results
+    study: Study,
+    name: str,
+    folder: Path,
+    store: OptunaStudy,
+    outboxes: tuple[Outbox, ...],
+    results: Results,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> list[Unfinished]:
     """Has the stores told what they do not know. Returns the trials that are to be trained, those under way first.
+
+    A trial that somebody queued in Optuna and that cannot be trained, as by a typo, fails there.
 
     Args:
         study: the design.
@@ -46,6 +56,7 @@ def reconcile(
         store: Optuna's.
         outboxes: who is told, Optuna first.
         results: empty; what is over is settled there.
+        say: for people.
 
     Raises:
         StorageError: a journal or the storage cannot be read, or they are of two studies.
@@ -75,7 +86,17 @@ def reconcile(
         if trial.state.is_finished() or trial.number in results:
             continue
         begun = trial.state == TrialState.RUNNING or trial.number in known
-        (under_way if begun else waiting).append(_unfinished(study, store, trial))
+        try:
+            found = _unfinished(study, store, trial)
+            config_of(study, found[1], f"{name}-{trial.number:05d}", trial.number)
+        except (ConfigError, ValueError) as error:
+            if trial.number in known:
+                raise
+            why = " ".join(str(error).split())
+            say(f"Somebody queued trial {trial.number} of {name} in Optuna, and it cannot be trained: {why}. It fails.")
+            store.refuse(trial.number, f"config: {why}")
+            continue
+        (under_way if begun else waiting).append(found)
     return under_way + waiting
 
 

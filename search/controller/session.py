@@ -11,6 +11,7 @@ from pathlib import Path
 from search.console.callbacks import View
 from search.controller.controller import Controller
 from search.controller.ending import Outcome, Parts, close_study, load_answer
+from search.controller.first_telling import FirstTelling
 from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
 from search.controller.phase import Phase
@@ -25,6 +26,7 @@ from search.folder.manifest import (
     check_storage,
     compare,
     has_manifest,
+    identified,
     say_moved,
     seen_before,
     write_manifest,
@@ -37,7 +39,8 @@ from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
 from search.study.space import ParamValue
-from search.urls import dashboard_study, shown_url
+from search.text import plain
+from search.urls import shown_url
 from trainer.data import DataOptions, scan
 from trainer.errors import ConfigError
 from trainer.events import Ready
@@ -161,6 +164,7 @@ class _Run(Callbacks):
         self.executor, self.name, self.folder = executor, name, folder
         say_moved(folder, places, view.say)
         self.stores = Stores(folder / "trials", places, view.say, self._prune)
+        self.first_telling = FirstTelling(self.stores, places, folder, view.say)
         self.closing = False
         self.interrupted = False
 
@@ -204,6 +208,7 @@ class _Run(Callbacks):
     def _interrupt(self) -> None:
         self.interrupted = True
         self.controller.interrupt()
+        self.first_telling.give_up()
         if self.closing or self.controller.phase is Phase.ENDING:
             self.stores.hurry()
 
@@ -228,6 +233,7 @@ class _Run(Callbacks):
             if sentence:
                 view.say(sentence)
         compare(self.folder, self.name, self.study, info)
+        uid, claims = identified(self.folder)
         self.stores.study = StudyRecord(
             name=self.name,
             question=self.study.question,
@@ -236,10 +242,12 @@ class _Run(Callbacks):
             data=info,
             versions=versions(),
             git_commit=git_commit(),
-            command=without_secrets(options.command, self.places),
+            command=plain(without_secrets(options.command, self.places)),
             optuna_storage=shown_url(self.places.storage_url),
             quick=options.quick,
             seen=seen_before(self.folder, self.study),
+            uid=uid,
+            claims=claims,
         )
 
     def _images_read(self, done: int, total: int) -> None:
@@ -255,19 +263,7 @@ class _Run(Callbacks):
     def open_store(self) -> OptunaStudy:
         record = self.record
         assert record is not None
-        self.stores.store = store = OptunaStudy(self.places.storage_url, self.name, self.study)
-        self.stores.study = replace(record, optuna_page=dashboard_study(store.study_id, self.places.dashboard_url))
-        write_manifest(self.folder, Manifest(self.study, record, shown_url(self.places.tracking_uri)))
-        store.set_attributes(
-            {
-                "question": self.study.question,
-                "data": f"{record.data.name} ({record.data.fingerprint})",
-                "demo": record.data.is_demo,
-                "photographs": record.data.photographs_by,
-                "leaks": record.data.leaks,
-            }
-        )
-        return store
+        return self.first_telling.open(self.study, record)
 
     def fingerprint(self) -> str | None:
         return self.record.data.fingerprint if self.record else None
@@ -285,6 +281,7 @@ class _Run(Callbacks):
         threading.Thread(target=load_answer, name="load-answer", daemon=True).start()
 
     def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
+        self.first_telling.wait()
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
         self.stores.optuna.later(store.note_cost)
         self.stores.sampler.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
@@ -14,6 +15,9 @@ from search.stores.outbox import Outbox
 from search.study import Study
 from search.study.design import Result, config_of, missing, plan
 from search.study.space import ParamValue
+from trainer.errors import ConfigError
+
+LOG = logging.getLogger(__name__)
 
 # What Optuna raises of a study in which somebody queued, ended or deleted trials: ValueError of a value outside the
 # space, RuntimeError of a trial that is over (UpdateFinishedTrialError), KeyError of one that is gone.
@@ -190,5 +194,11 @@ class SearchSource(TrialSource):
 
     def proposed(self, mail: Proposed) -> None:
         self._asking = False
-        self._asked += 1
-        self._waiting.extend([self._planned(mail.number, mail.params, "search")])
+        try:
+            self._waiting.extend([self._planned(mail.number, mail.params, "search")])
+        except ConfigError as error:  # somebody queued it, with a value that the model cannot have
+            why = f"config: {' '.join(str(error).split())}"
+            LOG.warning("trial %d cannot be trained and fails: %s", mail.number, why)
+            self._optuna.later(lambda: self.store.refuse(mail.number, why))
+        else:
+            self._asked += 1

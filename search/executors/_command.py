@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from search.executors._base import TrainerSource
+from trainer.environment import THREADS, process_environment
 
 # TensorFlow frees and takes some hundred MB at every step. With memory kept, and in huge pages, a step on the CPU takes
 # 5-10 % less time (benchmarks/); glibc alone reads this.
@@ -16,7 +17,6 @@ MALLOC = {
     ),
     "MALLOC_ARENA_MAX": "1",
 }
-SECRETS = ("SEARCH_", "MLFLOW_", "PGPASS", "AWS_")  # how the names of variables begin that no trainer is given
 
 
 def trainer_arguments(source: TrainerSource, threads: int | None) -> list[str]:
@@ -37,12 +37,12 @@ def trainer_arguments(source: TrainerSource, threads: int | None) -> list[str]:
 
 def cpu_environment(threads: int) -> dict[str, str]:
     """The variables of a slot that trains on the CPU, with so many threads."""
-    return {"CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": str(threads), **MALLOC}
+    return {"CUDA_VISIBLE_DEVICES": "-1", **dict.fromkeys(THREADS, str(threads)), **MALLOC}
 
 
 def own_environment() -> dict[str, str]:
-    """The variables of this process, as a slot beside it may have them: no secret, and this checkout to import from."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+    """The variables of a slot on this machine: built from a list, without secrets, this checkout to import from."""
+    environment = process_environment()
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_checkout(), environment.get("PYTHONPATH")]))
     return environment
 

@@ -20,6 +20,7 @@ from search.executors._command import cpu_environment, trainer_arguments
 from search.executors._docker_slot import DockerSlot
 from search.executors._identity import controller_identity, is_dead
 from search.executors._machine import slots_of_cores, visible_gpus
+from trainer.environment import FIXED
 from trainer.events import PROTOCOL
 
 LABEL = "blood-cell-search"
@@ -219,7 +220,7 @@ class DockerExecutor(Executor):
     def _request(self, number: int) -> Request:
         source, gpus = self._source, self._gpus or []
         arguments = trainer_arguments(source, None if gpus else self._threads)
-        environment = {"HOME": "/tmp", **({} if gpus else cpu_environment(self._threads))}
+        environment = {**FIXED, "HOME": "/tmp", **({} if gpus else cpu_environment(self._threads))}
         command = self._command
         name = re.sub(r"[^a-zA-Z0-9_.-]", "-", f"{LABEL}-{self._study}-slot-{number}-{secrets.token_hex(3)}")
         return Request(

@@ -7,6 +7,8 @@ import subprocess
 import threading
 from pathlib import Path
 
+from trainer.environment import process_environment
+
 GROUPS = Path("/sys/fs/cgroup")
 
 
@@ -62,7 +64,10 @@ def _count(counter: Path | None) -> int:
 def _kernel_log() -> str | None:
     """None where it cannot be read."""
     try:
-        ran = subprocess.run(["dmesg"], capture_output=True, text=True, errors="replace", timeout=5, check=False)
+        environment = process_environment()
+        ran = subprocess.run(
+            ["dmesg"], capture_output=True, text=True, errors="replace", timeout=5, check=False, env=environment
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return ran.stdout if ran.returncode == 0 else None

@@ -48,7 +48,7 @@ class LocalExecutor(Executor):
         self._source, self._logs, self._threads = source, logs, threads
         self._gpus = list(visible_gpus() if gpus is None else gpus)
         self._slots_per_gpu = slots_per_gpu
-        self._command = list(command or [sys.executable, "-m", "trainer"])
+        self._command = list(command or [sys.executable, "-P", "-m", "trainer"])  # -P: not from the current folder
         self._environment = dict(environment or {})
         self._slots: list[LocalSlot] = []
         self._kills = KernelKills()
@@ -78,7 +78,7 @@ class LocalExecutor(Executor):
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = str(self._gpus[number % len(self._gpus)])
         else:
-            environment = {**cpu_environment(self._threads), **environment, "CUDA_VISIBLE_DEVICES": "-1"}
+            environment |= cpu_environment(self._threads)
         environment |= self._environment
         self._slots = [slot for slot in self._slots if slot.alive]
         slot = LocalSlot(number, command, environment, self._logs / f"slot-{number}.log", mailbox, self._kills)

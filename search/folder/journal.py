@@ -3,6 +3,9 @@
 A file a trial, `00012.jsonl` in the study's folder. The first line says what the trial is; each attempt opens with the
 slot that makes it; then come its events as the trainer sent them. A trial that is trained again, after a crash or an
 interruption, gets a new attempt, and only the last attempt counts. A line that was cut short by a crash is dropped.
+
+Each line ends with a checksum of itself and of everything before it: a digit that flipped, a line that is missing or
+there twice is noticed. Lines of version 0.1 have none, and are read as they stand.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +30,7 @@ from trainer.errors import ConfigError
 from trainer.events import TERMINAL, Epoch, Event, Ready, parse
 
 VERSION = 1
+_SUM = re.compile(rb',"crc32":"([0-9a-f]{8})"}\n$')
 
 
 class TrialJournal:
@@ -37,6 +43,7 @@ class TrialJournal:
         self.study, self.number, self.params, self.role = study, number, dict(params), role
         self._path = trial_path(folder, number)
         self._file: IO[bytes] | None = None
+        self._sum = 0  # of the file so far
 
     def begin(self, config: TrainConfig, ready: Ready, slot: int) -> TrialRecord:
         """A new attempt, by this slot. Returns the trial's record, without events."""
@@ -46,6 +53,7 @@ class TrialJournal:
             if self._path.exists():
                 drop_cut_line(self._path)
             self._file = open(self._path, "ab")
+            self._sum = zlib.crc32(self._path.read_bytes())
             fresh = self._file.tell() == 0  # a crash may have left a file without a whole line
         except OSError as error:
             raise cannot_write(self._path, error) from None
@@ -83,8 +91,10 @@ class TrialJournal:
         if self._file is None:
             raise RuntimeError("the journal is not open: call begin first")
         try:
-            self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            summed = with_sum(json.dumps(line, separators=(",", ":")).encode(), self._sum)
+            self._file.write(summed)
             self._file.flush()
+            self._sum = zlib.crc32(summed, self._sum)
             if sync:
                 os.fsync(self._file.fileno())
         except OSError as error:
@@ -108,6 +118,7 @@ def read_trial(path: Path) -> TrialRecord | None:
     try:
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
+        check_sums(path, whole)
         for line in whole.splitlines():
             entry = json.loads(line)
             if "journal" in entry:
@@ -121,6 +132,36 @@ def read_trial(path: Path) -> TrialRecord | None:
         return _record(opened, attempt, events)
     except (OSError, ValueError, KeyError, TypeError, ValidationError, ConfigError) as error:
         raise StorageError(f"{path}: this is no journal of a trial, or another version's: {error}") from None
+
+
+def with_sum(line: bytes, before: int) -> bytes:
+    """A line of JSON with its checksum, and its end. `before` is the CRC-32 of everything before it."""
+    return line[:-1] + b',"crc32":"%08x"}\n' % zlib.crc32(line, before)
+
+
+def check_sums(path: Path, content: bytes) -> None:
+    """Whether the whole lines of a journal are those that were written, in their order.
+
+    Raises:
+        StorageError: they are not.
+    """
+    before, summed = 0, False
+    for number, line in enumerate(content.splitlines(keepends=True), 1):
+        found = _SUM.search(line)
+        if found is None and summed:
+            raise _changed(path, number, "has no checksum")
+        if found is not None:
+            summed = True
+            if int(found[1], 16) != zlib.crc32(line[: found.start()] + b"}", before):
+                raise _changed(path, number, "has a checksum that is not its own")
+        before = zlib.crc32(line, before)
+
+
+def _changed(path: Path, number: int, what: str) -> StorageError:
+    return StorageError(
+        f"{path}: line {number} {what}: it was changed, or a line before it was, or is missing, or is there twice. "
+        "Bring the file back from a copy, or start a new study beside it with --fresh"
+    )
 
 
 def read_trials(folder: Path) -> Iterator[TrialRecord]:

@@ -34,6 +34,7 @@ class Recorded:
         quick: whether it was cut short (`--quick`).
         left: in a study with looks, the levels that have left, and after how many replicates.
         seen: replicates at which a result was seen before more were asked for, without looks that were planned.
+        uid: the id by which stores know it; empty in the oldest.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Recorded:
     quick: bool = False
     left: Mapping[ParamValue, int] = field(default_factory=dict)
     seen: tuple[int, ...] = ()
+    uid: str = ""
 
     @property
     def is_demo(self) -> bool:
@@ -105,7 +107,17 @@ def recorded(folder: Path) -> Recorded:
     trials = tuple(read_trials(folder / "trials"))
     holder, left = holder_of(folder), dict(record.left)
     return Recorded(
-        record.name, study, record.data, record.command, trials, holder, folder, record.quick, left, record.seen
+        record.name,
+        study,
+        record.data,
+        record.command,
+        trials,
+        holder,
+        folder,
+        record.quick,
+        left,
+        record.seen,
+        record.uid,
     )
 
 

@@ -6,6 +6,7 @@ It is written before the first trial begins.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from search.study.diff import meaning_diff
 from search.urls import shown_url
 
 FILE = "study.json"
-# 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`. 2 knew no looks.
+# 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`. 2 knew no looks, and the first of them
+# no `uid`.
 VERSION = 3
 
 
@@ -58,6 +60,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "quick": record.quick,
         "left": [list(one) for one in record.left],
         "seen": list(record.seen),
+        "uid": record.uid,
+        "claims": record.claims,
         "storage": record.optuna_storage,
         "tracking": manifest.tracking,
         "versions": dict(record.versions),
@@ -69,6 +73,18 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         partial.replace(folder / FILE)
     except OSError as error:
         raise StorageError(f"{folder / FILE} cannot be written: {error.strerror or error}") from None
+
+
+def identified(folder: Path) -> tuple[str, bool]:
+    """`uid` and `claims` of the study in this folder, whose id is made where it has none yet.
+
+    Raises:
+        StorageError: as `read_manifest`.
+    """
+    noted = read_manifest(folder)
+    if noted is None:
+        return uuid.uuid4().hex, False
+    return noted.record.uid or uuid.uuid4().hex, noted.record.claims
 
 
 def has_manifest(folder: Path) -> bool:
@@ -123,6 +139,8 @@ def _read(noted: Mapping[str, Any]) -> Manifest:
         quick=noted.get("quick", "-quick" in noted["name"]),  # version 1 had it in the name alone
         left=tuple((level, replicates) for level, replicates in noted.get("left", ())),
         seen=tuple(noted.get("seen", ())),
+        uid=noted.get("uid", ""),
+        claims=noted.get("claims", not noted.get("uid")),
     )
     return Manifest(study, record, noted.get("tracking"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from importlib import metadata
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from search.settings import Places
 from search.urls import shown_url
+from trainer.environment import process_environment
 
 
 def versions() -> dict[str, str]:
@@ -26,7 +26,7 @@ def versions() -> dict[str, str]:
 def git_commit() -> str | None:
     """The checkout's commit, with `-dirty` where files differ from it."""
     folder = Path(__file__).resolve().parents[2]
-    if not (folder / ".git").exists() or "GIT_DIR" in os.environ:
+    if not (folder / ".git").exists():
         return None
     try:
         answer = subprocess.run(
@@ -35,6 +35,7 @@ def git_commit() -> str | None:
             text=True,
             timeout=10,
             check=False,
+            env=process_environment(),  # without GIT_DIR and its like, which mean another checkout
         )
     except (OSError, subprocess.SubprocessError):
         return None

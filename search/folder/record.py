@@ -85,6 +85,9 @@ class StudyRecord:
         quick: whether it was cut short (`--quick`).
         left: in a study with looks, levels that have left, each with the number of its replicates.
         seen: replicates at which a result was seen before more were asked for, without looks that were planned.
+        uid: the id of the study's folder, by which stores know it: names are used again, and renamed.
+        claims: whether what a store has under the study's name, without an id, is its own: it was begun before there
+            were ids.
     """
 
     name: str
@@ -100,6 +103,8 @@ class StudyRecord:
     quick: bool = False
     left: tuple[tuple[ParamValue, int], ...] = ()
     seen: tuple[int, ...] = ()
+    uid: str = ""
+    claims: bool = False
 
 
 @dataclass(frozen=True)

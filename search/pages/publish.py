@@ -24,6 +24,7 @@ from search.study.deciding import DECIDING
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
+from search.text import plain
 from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def files_of(drawn: Drawn, found: Links = ()) -> dict[str, bytes]:
     from search.pages.checklist import checklist
     from search.pages.page import page
 
-    files = {PAGE: page([drawn], folders={drawn.name: ""}, links={drawn.name: found}).encode()}
-    files[CHECKLIST] = checklist(drawn.answer).encode()
+    files = {PAGE: plain(page([drawn], folders={drawn.name: ""}, links={drawn.name: found})).encode()}
+    files[CHECKLIST] = plain(checklist(drawn.answer)).encode()
     files |= {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
     for picture in drawn.pictures:
         files |= {f"{FIGURES}/{picture.key}.svg": picture.svg_file, f"{FIGURES}/{picture.key}.pdf": picture.pdf}
@@ -145,13 +146,13 @@ def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str
     trial_runs: dict[int, str] = {}
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
-        study_page = page_on_dashboard(places, answer.recorded.name)
-        found = tracker.look_up(answer.recorded.name)
+        study_page = page_on_dashboard(places, answer.recorded)
+        found = tracker.look_up(answer.recorded.name, answer.recorded.uid)
         if found is None:
             problems.append(f"MLflow has no run of {answer.recorded.name}")
         else:
             run, trial_runs = tracker.pages(answer.recorded.name, found.trials)
-            tracker.show_answer(found, files, answer_markdown(answer, mlflow_links(study_page)))
+            tracker.show_answer(found, files, plain(answer_markdown(answer, mlflow_links(study_page))))
     except StorageError as error:
         problems.append(str(error))
     finally:
@@ -160,16 +161,16 @@ def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str
     return [*problems, *([problem] if problem else [])]
 
 
-def recorded_at(places: Places, name: str) -> Links:
+def recorded_at(places: Places, study: Recorded) -> Links:
     """Text and address of the pages of a study in MLflow and on the Optuna dashboard; empty where they have none."""
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
-        run = tracker.pages(name, {})[0] if tracker.look_up(name) else None
+        run = tracker.pages(study.name, {})[0] if tracker.look_up(study.name, study.uid) else None
     except StorageError:
         run = None
     finally:
         tracker.close()
-    return page_links(run, page_on_dashboard(places, name))
+    return page_links(run, page_on_dashboard(places, study))
 
 
 def page_links(run: str | None, study_page: str | None) -> Links:
@@ -177,10 +178,10 @@ def page_links(run: str | None, study_page: str | None) -> Links:
     return [(text, url) for text, url in (("Runs in MLflow", run), ("Optuna dashboard", study_page)) if url]
 
 
-def page_on_dashboard(places: Places, name: str) -> str | None:
+def page_on_dashboard(places: Places, study: Recorded) -> str | None:
     """The study's page on the Optuna dashboard; None where the storage does not have it."""
     try:
-        with closing(Notes(places.storage_url, name)) as notes:
+        with closing(Notes(places.storage_url, study.name, study.uid)) as notes:
             return links.dashboard_study(notes.study_id, places.dashboard_url)
     except StorageError:
         return None
@@ -193,8 +194,8 @@ def note_on_dashboard(storage_url: str, answer: Answer, run: str | None, trial_r
     """
     trials = {number: f"[Run in MLflow]({page_of_run})" for number, page_of_run in trial_runs.items()}
     try:
-        with closing(Notes(storage_url, answer.recorded.name)) as notes:
-            notes.write(answer_markdown(answer, dashboard_links(run)), trials)
+        with closing(Notes(storage_url, answer.recorded.name, answer.recorded.uid)) as notes:
+            notes.write(plain(answer_markdown(answer, dashboard_links(run))), trials)
     except StorageError as error:
         return f"No note on the Optuna dashboard: {error}"
     return None

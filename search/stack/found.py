@@ -16,6 +16,7 @@ from search.errors import SettingsError
 PROJECT = "blood-cell-search"  # `name` in docker-compose.yml
 PROJECT_VARIABLE = "COMPOSE_PROJECT_NAME"  # Compose's own, which may also stand in .env
 SERVICES = {"postgres": 5432, "mlflow": 5000, "optuna-dashboard": 8080}  # with their ports in the containers
+MOST_BYTES = 1_000_000  # of .env; .env.example has under 2 kB
 PASSWORD = "/secrets/optuna/password"
 _LABEL = "com.docker.compose"
 
@@ -51,13 +52,35 @@ def project_name() -> str:
     """Of the stack: $COMPOSE_PROJECT_NAME, else what .env says, else the one of docker-compose.yml."""
     if os.environ.get(PROJECT_VARIABLE):
         return os.environ[PROJECT_VARIABLE]
-    file = Path(__file__).resolve().parents[2] / ".env"
-    if file.is_file():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition("=")
-            if key.strip() == PROJECT_VARIABLE and value.strip():
-                return value.strip().strip("\"'")
+    for line in _dotenv(Path(__file__).resolve().parents[2] / ".env").splitlines():
+        key, _, value = line.partition("=")
+        if key.strip() == PROJECT_VARIABLE and value.strip():
+            return value.strip().strip("\"'")
     return PROJECT
+
+
+def _dotenv(file: Path) -> str:
+    """The text of a file that Compose would read too; empty where there is none.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    mend = "Mend it, or leave the stack alone: --no-stack"
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise SettingsError(f"{file}: found more than {MOST_BYTES:,} bytes; allowed: lines of NAME=VALUE. {mend}")
+        return content.decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return ""
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror or error}. {mend}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{file}: found the byte 0x{content[error.start]:02x}, which is no UTF-8 (PowerShell's > writes UTF-16); "
+            f"allowed: UTF-8 text. {mend}"
+        ) from None
 
 
 def find_stack(engine: Engine) -> Stack | None:

@@ -47,6 +47,12 @@ class DeliveryLog:
         """Whether `who` has been told everything of this attempt at the trial."""
         return (who, record.number, record.started_at) in self._told
 
+    def forget(self, who: str) -> list[int]:
+        """What was noted of `who` is not so: it knows nothing. Returns the numbers of these trials."""
+        found = {entry for entry in self._told if entry[0] == who}
+        self._told -= found
+        return sorted({number for _, number, _ in found})
+
     def close(self) -> None:
         """Closes the file."""
         self._file.close()

@@ -72,7 +72,8 @@ class Outbox:
     def catch_up(self, number: int) -> None:
         """The store may not know the end of this trial, which stands in its journal."""
         with self._changed:
-            self.backlog.put_ended(number)
+            if not (isinstance(self._in_hand, Ended) and self._in_hand.number == number):
+                self.backlog.put_ended(number)
             self._changed.notify_all()
 
     def knows(self, record: TrialRecord) -> bool:
@@ -200,8 +201,10 @@ class Outbox:
         return True
 
     def _lose(self, item: Item, sentence: str, why: str) -> None:
+        again = any(lost.endswith(f": {why}") for lost in self.lost)
         self.lost.append(f"{_shown(item)}: {why}")
-        self._say(sentence)
+        if not again:  # of a study that was deleted each trial is refused alike
+            self._say(sentence)
 
     def _tell_item(self, item: Item) -> None:
         match item:

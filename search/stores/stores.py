@@ -9,7 +9,8 @@ from search.folder.journal import read_trial, trial_path
 from search.folder.record import StudyRecord, TrialRecord
 from search.settings import Places
 from search.stores.delivery_log import DeliveryLog
-from search.stores.mlflow import RefusedError, SystemSampler, Tracker
+from search.stores.mlflow import DeletedError, RefusedError, SystemSampler, Tracker
+from search.stores.opening import Opening
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
 from search.urls import shown_url
@@ -42,12 +43,14 @@ class Stores:
         self._prune = prune
         self.runs: dict[int, str] = {}  # MLflow's run of each trial
         self._told = told = DeliveryLog(trials)
+        self._uri, self._say = places.tracking_uri, say
 
         def read(number: int) -> TrialRecord | None:
             return read_trial(trial_path(trials, number))
 
         # What one MLflow was told is nothing that another knows.
         told_as = f"MLflow {shown_url(places.tracking_uri)}"
+        self._told_as = told_as
         self.mlflow = Outbox(
             "MLflow",
             self._tell_mlflow,
@@ -60,6 +63,28 @@ class Stores:
             told_as=told_as,
         )
         self.optuna = Outbox("Optuna", self._tell_optuna, told, read, refused=(ValueError,), bugs=BUGS, say=say)
+
+    def open_mlflow(self, *, catch_up: bool = True) -> Opening:
+        """Has MLflow told of the study itself, before its first trial; `Opening.wait` says whether it could be.
+
+        An MLflow that knows nothing of the study is told of every trial, whatever was noted of one at this address.
+
+        Args:
+            catch_up: whether it is told of them now; False: `reconcile` comes later, and has it told.
+        """
+        opening = Opening(shown_url(self._uri))
+
+        def tell() -> None:
+            assert self.study is not None
+            with opening:
+                self.tracker.open_study(self.study)
+                if self.study.name in self.tracker.runs.made:
+                    for number in self._told.forget(self._told_as):
+                        if catch_up:
+                            self.mlflow.catch_up(number)
+
+        self.mlflow.later(tell)
+        return opening
 
     @property
     def outboxes(self) -> tuple[Outbox, Outbox]:
@@ -83,6 +108,14 @@ class Stores:
     def _tell_mlflow(self, record: TrialRecord) -> None:
         assert self.study is not None
         self.sampler.sample()
+        try:
+            self._tell_run(record)
+        except DeletedError as error:  # it is theirs to delete, and stays so
+            if record.terminal is not None:
+                self._say(f"Left as it is: {error}")
+
+    def _tell_run(self, record: TrialRecord) -> None:
+        assert self.study is not None
         # A trial that is trained again has a run of its own.
         self.runs[record.number] = self.tracker.begin_trial(self.study, record)
         over = record.terminal is not None

@@ -183,6 +183,15 @@ def test_the_document(runs: Path, tmp_path: Path) -> None:
     assert found == answer.to_dict()
 
 
+def test_paths_that_are_no_utf_8_are_written_with_escapes(tmp_path: Path) -> None:
+    runs, made = tmp_path / "caf\udce9", question({"max": 0.6, "blur": 0.5})
+    folder = note_study(Places.of(str(runs)).study("pooling"), made.study, data=data_info(root=f"{runs}/images"))
+    note_trials(folder, made.records)
+    assert exported(runs, str(tmp_path / "x")) == 0
+    document = json.loads((tmp_path / "x" / "answer.json").read_text(encoding="utf-8"))
+    assert document["data"]["root"] == f"{tmp_path}/caf\\udce9/images"
+
+
 def test_a_folder_with_files_is_left_alone(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "trials.csv").write_text("old")

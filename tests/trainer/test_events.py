@@ -85,6 +85,12 @@ def test_an_event_is_one_line_and_comes_back(event: Event) -> None:
     assert parse(line.encode()) == event
 
 
+def test_a_failure_may_name_a_path_that_is_no_utf_8() -> None:
+    told = Failed(trial="a", kind="disk", message="/caf\udce9: No space left", traceback='File "/caf\udce9"')
+    assert parse(told.model_dump_json()) == told
+    assert (told.message, told.traceback) == ("/caf\\udce9: No space left", 'File "/caf\\udce9"')
+
+
 def test_a_measure_that_was_not_taken_is_none() -> None:
     finished = parse(EVENTS[3].model_dump_json())
     assert (finished.vram_peak_mib, finished.vram_process_mib, finished.model_file) == (None, None, None)

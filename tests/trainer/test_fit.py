@@ -216,6 +216,21 @@ def test_a_stop_is_heeded_under_the_clock_until_its_end(slot: Slot) -> None:
 # -------------------------------------------------------------------------------------------------------- slot state
 
 
+def test_a_graph_leaves_nothing_in_tensorflows_registry(slot: Slot, keras: Any) -> None:
+    """Where each would stay for ever, and a slot grow with every new graph; a graph that is kept trains on."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("it is TensorFlow's")
+    from tensorflow.python.framework import ops
+
+    first = slot.train(dropout_rate=0.123)
+    assert end(first, Finished)
+    assert first[0].traced
+    assert [name for name in ops.gradient_registry.list() if name.startswith("CustomGradient")] == []
+    again = slot.train(dropout_rate=0.123)
+    assert not again[0].traced
+    assert numbers(again) == numbers(first)
+
+
 def test_traced_models_are_kept_and_the_oldest_goes(slot: Slot, monkeypatch: pytest.MonkeyPatch) -> None:
     from trainer import fit
 

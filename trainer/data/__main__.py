@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from trainer.command import command, refused
 from trainer.data.demo.demo import DEMO_VERSION, demo_version, ensure_demo
 from trainer.data.download import KAGGLE_SET, download
 from trainer.data.options import add_data_options, data_options
@@ -18,10 +19,18 @@ USABLE, PROBLEMS, BAD_USAGE = 0, 1, 2  # exit statuses
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the result is the exit status. Mistakes are told on stderr."""
     options = _parser().parse_args(arguments)
+    with command():
+        return _main(options)
+
+
+def _main(options: argparse.Namespace) -> int:
     try:
         status: int = options.run(options)
     except DataError as error:
         print(f"{options.prog}: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except PermissionError as error:
+        print(f"{options.prog}: {refused(error)}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:
         return 130  # as shells report a program that Ctrl-C ended

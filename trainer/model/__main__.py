@@ -15,10 +15,9 @@ from typing import Any
 
 from rich.console import Console
 
+from trainer.command import command, refused
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
-from trainer.model.build import build
-from trainer.model.drawing import draw
 
 CLASSES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
 
@@ -43,6 +42,18 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0, or 2 for a bad config or a picture that cannot be written."""
     args = parser().parse_args(argv)
+    with command():
+        try:
+            return _main(args)
+        except PermissionError as error:
+            print(refused(error), file=sys.stderr)
+            return 2
+
+
+def _main(args: argparse.Namespace) -> int:
+    from trainer.model.build import build  # Keras and Matplotlib, without a person's settings of them
+    from trainer.model.drawing import draw
+
     try:
         if args.out.suffix.lower() != ".png":
             raise ConfigError(f"--out {args.out}: the picture is a PNG file; its name must end with .png")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from search.figures.in_process import DRAWING
 from search.folder.record import StudyRecord, TrialRecord
 from search.study.deciding import DEFAULT
+from search.text import plain
 from trainer.events import Epoch, Failed, Finished
 
 PARAM_LENGTH, TAG_LENGTH = 6000, 8000  # characters; mlflow/utils/validation.py
@@ -25,6 +26,8 @@ MODES = (
 )
 PACKED = {"splits": {"test": {"log_probabilities"}}}  # for the journal; its measures are metrics
 NO_GPU = "not measured: no GPU"
+NOTE = "mlflow.note.content"  # the description, in Markdown
+UID = "study_uid"  # the tag by which a study's experiment and runs are found
 
 
 class Point(NamedTuple):
@@ -81,6 +84,7 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
     return _texts(
         {
             "study": study.name,
+            **({UID: study.uid} if study.uid else {}),
             "role": "study",
             "kind": study.kind,
             "measure": study.design.get("measure", DEFAULT),
@@ -105,14 +109,16 @@ def trial_tags(study: StudyRecord, record: TrialRecord) -> dict[str, str]:
     return _texts(
         {
             "study": study.name,
+            **({UID: study.uid} if study.uid else {}),
             "trial": record.number,
-            "mlflow.note.content": "\n\n".join(filter(None, (link, MODES))),
+            NOTE: "\n\n".join(filter(None, (link, MODES))),
             "role": record.role,
             "slot": record.slot,
             **_data_tags(study),
             "device": ready.device,
             "device_name": ready.device_name,
             "backend": ready.backend,
+            **({"environment": ready.environment} if ready.environment else {}),
             "vram": NO_GPU if ready.device == "cpu" else measured,
             **{f"{package}_version": version for package, version in {**study.versions, **ready.versions}.items()},
             **_source_tags(study),
@@ -203,7 +209,7 @@ def trial_files(record: TrialRecord, class_names: Sequence[str], *, with_picture
             {"class_names": list(class_names), **terminal.model_dump(mode="json", exclude=PACKED)}
         )
     elif isinstance(terminal, Failed):
-        files["traceback.txt"] = (terminal.traceback or terminal.message).encode()
+        files["traceback.txt"] = plain(terminal.traceback or terminal.message).encode()
     if with_pictures and record.epochs:
         files["learning_curves.png"] = _drawn("learning_curves", record, len(class_names))
     if with_pictures and isinstance(terminal, Finished) and "test" in terminal.splits:
@@ -220,7 +226,7 @@ def _drawn(figure: str, *arguments: Any) -> bytes:
 
 def as_json(value: Any) -> bytes:
     """JSON for people to read."""
-    return json.dumps(value, indent=1, ensure_ascii=False, default=str).encode()
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
 
 
 def _points(values: Mapping[str, float], at_s: float, step: int) -> list[Point]:
@@ -238,5 +244,6 @@ def _texts(values: Mapping[str, Any], length: int) -> dict[str, str]:
             if isinstance(value, Mapping | list | tuple)
             else str(value)
         )
+        text = plain(text)
         texts[key] = text if len(text) <= length else f"{text[: length - 3]}..."
     return texts

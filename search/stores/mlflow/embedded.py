@@ -1,4 +1,4 @@
-"""MLflow's own SQLite file: one process at a time makes its tables, and readers do not wait for the writer."""
+"""MLflow's own SQLite file: one process at a time makes its tables, readers do not wait, artifacts lie beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 
 @contextlib.contextmanager
@@ -21,3 +22,40 @@ def making_tables(database: Path) -> Iterator[None]:
         with contextlib.closing(sqlite3.connect(database)) as connection, contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA journal_mode = WAL")  # refused while another reads; then it stays so
         yield
+
+
+# What keeps the address of an artifact, in MLflow 3.17's tables.
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+def follow_move(database: Path, artifacts: Path) -> None:
+    """A folder of runs that was moved or copied: its artifacts are those in it, not those where it was before.
+
+    MLflow keeps full addresses. Those of an experiment are mended whose folder lies here; others are left alone, as
+    those of another folder of runs that keeps its artifacts to itself.
+
+    Args:
+        database: MLflow's file.
+        artifacts: the folder of its artifacts now.
+    """
+    if database.absolute().parent != artifacts.absolute().parent or not database.exists() or not artifacts.is_dir():
+        return
+    with contextlib.closing(sqlite3.connect(database)) as connection, contextlib.suppress(sqlite3.Error), connection:
+        for (before,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
+            folder = artifacts.absolute() / unquote(str(before).rpartition("/")[2])
+            now = folder.as_uri()
+            if before == now or not str(before).startswith("file:") or not folder.is_dir():
+                continue
+            for table, column in _ADDRESSES:
+                with contextlib.suppress(sqlite3.OperationalError):  # an older MLflow's database has no such table
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                        f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                        (now, len(before) + 1, before, len(before) + 1, f"{before}/"),
+                    )

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Literal
 
 from search.errors import StorageError
 from search.folder.record import StudyRecord, TrialRecord
+from search.stores.marked import marked
 from search.stores.mlflow import contents
-from search.stores.mlflow.errors import RefusedError
+from search.stores.mlflow.errors import DeletedError, RefusedError
 from search.stores.mlflow.surroundings import IMPORTING
+from search.urls import shown_url
 from trainer.events import Failed, Finished
 
 if TYPE_CHECKING:
-    from search.stores.mlflow.store import MlflowStore
+    from search.stores.mlflow.store import FoundRun, MlflowStore
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 INTERRUPTED = "interrupted"  # the tag `state` of a run whose controller went away
@@ -57,6 +59,7 @@ class Runs:
         self._trial_of_run: dict[str, TrialRun] = {}
         self.experiment_of_run: dict[str, str] = {}
         self.pages: dict[str, tuple[str, str]] = {}  # experiment and parent run, by study
+        self.made: set[str] = set()  # studies whose parent run was made here, so that MLflow knew nothing of them
 
     @cached_property
     def store(self) -> MlflowStore:
@@ -80,11 +83,10 @@ class Runs:
 
         The first time in a process, trials that another controller left RUNNING are marked KILLED: none can run now.
         """
-        note = f"{study.question}\n\n`{study.command}`"
-        experiment_id = self.store.experiment(
-            study.name, {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}
-        )
-        found = self.store.runs(experiment_id, {"study": study.name, "role": "study"})
+        note = marked(f"{study.question}\n\n`{study.command}`")
+        described = {contents.NOTE: note, "mlflow.experimentKind": "custom_model_development"}
+        experiment_id = self.store.experiment(study.name, described, study.uid, claims=study.claims)
+        found = self.parents(experiment_id, study)
         tags = contents.study_tags(study)
         params = contents.study_params(study)
         if found:
@@ -95,8 +97,8 @@ class Runs:
             if run.status != "RUNNING":
                 self.store.set_status(run_id, "RUNNING")
         else:
-            started = {**tags, "mlflow.note.content": note}
-            run_id = self.store.create_run(experiment_id, study.name, started, ms(time.time()))
+            run_id = self.store.create_run(experiment_id, study.name, {**tags, contents.NOTE: note}, ms(time.time()))
+            self.made.add(study.name)
         self.store.log(run_id, params=params, tags=tags)
         self.store.log_data(run_id, study.data)
         self.store.log_files(run_id, {"study.json": contents.as_json(dict(study.design))})
@@ -109,6 +111,29 @@ class Runs:
         self.pages[study.name] = experiment_id, run_id
         return run_id
 
+    def parents(self, experiment_id: str, study: StudyRecord) -> list[FoundRun]:
+        """The study's runs, newest first; more than one where two controllers made theirs at once.
+
+        Raises:
+            RefusedError: a person deleted it.
+        """
+        mine = {contents.UID: study.uid} if study.uid else {"study": study.name}
+        found = self.store.runs(experiment_id, {**mine, "role": "study"}, deleted=True)
+        if not found and study.uid and study.claims:
+            named = self.store.runs(experiment_id, {"study": study.name, "role": "study"}, deleted=True)
+            found = [run for run in named if contents.UID not in run.tags]
+        there = [run for run in found if not run.deleted]
+        if found and not there:
+            raise RefusedError(self.deleted(f"the run of the study {study.name}", found[-1].run_id))
+        return there
+
+    def deleted(self, what: str, run_id: str) -> str:
+        """What there is to say of a run that a person deleted."""
+        return (
+            f"MLflow at {shown_url(self._tracking_uri)}: {what} was deleted there. Bring it back (mlflow runs restore "
+            f"--run-id {run_id}, with MLFLOW_TRACKING_URI set to this address), or start the study anew with --fresh"
+        )
+
     def opened(self, study: StudyRecord) -> StudyRun:
         """The study's run, found or made where it is not known yet."""
         if study.name not in self._studies:
@@ -116,10 +141,17 @@ class Runs:
         return self._studies[study.name]
 
     def tell(self, study: StudyRecord, record: TrialRecord, tell: Callable[[TrialRun], str]) -> str:
-        """Calls `tell` with the trial's run. A run that someone deleted in MLflow meanwhile is made again."""
+        """Calls `tell` with the trial's run.
+
+        Raises:
+            DeletedError: a person deleted it, in MLflow.
+        """
         was_known = (study.name, record.number) in self._trials
         try:
             return tell(self._trial(study, record))
+        except DeletedError:
+            self._forget(study.name, record.number)
+            raise
         except RefusedError:
             self._forget(study.name, record.number)
             if not was_known:
@@ -147,7 +179,13 @@ class Runs:
         run_id, ended = None, False
         if known or not opened.is_new:
             identity = {key: tags[key] for key in ("mlflow.parentRunId", "study", "trial")}
-            for run in self.store.runs(opened.experiment_id, identity):
+            found = self.store.runs(opened.experiment_id, identity, deleted=True)
+            ours = [run for run in found if run.start_ms == start_ms]
+            if ours and all(run.deleted for run in ours):  # earlier attempts are deleted by us, this one is not
+                raise DeletedError(self.deleted(f"the run of trial {record.number}", ours[0].run_id))
+            for run in found:
+                if run.deleted:
+                    continue
                 if run.start_ms == start_ms and run_id is None:
                     run_id = run.run_id
                     ended = run.status == status_of(record) and run.tags.get("state") == record.state
@@ -164,10 +202,6 @@ class Runs:
         self.experiment_of_run[run_id] = opened.experiment_id
         self._trials[study.name, record.number] = self._trial_of_run[run_id] = trial
         return trial
-
-    def forget_study(self, name: str) -> None:
-        """The study's run is looked for again: somebody deleted it in MLflow."""
-        self._studies.pop(name, None)
 
 
 def ms(seconds: float) -> int:

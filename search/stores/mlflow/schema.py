@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from search.errors import StorageError
-from search.stores.mlflow.embedded import making_tables
+from search.stores.mlflow.embedded import follow_move, making_tables
 from search.urls import normal_url, shown_url
 
 
@@ -30,6 +30,8 @@ def prepare_database(uri: str, artifact_root: Path) -> None:
     """
     path = sqlite_path(uri)
     with making_tables(path) if path else contextlib.nullcontext():
+        if path:
+            follow_move(path, artifact_root)
         SqlAlchemyStore(uri, artifact_root.absolute().as_uri())
 
 

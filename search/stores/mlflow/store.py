@@ -23,13 +23,13 @@ from typing import NamedTuple
 import mlflow.store.db.utils
 import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunStatus, RunTag
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, RunStatus, RunTag, ViewType
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.types import Schema, TensorSpec
 
 from search.folder.record import DataInfo
 from search.stores.mlflow import models
-from search.stores.mlflow.contents import Point
+from search.stores.mlflow.contents import UID, Point
 from search.stores.mlflow.errors import RefusedError
 from search.stores.mlflow.models import ModelFiles
 from search.stores.mlflow.refusals import refusals
@@ -55,6 +55,7 @@ class FoundRun(NamedTuple):
     tags: dict[str, str]
     params: dict[str, str]
     metrics: dict[str, float]
+    deleted: bool = False
 
 
 class MlflowStore:
@@ -84,10 +85,27 @@ class MlflowStore:
     def _errors(self) -> contextlib.AbstractContextManager[None]:
         return refusals(self._uri)
 
-    def experiment(self, name: str, tags: Mapping[str, str]) -> str:
-        """The id of the experiment of this name, made if it is not there."""
+    def experiment(self, name: str, tags: Mapping[str, str], uid: str = "", *, claims: bool = False) -> str:
+        """The id of a study's experiment, made if it is not there.
+
+        It is the one with the study's id in its tags, whatever it is called by now. Another study's of the same name is
+        left alone: a new one is called after the id, too.
+
+        Args:
+            name: of the study.
+            tags: of an experiment that is made.
+            uid: the study's id; empty: it has none, and its name counts.
+            claims: whether an experiment of this name that has no id is the study's.
+
+        Raises:
+            RefusedError: a person deleted it.
+        """
         with self._errors():
-            found = self.client.get_experiment_by_name(name)
+            found = self._experiment_of(uid) or self.client.get_experiment_by_name(name)
+            if found is not None and found.tags.get(UID, "") != uid and not (claims and UID not in found.tags):
+                name = f"{name}-{uid[:6]}" if uid else name
+                found = self.client.get_experiment_by_name(name)
+            tags = {**tags, **({UID: uid} if uid else {})}
             if found is None:
                 root = None if self._is_server or self._artifact_root is None else self._artifact_root / name
                 place = root.absolute().as_uri() if root else None
@@ -98,16 +116,26 @@ class MlflowStore:
                     f"(mlflow experiments restore --experiment-id {found.experiment_id}, with MLFLOW_TRACKING_URI set "
                     "to this address), or start the study anew with --fresh"
                 )
+            if uid and found.tags.get(UID) != uid:
+                self.client.set_experiment_tag(found.experiment_id, UID, uid)
             return str(found.experiment_id)
 
-    def find_experiment(self, name: str) -> str | None:
-        """The id of the experiment of this name, where it is there and was not deleted."""
+    def _experiment_of(self, uid: str) -> Experiment | None:
+        if not uid:
+            return None
+        found = self.client.search_experiments(ViewType.ALL, filter_string=f"tags.`{UID}` = '{uid}'")
+        return min(found, key=lambda experiment: int(experiment.experiment_id), default=None)
+
+    def find_experiment(self, name: str, uid: str = "") -> str | None:
+        """The id of a study's experiment, where it is there and was not deleted."""
         with self._errors():
-            found = self.client.get_experiment_by_name(name)
+            found = self._experiment_of(uid) if uid else self.client.get_experiment_by_name(name)
             return str(found.experiment_id) if found and found.lifecycle_stage == "active" else None
 
-    def runs(self, experiment_id: str, tags: Mapping[str, str], status: str | None = None) -> list[FoundRun]:
-        """The runs that have these tags, newest first."""
+    def runs(
+        self, experiment_id: str, tags: Mapping[str, str], status: str | None = None, *, deleted: bool = False
+    ) -> list[FoundRun]:
+        """The runs that have these tags, newest first. `deleted`: also those that were deleted, which are hidden."""
         terms = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
         terms += [f"attributes.status = '{status}'"] if status else []
         found: list[FoundRun] = []
@@ -117,6 +145,7 @@ class MlflowStore:
                 page = self.client.search_runs(
                     [experiment_id],
                     " and ".join(terms),
+                    run_view_type=ViewType.ALL if deleted else ViewType.ACTIVE_ONLY,
                     max_results=PAGE,
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
@@ -129,6 +158,7 @@ class MlflowStore:
                         dict(run.data.tags),
                         dict(run.data.params),
                         dict(run.data.metrics),
+                        run.info.lifecycle_stage != "active",
                     )
                     for run in page
                 ]

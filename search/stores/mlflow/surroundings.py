@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
+from trainer.environment import without_loopback
+
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -21,6 +23,9 @@ IMPORTING = threading.Lock()
 
 
 def set_up() -> None:
-    """Sets what the user has not set. Call it before mlflow is imported: some are read there."""
+    """Sets what the user has not set. Call it before mlflow is imported: some are read there. No proxy is asked for
+    this machine.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    os.environ.update(without_loopback(os.environ))

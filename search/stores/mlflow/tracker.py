@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import trainer
 from search.folder.record import StudyRecord, TrialRecord
+from search.stores.marked import merged
 from search.stores.mlflow import contents
 from search.stores.mlflow.contents import Point
+from search.stores.mlflow.errors import RefusedError
 from search.stores.mlflow.runs import Runs, Status, TrialRun, ms, status_of
 from search.stores.mlflow.system_metrics import Sample
 from search.urls import mlflow_run
 from trainer.events import Epoch
 
 if TYPE_CHECKING:
-    from search.stores.mlflow.store import FoundRun, MlflowStore
+    from search.stores.mlflow.store import MlflowStore
 
 
 class Known(NamedTuple):
-    """A study in MLflow: its experiment, its parent run, and its trials' runs by number."""
+    """A study in MLflow: its experiment, its parent run and what describes that, and its trials' runs by number."""
 
     experiment_id: str
     run_id: str
     trials: dict[int, str]
+    note: str = ""
 
 
 class Tracker:
@@ -35,7 +38,7 @@ class Tracker:
     Telling twice is telling once, in one process or in two: runs are found by their tags, points are the same to the
     millisecond, and a run's status is set last, so that a run with a final status has everything. A trial that is
     trained again after an interruption (a later `started_at`) gets a new run; the old one is deleted, which in MLflow
-    means hidden.
+    means hidden. What a person deletes stays deleted, and what a person writes beside our words stays.
 
     All methods but `run_url` belong to one thread. Nothing connects before the first of them is called; mlflow is
     imported then.
@@ -126,21 +129,20 @@ class Tracker:
     def close_study(
         self, study: StudyRecord, status: Status, summary_markdown: str, metrics: Mapping[str, float]
     ) -> None:
-        """The parent run's end: its description, its metrics (those that changed) and its status."""
-        run = self._parent(study)
-        if run is None:  # somebody deleted it in MLflow
-            self.runs.forget_study(study.name)
-            run = self._parent(study)
-            assert run is not None
+        """The parent run's end: our part of its description, its metrics (those that changed) and its status.
+
+        Raises:
+            RefusedError: a person deleted it, in MLflow.
+        """
+        opened = self.runs.opened(study)
+        found = self.runs.parents(opened.experiment_id, study)
+        run = next((run for run in found if run.run_id == opened.run_id), None)
+        if run is None:
+            raise RefusedError(self.runs.deleted(f"the run of the study {study.name}", opened.run_id))
         now_ms = ms(time.time())
         points = [Point(key, value, now_ms, 0) for key, value in metrics.items() if run.metrics.get(key) != value]
-        self._store.log(run.run_id, points, tags={"mlflow.note.content": summary_markdown[: contents.TAG_LENGTH]})
+        self._store.log(run.run_id, points, tags=_described(run.tags.get(contents.NOTE, ""), summary_markdown, study))
         self._store.set_status(run.run_id, status, now_ms)
-
-    def _parent(self, study: StudyRecord) -> FoundRun | None:
-        opened = self.runs.opened(study)
-        parents = self._store.runs(opened.experiment_id, {"study": study.name, "role": "study"})
-        return next((run for run in parents if run.run_id == opened.run_id), None)
 
     def end_study(self, study: StudyRecord, status: Status) -> None:
         """The parent run's status alone, after trials were told late."""
@@ -158,22 +160,28 @@ class Tracker:
         found = {n: mlflow_run(self.tracking_uri, experiment_id, run_id) for n, run_id in runs.items()}
         return mlflow_run(self.tracking_uri, experiment_id, study_run), found
 
-    def look_up(self, name: str) -> Known | None:
-        """A study that somebody recorded; None where there is none. Changes nothing."""
-        experiment_id = self._store.find_experiment(name)
-        parents = self._store.runs(experiment_id, {"study": name, "role": "study"}) if experiment_id else []
+    def look_up(self, name: str, uid: str = "") -> Known | None:
+        """A study that was recorded; None where there is none, or it was deleted. Changes nothing.
+
+        Args:
+            name: of the study.
+            uid: its id; empty: it has none.
+        """
+        experiment_id = self._store.find_experiment(name, uid)
+        mine = {contents.UID: uid} if uid else {"study": name}
+        parents = self._store.runs(experiment_id, {**mine, "role": "study"}) if experiment_id else []
         if experiment_id is None or not parents:
             return None
         run_id = parents[-1].run_id  # the oldest, as in `open_study`
         trials = self._store.runs(experiment_id, {"mlflow.parentRunId": run_id})
         by_number = {int(run.tags["trial"]): run.run_id for run in reversed(trials) if "trial" in run.tags}
         self.runs.pages[name] = experiment_id, run_id
-        return Known(experiment_id, run_id, by_number)
+        return Known(experiment_id, run_id, by_number, parents[-1].tags.get(contents.NOTE, ""))
 
     def show_answer(self, known: Known, files: Mapping[str, bytes], markdown: str) -> None:
-        """The files and the description of a study's parent run, whose status stays as it is."""
+        """The files and our part of the description of a study's parent run, whose status stays as it is."""
         self._store.log_files(known.run_id, files)
-        self._store.log(known.run_id, tags={"mlflow.note.content": markdown[: contents.TAG_LENGTH]})
+        self._store.log(known.run_id, tags=_described(known.note, markdown))
 
     def log_model(
         self,
@@ -241,6 +249,12 @@ class Tracker:
     def close(self) -> None:
         """Lets go of connections. The tracker may be used again."""
         self.runs.close()
+
+
+def _described(there: str, text: str, study: StudyRecord | None = None) -> dict[str, str]:
+    """The tag with a description. One without marks is an older version's where it begins as ours do."""
+    ours = there.splitlines()[:1] == text.splitlines()[:1] or (study is not None and there.startswith(study.question))
+    return {contents.NOTE: merged(there, text, ours=ours, limit=contents.TAG_LENGTH)}
 
 
 def _requirements(record: TrialRecord) -> list[str]:

@@ -1,6 +1,9 @@
 """What Optuna is asked and told.
 
 study.py          `OptunaStudy`: the queue, proposals, and what is told of trials
+identity.py       whose a study is, by its id
+queue.py          trials that wait
+proposals.py      what a sampler proposes, and what a pruner stops
 outcome.py        how a trial that is over reads in Optuna: state, values, constraint, attributes
 growth.py         categories that a newer version added
 distributions.py  parameters as Optuna's distributions
@@ -9,6 +12,7 @@ notes.py          notes on the Optuna dashboard
 """
 
 from search.stores.optuna.outcome import SLOT
+from search.stores.optuna.queue import ROLE, trial_params
 from search.stores.optuna.storage import (
     close_storage,
     names_in,
@@ -16,7 +20,7 @@ from search.stores.optuna.storage import (
     storage_errors,
     upgrade_storage,
 )
-from search.stores.optuna.study import ROLE, OptunaStudy, trial_params
+from search.stores.optuna.study import OptunaStudy
 
 __all__ = [
     "ROLE",

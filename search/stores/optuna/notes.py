@@ -11,7 +11,9 @@ from types import ModuleType
 import optuna
 
 from search.errors import StorageError
+from search.stores.marked import merged
 from search.stores.optuna import close_storage, open_storage, storage_errors
+from search.stores.optuna.identity import place_of
 from search.urls import shown_url
 
 # A trial's note stands among the study's attributes, and each one written reads all of them: a thousand would take
@@ -20,21 +22,21 @@ MOST_TRIALS = 200
 
 
 class Notes:
-    """The notes of one study, where it is in the storage.
+    """The notes of one study, where it is in the storage, under whatever name.
 
     Raises:
         StorageError: the storage does not answer, or has no such study. Methods raise it too.
     """
 
-    def __init__(self, storage_url: str, name: str) -> None:
+    def __init__(self, storage_url: str, name: str, uid: str = "") -> None:
         self._url = storage_url
         with storage_errors(storage_url):
             self._storage = open_storage(storage_url)
-            try:
-                self._study = optuna.load_study(study_name=name, storage=self._storage)
-            except KeyError:
+            place = place_of(self._storage, name, uid)
+            if place is None:
                 close_storage(self._storage)
-                raise StorageError(f"Optuna's storage {shown_url(storage_url)} has no study {name}") from None
+                raise StorageError(f"Optuna's storage {shown_url(storage_url)} has no study {name}")
+            self._study = optuna.load_study(study_name=place.name, storage=self._storage)
 
     @property
     def study_id(self) -> int:
@@ -42,18 +44,24 @@ class Notes:
         return int(self._study._study_id)
 
     def write(self, study_note: str, trial_notes: Mapping[int, str]) -> None:
-        """Markdown for the study, and for the first trials by number. A note that says so already is left."""
+        """Markdown for the study, and for the first trials by number: our part of what stands there. A note that says
+        so already is left.
+        """
         module = _note_module()
-        get_note, save_note = module.get_note, module.save_note
+
+        def write(place: optuna.Study | optuna.Trial, text: str) -> None:
+            there = module.get_note(place)
+            # As older versions wrote it, without marks: the same first line, or for a trial the same text.
+            noted = merged(there, text, ours=there.splitlines()[:1] == text.splitlines()[:1])
+            if there != noted:
+                module.save_note(place, noted)
+
         with storage_errors(self._url):
-            if get_note(self._study) != study_note:
-                save_note(self._study, study_note)
+            write(self._study, study_note)
             ids = {trial.number: trial._trial_id for trial in self._study.get_trials(deepcopy=False)}
             for number, text in sorted(trial_notes.items())[:MOST_TRIALS]:
                 if number in ids:
-                    trial = optuna.Trial(self._study, ids[number])
-                    if get_note(trial) != text:
-                        save_note(trial, text)
+                    write(optuna.Trial(self._study, ids[number]), text)
 
     def close(self) -> None:
         """Lets go of the database's connections."""

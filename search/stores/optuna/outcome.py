@@ -13,6 +13,7 @@ from search.study.objectives import OBJECTIVES
 from trainer.events import Failed
 
 SLOT = "slot"
+FAILURE = "failure"  # why a trial failed
 LINK = "mlflow_run"  # the page of a trial's MLflow run
 
 
@@ -66,5 +67,5 @@ def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
             if getattr(finished, key) is not None:
                 found[key] = getattr(finished, key)
     elif isinstance(terminal, Failed):
-        found["failure"] = f"{terminal.kind}: {terminal.message}"[:2000]
+        found[FAILURE] = f"{terminal.kind}: {terminal.message}"[:2000]
     return found

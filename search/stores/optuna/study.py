@@ -6,30 +6,30 @@ through the storage: `Study.ask` would read all waiting trials each time, which 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from search.folder.record import TrialRecord
-from search.stores.optuna.distributions import propose, space_of
+from search.stores.optuna.distributions import space_of
 from search.stores.optuna.growth import grown
+from search.stores.optuna.identity import UID, Place, check_name, check_there, place_of
 from search.stores.optuna.outcome import LINK, attributes, ending
+from search.stores.optuna.proposals import proposed, should_prune
+from search.stores.optuna.queue import QUEUED, ROLE, fail, made, waiting
 from search.stores.optuna.storage import close_storage, open_storage, storage_errors
 from search.study import Study
-from search.study.design import PlannedTrial, derived_seed
+from search.study.design import PlannedTrial
 from search.study.objectives import OBJECTIVES
-from search.study.pruners import PRUNERS
-from search.study.samplers import Proposal, build_sampler
 from search.study.space import ParamValue
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-ROLE = "role"
 
 
 class OptunaStudy:
@@ -38,17 +38,25 @@ class OptunaStudy:
     Threads: `enqueue` and `measure_cost_by` touch no storage and return at once, for the controller's thread. All
     others take their time, and raise whatever the storage does while it is away; each may then be called again.
 
+    A study that somebody deletes meanwhile is not written to any more, whatever stands in its place: `GoneError`.
+
     Args:
         url: of the storage; `postgresql://` is read as `postgresql+psycopg2://`.
-        name: of the Optuna study.
+        name: of the study. Who renames it in Optuna does not lose it: its id counts.
         study: the design.
+        uid: the id of the study's folder; empty: it has none, and the name counts.
+        claims: whether a study of this name that has no id is this one.
 
     Raises:
-        StorageError: the storage does not answer, or has the study with other parameters.
+        StorageError: the storage does not answer, or has the study with other parameters, or another of its name.
+
+    Attributes:
+        name: of the Optuna study.
+        is_new: whether it was made now.
     """
 
-    def __init__(self, url: str, name: str, study: Study) -> None:
-        self.name, self._url, self._study_file = name, url, study
+    def __init__(self, url: str, name: str, study: Study, uid: str = "", *, claims: bool = True) -> None:
+        self._url, self._study_file, self._uid = url, study, uid
         self.objectives: tuple[str, ...] = study.search.objectives if study.search else (f"val_{study.measure}",)
         self._lock = threading.Lock()  # of the storage, whose SQLite takes one writer at a time
         self._ids: dict[int, int] = {}
@@ -56,13 +64,19 @@ class OptunaStudy:
         self._unwritten: deque[tuple[int, PlannedTrial]] = deque()  # queued, and not yet in the storage
         with storage_errors(url):
             self._storage = open_storage(url)
+            place = place_of(self._storage, name, uid)
+            check_name(self._storage, url, place, name, claims)
+            self.is_new, self.name = place is None, place.name if place else name
             self._study = optuna.create_study(
-                study_name=name,
+                study_name=self.name,
                 storage=self._storage,
                 directions=[OBJECTIVES[name].direction for name in self.objectives],
                 load_if_exists=True,
             )
-            self._study_id = self._storage.get_study_id_from_name(name)
+            self._study_id = self._storage.get_study_id_from_name(self.name)
+            self._place = Place(self._study_id, self.name)
+            if uid:
+                self._study.set_user_attr(UID, uid)
             self._space = grown(self._storage, self._study_id, space_of(study), study.factor)
             self._noted_cost: str | None = self._study.user_attrs.get("cost")
             if self._noted_cost is None:
@@ -75,6 +89,23 @@ class OptunaStudy:
     def study_id(self) -> int:
         """The study's number in the storage, and in the addresses of the dashboard."""
         return int(self._study_id)
+
+    @contextlib.contextmanager
+    def _ours(self) -> Iterator[None]:
+        """Within, the storage is this thread's, and the study is there.
+
+        Raises:
+            GoneError: somebody deleted it.
+        """
+        with self._lock:
+            check_there(self._storage, self._url, self._place, self._uid)
+            yield
+
+    def discard(self) -> None:
+        """Takes back a study that was made now, for a run that is refused before its first trial."""
+        if self.is_new:
+            with storage_errors(self._url), self._lock:
+                self._storage.delete_study(self._study_id)
 
     def close(self) -> None:
         """Lets go of the database's connections."""
@@ -96,7 +127,7 @@ class OptunaStudy:
 
     def note_cost(self) -> None:
         """Tells the storage what `cost` is."""
-        with self._lock:
+        with self._ours():
             if self._noted_cost is None:
                 self._study.set_user_attr("cost", self.cost_metric)
                 self._name_metrics([self.cost_metric if name == "cost" else name for name in self.objectives])
@@ -135,7 +166,7 @@ class OptunaStudy:
         Raises:
             StorageError: the storage does not answer.
         """
-        with storage_errors(self._url), self._lock:
+        with storage_errors(self._url), self._ours():
             if self._unwritten:
                 first, _ = self._unwritten[0]
                 self._write_up_to(self._count if limit is None else first + limit - 1)
@@ -145,49 +176,41 @@ class OptunaStudy:
         """Queued trials up to this number. A connection may have broken after the storage had done what it was told."""
         while self._unwritten and self._unwritten[0][0] <= last:
             number, planned = self._unwritten[0]
-            template = create_trial(
-                state=TrialState.WAITING,
-                params=dict(planned.params),
-                distributions={key: self._space[key] for key in planned.params},
-                user_attrs={ROLE: planned.role},
-                system_attrs={"fixed_params": dict(planned.params)},
-            )
+            template = waiting(planned, self._space)
             self._ids[number] = self._made(number, template)
             self._unwritten.popleft()
 
     def _made(self, number: int, template: FrozenTrial | None) -> int:
-        """The id of the trial of this number, made if it is not there.
-
-        Raises:
-            ValueError: another controller makes trials of this study, in another folder of runs.
-        """
-        try:
-            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-        except KeyError:
-            trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
-        there = self._storage.get_trial(trial_id)
-        if there.number != number or (template and there.params != template.params):
-            raise ValueError(f"somebody else makes trials of Optuna's study {self.name}; trial {number} is not ours")
-        return trial_id
+        check_there(self._storage, self._url, self._place, self._uid)
+        return made(self._storage, self._study_id, self.name, number, template)
 
     # -- proposals ---------------------------------------------------------------------------------------------------
 
     def ask(self) -> tuple[int, dict[str, ParamValue]]:
         """A new trial of a search, RUNNING: its number and its params, proposed by the sampler.
 
-        The sampler's random state follows from the study's name and the trial's number alone. Asked again after a
-        failure, the storage gives the trial that it may have made then.
+        Asked again after a failure, the storage gives the trial that it may have made then. A trial that somebody
+        queued meanwhile comes first; one that cannot be trained fails, and the next is asked for.
 
         Raises:
             SamplerError: the sampler cannot be built.
         """
         if self._study_file.search is None:
             raise RuntimeError(f"{self.name} is a design: its trials are queued, not asked for")
-        with self._lock:
+        with self._ours():
             self._write_up_to(self._count)
-            number = self._count
-            self._ids[number] = self._made(number, None)
-            params = self._proposed(number)
+            while True:
+                number = self._count
+                self._ids[number] = self._made(number, None)
+                try:
+                    params = self._proposed(number)
+                    break
+                except ValueError as error:
+                    queued = self._storage.get_trial(self._ids[number]).system_attrs.get(QUEUED)
+                    if not queued:
+                        raise
+                    fail(self._storage, self._ids[number], f"queued with {queued}: {error}")
+                    self._count += 1
             self._storage.set_trial_user_attr(self._ids[number], ROLE, "search")
             self._count += 1
         return number, params
@@ -202,19 +225,12 @@ class OptunaStudy:
             return self._proposed(number)
 
     def _proposed(self, number: int) -> dict[str, ParamValue]:
-        search = self._study_file.search
-        assert search is not None
-        purpose = f"{self._study_file.name}/sampler"
-        proposal = Proposal(
-            seed=derived_seed(purpose, number),
-            study_seed=derived_seed(purpose, 0),
-            n_startup_trials=search.n_startup_trials,
-            space=self._space,
-        )
-        sampler = build_sampler(search.sampler, proposal)
-        # An object of its own: a Study keeps what it once read of the history.
-        study = optuna.load_study(study_name=self.name, storage=self._storage, sampler=sampler)
-        return propose(optuna.Trial(study, self._ids[number]), self._space)
+        return proposed(self._storage, self.name, self._ids[number], number, self._study_file, self._space)
+
+    def refuse(self, number: int, why: str) -> None:
+        """A trial that somebody queued and that cannot be trained: FAIL, and why among its attributes."""
+        with self._ours():
+            fail(self._storage, self._ids[number], why)
 
     # -- tellings ----------------------------------------------------------------------------------------------------
 
@@ -227,7 +243,7 @@ class OptunaStudy:
             record: of the trial.
             link: to its MLflow run, where there is one by now.
         """
-        with self._lock:
+        with self._ours():
             known = self._known(record.number)
             if known.state.is_finished():
                 return False
@@ -235,11 +251,11 @@ class OptunaStudy:
             self._report_epochs(record, known)
             if link and known.user_attrs.get(LINK) != link:
                 self._storage.set_trial_user_attr(known._trial_id, LINK, link)
-            return self._should_prune(record)
+            return should_prune(self._study, known._trial_id, self._study_file, record)
 
     def put_back(self, number: int) -> None:
         """A trial under way waits again: RUNNING becomes WAITING."""
-        with self._lock:
+        with self._ours():
             known = self._known(number)
             if known.state == TrialState.RUNNING:
                 self._storage.set_trial_state_values(known._trial_id, TrialState.WAITING)
@@ -250,7 +266,7 @@ class OptunaStudy:
         Args:
             link: to the trial's MLflow run.
         """
-        with self._lock:
+        with self._ours():
             known = self._known(record.number)
             if known.state.is_finished():
                 return
@@ -280,17 +296,3 @@ class OptunaStudy:
             # An attempt that a dead slot left may have reported this epoch, with the same value.
             if by_epoch and epoch.epoch not in known.intermediate_values:
                 self._storage.set_trial_intermediate_value(known._trial_id, epoch.epoch, by_epoch(epoch))
-
-    def _should_prune(self, record: TrialRecord) -> bool:
-        search = self._study_file.search
-        build = PRUNERS[search.pruner].build if search else None
-        if build is None or len(self.objectives) > 1 or not record.epochs:
-            return False
-        self._study.pruner = build(record.config.epochs)
-        trial = optuna.Trial(self._study, self._ids[record.number])
-        return bool(trial.should_prune())  # NumPy's, of the median
-
-
-def trial_params(trial: FrozenTrial) -> dict[str, ParamValue]:
-    """The params of a trial, also of one whose params stand in the queue alone."""
-    return dict(trial.params) or dict(trial.system_attrs.get("fixed_params", {}))

@@ -85,6 +85,22 @@ class TestLocalExecutor(ExecutorSuite):
             reader.exit(slot)
         assert reader.lines[slot] == [b"-1 3"]
 
+    def test_a_slot_is_told_nothing_of_the_shell_that_started_it(
+        self, source: TrainerSource, place: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nor does it import a `trainer.py` of the current folder."""
+        for name in ("KERAS_MAX_EPOCHS", "TF_XLA_FLAGS", "OMP_NUM_THREADS", "http_proxy", "LC_NUMERIC", "COLUMNS"):
+            monkeypatch.setenv(name, "7")
+        monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        program = "import os; print(*sorted(f'{name}={value}' for name, value in os.environ.items()), sep='\\n')"
+        with LocalExecutor(source, place, threads=2, gpus=[], command=(sys.executable, "-c", program)) as executor:
+            slot = executor.start(0, reader.mailbox)
+            reader.exit(slot)
+        found = dict(line.decode().split("=", 1) for line in reader.lines[slot])
+        assert (found["MPLBACKEND"], found["LC_ALL"], found["OMP_NUM_THREADS"]) == ("agg", "C.UTF-8", "2")
+        assert not found.keys() & {"KERAS_MAX_EPOCHS", "TF_XLA_FLAGS", "http_proxy", "LC_NUMERIC", "COLUMNS"}
+        assert "-P" in LocalExecutor(source, place)._command
+
     def test_gpus_within_cuda_visible_devices(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
         assert visible_gpus() == [2, 5]

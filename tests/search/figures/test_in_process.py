@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,15 @@ def test_what_a_function_raises_is_told_with_its_traceback(process: DrawingProce
 
 def test_what_is_printed_there_is_no_answer(process: DrawingProcess) -> None:
     assert process.call("builtins", "print", "a library's warning") is None
+
+
+def test_a_matplotlibrc_changes_no_figure(
+    process: DrawingProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "matplotlibrc").write_text("font.size: 40")
+    monkeypatch.chdir(tmp_path)
+    process.load("trainer.fonts")  # as whatever draws does
+    assert process.call("builtins", "eval", "__import__('matplotlib').rcParams['font.size']") == 10
 
 
 def test_a_process_that_is_gone_is_started_again(process: DrawingProcess) -> None:

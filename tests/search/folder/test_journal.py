@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_only_the_last_attempt_counts(folder: Path) -> None:
     assert read_trial(trial_path(folder, 1)) == again
     assert len(again.epochs) == 3
     lines = [json.loads(line) for line in trial_path(folder, 1).read_text().splitlines()]
-    assert [sorted(line)[1] for line in lines if "event" not in line] == ["number", "config", "config"]
+    assert [sorted(line)[1] for line in lines if "event" not in line] == ["journal", "config", "config"]
 
 
 def test_a_line_that_was_cut_short_is_dropped(folder: Path) -> None:
@@ -76,6 +77,62 @@ def test_a_line_that_was_cut_short_is_dropped(folder: Path) -> None:
         assert found is None or len(found.events) == whole - 2
         again = write(folder, trial_record(1, n_epochs=2))
         assert read_trial(path) == again, cut
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    """With another digit at a place."""
+    return content[:place] + b"%d" % ((int(content[place : place + 1]) + 1) % 10) + content[place + 1 :]
+
+
+def test_a_digit_that_flipped_is_noticed(folder: Path) -> None:
+    """Wherever it stands; it would still be a number, and another result."""
+    write(folder, trial_record(1, n_epochs=2))
+    path = trial_path(folder, 1)
+    content = path.read_bytes()
+    digits = [place for place in range(len(content)) if content[place : place + 1].isdigit()]
+    for place in digits[:: len(digits) // 40]:
+        path.write_bytes(flipped(content, place))
+        line = content.count(b"\n", 0, place) + 1
+        with pytest.raises(StorageError) as raised:
+            read_trial(path)
+        assert str(raised.value) == (
+            f"{path}: line {line} has a checksum that is not its own: it was changed, or a line before it was, or is "
+            "missing, or is there twice. Bring the file back from a copy, or start a new study beside it with --fresh"
+        )
+
+
+def test_a_line_that_is_missing_or_there_twice_is_noticed(folder: Path) -> None:
+    write(folder, trial_record(1, n_epochs=4))
+    path = trial_path(folder, 1)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for place in range(len(lines)):
+        twice = [*lines[: place + 1], *lines[place:]]
+        swapped = [*lines[:place], *reversed(lines[place : place + 2]), *lines[place + 2 :]]
+        without = [*lines[:place], *lines[place + 1 :]]
+        last = place == len(lines) - 1  # without it, it is a trial under way
+        for changed in (twice, *([] if last else [swapped, without])):
+            path.write_bytes(b"".join(changed))
+            with pytest.raises(StorageError, match=r"line [0-9]+ has a checksum that is not its own"):
+                read_trial(path)
+
+
+def test_lines_without_a_checksum_are_read_where_no_other_came_before(folder: Path) -> None:
+    """As version 0.1 wrote them; a new attempt goes on behind them."""
+    path = trial_path(folder, 1)
+    written = write(folder, trial_record(1, end="running", n_epochs=2))
+    old = re.sub(rb',"crc32":"[0-9a-f]{8}"', b"", path.read_bytes())
+    path.write_bytes(old)
+    assert read_trial(path) == written
+    again = write(folder, trial_record(1, n_epochs=3))
+    assert path.read_bytes().startswith(old)
+    assert read_trial(path) == again
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:-1], re.sub(rb',"crc32":"[0-9a-f]{8}"', b"", lines[-1])]))
+    with pytest.raises(StorageError, match=f"line {len(lines)} has no checksum: "):
+        read_trial(path)
+    path.write_bytes(b"".join([*lines[:1], *lines[2:]]))
+    with pytest.raises(StorageError, match="has a checksum that is not its own"):
+        read_trial(path)
 
 
 def test_epochs_and_ends_are_on_the_disk_before_anybody_hears_of_them(

@@ -97,6 +97,39 @@ def test_the_name_of_the_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert project_name() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            "MLFLOW_PORT=5050".encode("utf-16"),
+            "found the byte 0xff, which is no UTF-8 (PowerShell's > writes UTF-16); ",
+        ),
+        (b"#" * 1_000_001, "found more than 1,000,000 bytes; allowed: lines of NAME=VALUE. "),
+    ],
+)
+def test_an_env_file_that_cannot_be_read(
+    content: bytes, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: Any
+) -> None:
+    """It is refused in words, and not even looked at by who leaves the stack alone."""
+    monkeypatch.delenv("COMPOSE_PROJECT_NAME")
+    monkeypatch.setattr("search.stack.found.__file__", str(tmp_path / "search" / "stack" / "found.py"))
+    (tmp_path / ".env").write_bytes(content)
+    engine(MadeUp())
+    with pytest.raises(SettingsError) as raised:
+        chosen(None, None, None)
+    assert str(raised.value).startswith(f"{tmp_path / '.env'}: {words}")
+    assert str(raised.value).endswith("Mend it, or leave the stack alone: --no-stack")
+    assert chosen(None, None, None, stack=False).executor == "local"
+    assert chosen(None, None, None, "local", stack=False).executor == "local"
+
+
+def test_an_env_folder_is_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("COMPOSE_PROJECT_NAME")
+    monkeypatch.setattr("search.stack.found.__file__", str(tmp_path / "search" / "stack" / "found.py"))
+    (tmp_path / ".env").mkdir()
+    assert project_name() == "blood-cell-search"
+
+
 def test_what_is_chosen(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     engine(MadeUp(*ALL))
     environment = chosen(None, None, None)

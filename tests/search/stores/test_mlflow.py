@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from mlflow.entities import ViewType
 
 from search.errors import StorageError
 from search.folder.record import StudyRecord, TrialRecord
-from search.stores.mlflow import RefusedError, SystemSampler, Tracker
+from search.stores.marked import marked
+from search.stores.mlflow import AddressError, DeletedError, RefusedError, SystemSampler, Tracker
 from search.stores.mlflow.contents import MODES, PACKED, as_json, metric_names
 from search.stores.mlflow.system_metrics import Sample
 from tests.search.fabricate import CLASSES, data_info, study_record, trial_record
@@ -237,7 +239,7 @@ def test_a_study_ends_and_goes_on(
     for _ in range(2):  # the second changes nothing
         tracker.close_study(study, "FINISHED", "## Yes", {"trials": 6, "best": 0.7})
     run = client.get_run(parent)
-    assert (run.info.status, run.data.tags["mlflow.note.content"]) == ("FINISHED", "## Yes")
+    assert (run.info.status, run.data.tags["mlflow.note.content"]) == ("FINISHED", marked("## Yes"))
     assert {key: len(points) for key, points in history(client, parent).items()} == {"best": 1, "trials": 1}
 
     again = new_tracker()
@@ -393,41 +395,114 @@ def test_trials_that_a_dead_controller_left_running_are_killed(
     assert client.get_run(running).info.status == "RUNNING"  # of this process, not of a dead one
 
 
-def test_a_run_that_someone_deletes_meanwhile_is_told_anew(
-    tracker: Tracker, client: MlflowClient, study: StudyRecord
-) -> None:
-    record = trial(study)
-    run_id = tracker.begin_trial(study, record)
-    client.delete_run(run_id)
-    assert tracker.finish_trial(study, record) != run_id
-    assert [run.info.status for run in children(client, study)] == ["FINISHED"]
+# ------------------------------------------------------------------------------------------------- what people do there
 
 
-def test_a_run_that_someone_deletes_while_it_trains_is_made_again(
-    tracker: Tracker, client: MlflowClient, study: StudyRecord
+def test_a_run_that_someone_deletes_stays_deleted(
+    new_tracker: Callable[..., Tracker], client: MlflowClient, study: StudyRecord
 ) -> None:
     record = trial(study, n_epochs=3)
     begun = dataclasses.replace(record, events=record.events[:-1])
+    tracker = new_tracker()
     run_id = tracker.begin_trial(study, begun)
     client.delete_run(run_id)
-    samples = [Sample(record.started_at + 1, {"system/cpu": 50.0})]
-    again = tracker.follow_trial(study, begun, samples)
-    assert again != run_id
-    assert tracker.finish_trial(study, record) == again
-    run = client.get_run(again)
-    assert (run.info.status, run.data.metrics["system/cpu"]) == ("FINISHED", 50.0)
-    assert len(client.get_metric_history(again, "val_accuracy")) >= 3
+    for tell in (tracker.follow_trial, tracker.finish_trial, new_tracker().finish_trial):
+        with pytest.raises(DeletedError) as raised:
+            tell(study, record)
+    assert re.sub("^.*: the run", "the run", str(raised.value)) == (
+        f"the run of trial 0 was deleted there. Bring it back (mlflow runs restore --run-id {run_id}, with "
+        "MLFLOW_TRACKING_URI set to this address), or start the study anew with --fresh"
+    )
+    assert children(client, study) == []
+    client.restore_run(run_id)
+    assert new_tracker().finish_trial(study, record) == run_id
+    assert client.get_run(run_id).info.status == "FINISHED"
 
 
-def test_a_parent_run_that_someone_deletes_is_made_again(
-    tracker: Tracker, client: MlflowClient, study: StudyRecord
+def test_a_parent_run_that_someone_deletes_is_not_made_again(
+    new_tracker: Callable[..., Tracker], client: MlflowClient, study: StudyRecord
 ) -> None:
+    tracker = new_tracker()
     deleted = tracker.open_study(study)
     client.delete_run(deleted)
-    tracker.close_study(study, "FINISHED", "the answer", {"trials": 1.0})
-    parent = client.get_run(tracker.open_study(study))
-    assert parent.info.run_id != deleted
-    assert parent.data.metrics["trials"] == 1.0
+    words = f"the run of the study {study.name} was deleted there.*--run-id {deleted}.* --fresh"
+    with pytest.raises(RefusedError, match=words):
+        tracker.close_study(study, "FINISHED", "the answer", {"trials": 1.0})
+    with pytest.raises(RefusedError, match=words):
+        new_tracker().open_study(study)
+    client.restore_run(deleted)
+    assert new_tracker().open_study(study) == deleted
+
+
+def test_two_folders_with_a_study_of_one_name_leave_each_other_alone(
+    new_tracker: Callable[..., Tracker], client: MlflowClient, study: StudyRecord
+) -> None:
+    """Runs under way of the one are neither killed nor deleted by the other, and no run is of both."""
+    ours = dataclasses.replace(study, uid="a" * 32)
+    theirs = dataclasses.replace(study, uid="b" * 32)
+    first, second = new_tracker(), new_tracker()
+    parent = first.open_study(ours)
+    running = first.begin_trial(ours, trial(study, end="running"))
+    other = second.finish_trial(theirs, trial(study, started_at=trial(study).started_at + 100))
+    run = client.get_run(running)
+    assert (run.info.status, run.info.lifecycle_stage, run.data.tags["study_uid"]) == ("RUNNING", "active", "a" * 32)
+    assert client.get_run(other).data.tags["mlflow.parentRunId"] != parent
+    assert client.get_experiment(client.get_run(other).info.experiment_id).name == f"{study.name}-bbbbbb"
+    assert client.get_experiment(run.info.experiment_id).name == study.name
+    for tracker, record, trials in ((first, ours, {0: running}), (new_tracker(), theirs, {0: other})):
+        known = tracker.look_up(study.name, record.uid)
+        assert known is not None
+        assert known.trials == trials
+    assert new_tracker().look_up(study.name, "c" * 32) is None
+
+
+def test_an_experiment_that_someone_renames_stays_the_studys(
+    new_tracker: Callable[..., Tracker], client: MlflowClient, study: StudyRecord
+) -> None:
+    study = dataclasses.replace(study, uid="d" * 32)
+    parent = new_tracker().open_study(study)
+    experiment_id = client.get_run(parent).info.experiment_id
+    client.rename_experiment(experiment_id, f"{study.name} (archive)")
+    client.update_run(parent, name="my own name")
+    again = new_tracker()
+    run_id = again.finish_trial(study, trial(study))
+    assert client.get_run(run_id).info.experiment_id == experiment_id
+    assert client.get_run(run_id).data.tags["mlflow.parentRunId"] == parent
+    assert client.get_experiment_by_name(study.name) is None
+    again.close_study(study, "FINISHED", "## Yes", {})
+    assert client.get_run(parent).info.run_name == "my own name"
+    assert client.get_experiment(experiment_id).name == f"{study.name} (archive)"
+
+
+def test_a_study_that_was_begun_before_there_were_ids_is_found_by_its_name(
+    new_tracker: Callable[..., Tracker], client: MlflowClient, study: StudyRecord
+) -> None:
+    before = new_tracker()
+    parent, run_id = before.open_study(study), before.finish_trial(study, trial(study))
+    another = dataclasses.replace(study, uid="f" * 32)
+    assert new_tracker().open_study(another) != parent
+    claiming = dataclasses.replace(study, uid="e" * 32, claims=True)
+    assert new_tracker().open_study(claiming) == parent
+    assert new_tracker().finish_trial(claiming, trial(study)) == run_id
+    assert client.get_run(parent).data.tags["study_uid"] == "e" * 32
+    late = dataclasses.replace(study, uid="0" * 32, claims=True)
+    assert new_tracker().open_study(late) != parent, "the first that claims it has it"
+
+
+def test_what_a_person_writes_in_a_description_stays(
+    new_tracker: Callable[..., Tracker], client: MlflowClient, study: StudyRecord
+) -> None:
+    tracker = new_tracker()
+    parent = tracker.open_study(study)
+    note = client.get_run(parent).data.tags["mlflow.note.content"]
+    client.set_tag(parent, "mlflow.note.content", f"Read this first.\n\n{note}\n\nAda: repeat in May")
+    tracker.close_study(study, "FINISHED", "## Yes", {})
+    wanted = f"Read this first.\n\n{marked('## Yes')}\n\nAda: repeat in May"
+    assert client.get_run(parent).data.tags["mlflow.note.content"] == wanted
+    known = new_tracker().look_up(study.name)
+    assert known is not None
+    new_tracker().show_answer(known, {}, "## No")
+    assert client.get_run(parent).data.tags["mlflow.note.content"] == wanted.replace("Yes", "No")
 
 
 def test_a_deleted_experiment_is_refused_with_a_way_out(
@@ -472,6 +547,12 @@ def test_a_database_that_cannot_be_opened(study: StudyRecord, tmp_path: Path) ->
     with pytest.raises(StorageError, match="MLflow at postgresql") as caught:
         Tracker("postgresql://ada:secret@127.0.0.1:9/mlflow", tmp_path).open_study(study)
     assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_will_never_be_one(study: StudyRecord, tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
+    with pytest.raises(AddressError, match="file is not a database"):
+        Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path).open_study(study)
 
 
 def test_a_database_needs_a_folder_for_artifacts(uri: str, study: StudyRecord) -> None:

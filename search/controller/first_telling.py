@@ -1,0 +1,79 @@
+"""The stores are opened, and told of a study, before its first trial: what they refuse is found before the training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from search.errors import StorageError
+from search.folder.manifest import Manifest, has_manifest, write_manifest
+from search.folder.record import StudyRecord
+from search.settings import Places
+from search.stores.opening import Opening
+from search.stores.optuna import OptunaStudy
+from search.stores.stores import Stores
+from search.study import Study
+from search.urls import dashboard_study, shown_url
+
+
+class FirstTelling:
+    """Each store is written to once.
+
+    Args:
+        stores: who tell; what is opened is set there.
+        places: their addresses.
+        folder: the study's.
+        say: for people.
+    """
+
+    def __init__(self, stores: Stores, places: Places, folder: Path, say: Callable[[str], None]) -> None:
+        self._stores, self._places, self._folder, self._say = stores, places, folder, say
+        self._opening: Opening | None = None
+
+    def open(self, study: Study, record: StudyRecord) -> OptunaStudy:
+        """Opens the Optuna study, and has MLflow told of it; notes both in the manifest.
+
+        A study that has begun before may go on starting slots meanwhile: `wait` has the outcome.
+
+        Raises:
+            StorageError: a store refuses; of a new study nothing is left in Optuna.
+        """
+        url, name = self._places.storage_url, record.name
+        store = OptunaStudy(url, name, study, record.uid, claims=record.claims)
+        self._stores.store = store
+        page = dashboard_study(store.study_id, self._places.dashboard_url)
+        self._stores.study = replace(record, optuna_page=page)
+        self._opening = self._stores.open_mlflow()
+        if not has_manifest(self._folder):
+            try:
+                self._opening.wait()
+            except StorageError:
+                store.discard()
+                raise
+        elif store.is_new:
+            self._say(
+                f"Optuna's storage {shown_url(url)} has no study {name}; it is made there, from the journals. (To be "
+                f"rid of the study, remove {self._folder} too.)"
+            )
+        elif store.name != name:
+            self._say(f"Optuna's study {name} is called {store.name} by now, and is told under that name")
+        write_manifest(self._folder, Manifest(study, record, shown_url(self._places.tracking_uri)))
+        data = record.data
+        attributes = {"question": study.question, "data": f"{data.name} ({data.fingerprint})", "demo": data.is_demo}
+        store.set_attributes({**attributes, "photographs": data.photographs_by, "leaks": data.leaks})
+        return store
+
+    def wait(self) -> None:
+        """Before the first trial begins.
+
+        Raises:
+            StorageError: MLflow refuses, or there is none at its address.
+        """
+        if self._opening is not None:
+            self._opening.wait()
+
+    def give_up(self) -> None:
+        """Whoever waits waits no longer. For signal handlers."""
+        if self._opening is not None:
+            self._opening.give_up()

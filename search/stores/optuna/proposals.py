@@ -1,0 +1,70 @@
+"""What a sampler proposes for a trial, and whether a pruner stops one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import optuna
+from optuna.distributions import BaseDistribution
+
+from search.folder.record import TrialRecord
+from search.stores.optuna.distributions import propose
+from search.study import Study
+from search.study.design import derived_seed
+from search.study.pruners import PRUNERS
+from search.study.samplers import Proposal, build_sampler
+from search.study.space import ParamValue
+
+
+def proposed(
+    storage: optuna.storages.BaseStorage,
+    name: str,
+    trial_id: int,
+    number: int,
+    study: Study,
+    space: Mapping[str, BaseDistribution],
+) -> dict[str, ParamValue]:
+    """The params of a trial of a search; those that it has already stay.
+
+    The sampler's random state follows from the study's name and the trial's number alone.
+
+    Args:
+        storage: Optuna's.
+        name: of the study there.
+        trial_id: of the trial there.
+        number: of the trial.
+        study: the search.
+        space: its parameters.
+
+    Raises:
+        SamplerError: the sampler cannot be built.
+        ValueError: somebody queued the trial with a value that a parameter cannot have.
+    """
+    assert study.search is not None
+    purpose = f"{study.name}/sampler"
+    proposal = Proposal(
+        seed=derived_seed(purpose, number),
+        study_seed=derived_seed(purpose, 0),
+        n_startup_trials=study.search.n_startup_trials,
+        space=dict(space),
+    )
+    sampler = build_sampler(study.search.sampler, proposal)
+    # An object of its own: a Study keeps what it once read of the history.
+    fresh = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+    return propose(optuna.Trial(fresh, trial_id), space)
+
+
+def should_prune(opened: optuna.Study, trial_id: int, study: Study, record: TrialRecord) -> bool:
+    """Whether the pruner of a search stops a trial. Only one with one objective prunes.
+
+    Args:
+        opened: the study in Optuna.
+        trial_id: of the trial there.
+        study: the design.
+        record: of the trial.
+    """
+    build = PRUNERS[study.search.pruner].build if study.search else None
+    if build is None or len(opened.directions) > 1 or not record.epochs:
+        return False
+    opened.pruner = build(record.config.epochs)
+    return bool(optuna.Trial(opened, trial_id).should_prune())  # NumPy's, of the median
