@@ -1,6 +1,6 @@
 """What a trainer says, one JSON object a line on stdout. `parse` reads a line back.
 
-A slot's life: `ready` once; then for each config `started`, an `epoch` each, and `finished`, `failed` or `stopped`.
+A slot's life: `ready` once; `checked` where code of one's own is to be tried first; then for each config `started`, an `epoch` each, and `finished`, `failed` or `stopped`.
 Accuracies are shares (0-1), times are seconds, memory is MiB, epochs count from 1. A measure that was not taken is
 absent (None), never 0.
 """
@@ -131,7 +131,33 @@ class Stopped(_Event):
     epoch: int
 
 
-Event = Annotated[Ready | Started | Epoch | Finished | Failed | Stopped, Field(discriminator="event")]
+class ModelLayer(_Event):
+    """A layer of a model: its name, what it is, the shape of its output for one image, and its weights."""
+
+    name: str
+    kind: str
+    shape: str
+    parameters: int
+
+
+class ModelSummary(_Event):
+    """What a model of one's own is made of, at the settings that a study compares the others with."""
+
+    name: str  # as "my_model.py:build"
+    parameters: int
+    flops_per_image: int
+    layers: list[ModelLayer]
+
+
+class Checked(_Event):
+    """Code of one's own was tried: what is wrong with it, a sentence each, and what it builds."""
+
+    event: Literal["checked"] = "checked"
+    problems: list[str]
+    models: list[ModelSummary] = Field(default_factory=list)
+
+
+Event = Annotated[Ready | Started | Epoch | Finished | Failed | Stopped | Checked, Field(discriminator="event")]
 TERMINAL = (Finished, Failed, Stopped)
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

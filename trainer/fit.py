@@ -34,6 +34,7 @@ from trainer.model import (
     reset,
     save_model,
 )
+from trainer.own.travelling import python_files
 
 Emit = Callable[[Event], None]
 MODELS_KEPT = 8  # traced models a slot keeps on a CPU: the levels of a question; on a GPU one, for its memory
@@ -48,12 +49,14 @@ class Source:
         cache: the folder of the decoded images.
         output: the folder for saved models; None saves none.
         options: how the folder is to be read.
+        code: the folder of code of one's own; None: the working directory.
     """
 
     data: Path
     cache: Path
     output: Path | None = None
     options: DataOptions = field(default_factory=DataOptions)
+    code: Path | None = None
 
 
 class Session:
@@ -128,11 +131,13 @@ class Session:
                 self._models.popitem(last=False)
                 gc.collect()
                 self.meter.reset()  # what the model before had is no part of this training
-            model = build(config, dataset.class_names)
+            model = build(config, dataset.class_names, self.source.code)
             compile_model(model, config, per_execution)
+            reset(model, config)
         else:
             model = self._models.pop(key)  # back at the end of the queue, unless `reset` fails
-        reset(model, config)
+            fresh = build(config, dataset.class_names, self.source.code) if config.uses_own_code else None
+            reset(model, config, fresh)
         self._models[key] = model
         return model, new
 
@@ -236,7 +241,7 @@ class _Training:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             reading = {"fit": self.config.resize, "ranges": [list(span) for span in self.dataset.ranges]}
-            save_model(self.model, folder / name, reading)
+            save_model(self.model, folder / name, reading, python_files(self.config, self.session.source.code))
         except OSError as error:
             raise DiskError(f"the model cannot be saved in {folder}: {error.strerror or error}") from error
         return name

@@ -42,7 +42,8 @@ def train_standalone(args: argparse.Namespace) -> int:
     from trainer.fit import Session, Source
 
     output = Path(args.output) if args.output else None
-    session = Session(Source(data, cache, output, data_options(args)))
+    code = Path(args.code) if args.code else None
+    session = Session(Source(data, cache, output, data_options(args), code))
     last: list[Event] = []
     labels = ("[progress.description]{task.description}", "train {task.fields[train]}", "val {task.fields[val]}")
     with Progress(

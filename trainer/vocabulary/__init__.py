@@ -5,10 +5,12 @@ normalization.py   what follows each block's pooling
 head.py            what lies between the last block and the first dense layer
 augmentation.py    random changes to the training images
 optimizer.py       what follows the gradient
+model.py           what is trained
 """
 
 from trainer.vocabulary.augmentation import AUGMENTATIONS, Augmentation
 from trainer.vocabulary.head import HEADS, Head
+from trainer.vocabulary.model import MODELS, Model
 from trainer.vocabulary.normalization import NORMALIZATIONS, Normalization
 from trainer.vocabulary.optimizer import OPTIMIZERS, Optimizer
 from trainer.vocabulary.pooling import POOLINGS, Pooling
@@ -16,11 +18,13 @@ from trainer.vocabulary.pooling import POOLINGS, Pooling
 __all__ = [
     "AUGMENTATIONS",
     "HEADS",
+    "MODELS",
     "NORMALIZATIONS",
     "OPTIMIZERS",
     "POOLINGS",
     "Augmentation",
     "Head",
+    "Model",
     "Normalization",
     "Optimizer",
     "Pooling",
