@@ -26,7 +26,7 @@ from typing import IO
 from trainer.config import TrainConfig
 from trainer.data.options import add_data_options, data_options
 from trainer.errors import ConfigError, DataError
-from trainer.events import Event, Failed, Ready
+from trainer.events import Checked, Event, Failed, Ready
 from trainer.gc_pause import gc_paused
 
 
@@ -92,7 +92,7 @@ def _serve(args: argparse.Namespace) -> int:
     code = Path(args.code) if args.code else None
     session = Session(Source(data, Path(args.cache), output, data_options(args), code), driver)
 
-    def emit(event: Event) -> None:
+    def emit(event: Event | Checked) -> None:
         out.write(event.model_dump_json() + "\n")
         out.flush()
 

@@ -30,8 +30,19 @@ Resize = Literal["stretch", "crop", "pad"]  # as `trainer.data.resizing.Fit`, wh
 
 # What a traced model depends on. The rest of a config can change from trial to trial without a new trace.
 GRAPH_FIELDS = (
-    *("model", "depth", "width", "pooling", "dropout_rate", "normalization", "head", "augmentation", "augmentation_strength"),
-    *("optimizer", "image_height", "image_width", "color", "mixed_precision"),
+    *(
+        "model",
+        "depth",
+        "width",
+        "pooling",
+        "dropout_rate",
+        "normalization",
+        "head",
+        "augmentation",
+        "augmentation_strength",
+    ),
+    *("optimizer", "image_height", "image_width", "color"),
+    "mixed_precision",
 )
 
 

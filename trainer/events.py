@@ -1,6 +1,6 @@
 """What a trainer says, one JSON object a line on stdout. `parse` reads a line back.
 
-A slot's life: `ready` once; `checked` where code of one's own is to be tried first; then for each config `started`, an `epoch` each, and `finished`, `failed` or `stopped`.
+A slot's life: `ready` once; then for each config `started`, an `epoch` each, and `finished`, `failed` or `stopped`.
 Accuracies are shares (0-1), times are seconds, memory is MiB, epochs count from 1. A measure that was not taken is
 absent (None), never 0.
 """
@@ -150,17 +150,21 @@ class ModelSummary(_Event):
 
 
 class Checked(_Event):
-    """Code of one's own was tried: what is wrong with it, a sentence each, and what it builds."""
+    """Code of one's own was tried: what is wrong with it, a sentence each, and what it builds.
+
+    The answer to a request to try it, of a slot that trains nothing; so it is none of a training's events.
+    """
 
     event: Literal["checked"] = "checked"
     problems: list[str]
     models: list[ModelSummary] = Field(default_factory=list)
 
 
-Event = Annotated[Ready | Started | Epoch | Finished | Failed | Stopped | Checked, Field(discriminator="event")]
+Event = Annotated[Ready | Started | Epoch | Finished | Failed | Stopped, Field(discriminator="event")]
 TERMINAL = (Finished, Failed, Stopped)
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+_TRIED: TypeAdapter[Ready | Checked] = TypeAdapter(Annotated[Ready | Checked, Field(discriminator="event")])
 
 
 def parse(line: str | bytes) -> Event:
@@ -170,3 +174,12 @@ def parse(line: str | bytes) -> Event:
         pydantic.ValidationError: the line is no event.
     """
     return _ADAPTER.validate_json(line)
+
+
+def parse_checked(line: str | bytes) -> Ready | Checked:
+    """What a slot says that is asked to try code of one's own.
+
+    Raises:
+        pydantic.ValidationError: the line is neither.
+    """
+    return _TRIED.validate_json(line)

@@ -10,6 +10,7 @@ equivalence.py    whether a difference is small: equivalent, not inferior
 simultaneous.py   several levels decided together, with intervals that say the same
 planning.py       what it would take to tell more
 search_result.py  a search: best trial, Pareto front
+own_model.py      what a model of one's own is made of
 evidence.py       whether the best beats the reference model on new seeds
 importance.py     which parameters matter in a search
 answer.py         `Answer`: all of it together

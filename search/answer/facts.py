@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from search.answer.answer import Answer
+from search.answer.own_model import own_facts
 from search.answer.wording import count, listed, points_text, word
 from search.folder.record import DataInfo
 from search.study.objectives import OBJECTIVES
@@ -62,6 +63,7 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         found.append(("Tuned for each level", f"{tuned}: {trials} a level, the best by validation accuracy"))
     fixed = ", ".join(f"{word(name)} {shown(value)}" for name, value in study.fixed.items())
     found.append(("Fixed", f"{fixed or 'nothing changed'}; all else as in the reference model"))
+    found += own_facts(recorded)
     spent = sum(r.finished_at - r.started_at for r in recorded.records if r.finished_at is not None)
     states = Counter(record.state for record in recorded.records if record.terminal)
     failed = states["FAIL"] + states["PRUNED"]

@@ -5,22 +5,23 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from search.console.callbacks import View
 from search.controller.controller import Controller
 from search.controller.ending import Outcome, Parts, close_study, load_answer
 from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
+from search.controller.own_code import try_code
 from search.controller.phase import Phase
 from search.controller.setup import Callbacks, Setup
 from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
+from search.folder.code import code_folder
 from search.folder.lock import StudyLock
 from search.folder.manifest import Manifest, check_storage, compare, has_manifest, say_moved, write_manifest
 from search.folder.names import study_name
@@ -34,9 +35,6 @@ from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
 from trainer.errors import ConfigError
 from trainer.events import Ready
-
-if TYPE_CHECKING:
-    pass
 
 # A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
 # allows takes some 30 times as long, and its first epoch a trace.
@@ -97,7 +95,8 @@ def run_study(
         index = scan(options.data)  # a folder that is none is refused before anything is made
         name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh, taken=names_in)
         folder = places.study(name)
-        source = TrainerSource(options.data, places.cache, folder / "models", options.images.skip_bad_files)
+        code = code_folder(folder) if study.code is not None else None
+        source = TrainerSource(options.data, places.cache, folder / "models", options.images.skip_bad_files, code)
         if isinstance(make_executor, Environment):
             make_executor = make_executor.make(options.resources, name)
         executor = make_executor(source, folder / "slots")
@@ -113,7 +112,9 @@ def run_study(
             raise StorageError(f"{folder}: the folder cannot be made: {error.strerror or error}") from None
         try:
             with StudyLock(folder, name), logged_in(folder):
-                return _Run(study, options, places, LoggedView(view), executor, name, folder).run(new)
+                return _Run(study, options, places, LoggedView(view), executor, name, folder).run(
+                    new, index.class_names
+                )
         except BaseException as error:
             if new and not has_manifest(folder):
                 _remove_empty(folder, made)
@@ -165,16 +166,18 @@ class _Run(Callbacks):
         """The study as the stores are told of it; None before the images are read."""
         return self.stores.study
 
-    def run(self, new: bool) -> Outcome:
+    def run(self, new: bool, class_names: Sequence[str]) -> Outcome:
         try:
-            return self._run(new)
+            return self._run(new, class_names)
         finally:
             self.stores.close()  # where `_close` was not reached
 
-    def _run(self, new: bool) -> Outcome:
+    def _run(self, new: bool, class_names: Sequence[str]) -> Outcome:
         options = self.options
         if not new:  # what was asked before is compared before anything is started
             self.prepare()
+        if self.study.code is not None:
+            self.study = try_code(self.study, self.folder, self.executor, class_names, options.hang_s, self.view.say)
         setup = Setup(
             study=self.study,
             name=self.name,

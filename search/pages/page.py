@@ -15,6 +15,7 @@ from search.answer.answer import Answer
 from search.answer.facts import facts
 from search.answer.fits import HEADROOM_MIB, what_fits
 from search.answer.method import GLOSSARY, method
+from search.answer.own_model import layer_tables
 from search.answer.rows import MISSING, Table, tables
 from search.answer.wording import percent
 from search.answer.wrong import Wrong, most_often_wrong
@@ -67,7 +68,7 @@ def _part(drawn: Drawn) -> dict[str, Any]:
         "is_demo": answer.is_demo,
         "progress": progress,
         "pictures": drawn.pictures,
-        "tables": tables(answer),
+        "tables": [*tables(answer), *layer_tables(recorded)],
         "wrong": [
             {
                 "file": wrong.file,

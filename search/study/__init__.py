@@ -5,6 +5,7 @@ space.py        the values that a parameter takes
 samplers.py     who proposes the trials of a search
 pruners.py      who stops them
 objectives.py   what it looks for
+code.py         files of one's own: a model, an augmentation, what they read
 rules.py        the rules of a study's values
 diagnostics.py  the words for what is wrong in a study file
 toml_file.py    reads the files of studies/

@@ -39,7 +39,7 @@ def _flat(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _only_more(path: str, was: Any, now: Any, question: bool) -> bool:
-    if path == "margin":
+    if path == "margin" or (path.startswith("code.") and was is None):  # a file added: what uses it says so itself
         return True
     if was is None or now is None:
         return False

@@ -17,8 +17,9 @@ from search.study.diagnostics import Mistake, Path, shown, unknown
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS, Sampler
-from search.study.space import MAX_LEVELS, Levels, ParamValue, Range
-from trainer.config import TrainConfig
+from search.study.space import MAX_LEVELS, Levels, ParamValue, Range, Scalar
+from trainer.config import TrainConfig, default_of
+from trainer.own.names import FORM, is_own, kind_of
 
 ROLES = ("scientific", "nuisance", "fixed")
 RESERVED = {
@@ -49,6 +50,8 @@ def checked_value(name: str, value: Any) -> ParamValue:
 
 @functools.cache
 def _one_field(name: str) -> type[BaseModel]:
+    if kind_of(name):
+        return create_model(f"Only_{name}", value=(Scalar, ...))
     field = TrainConfig.model_fields[name]
     config = ConfigDict(strict=True, allow_inf_nan=False)  # strict: "4" and true are no numbers
     return create_model(f"Only_{name}", __config__=config, **{"value": (field.annotation, field)})  # type: ignore[call-overload, no-any-return]
@@ -103,17 +106,29 @@ def _check_names_and_values(data: dict[str, Any]) -> Iterator[Mistake]:
         for name in _table(data, role):
             if name in RESERVED:
                 yield Mistake((role, name), f"no study may set it: {RESERVED[name]}")
-            elif name not in PARAMETERS:
+            elif (kind := kind_of(name)) is not None and kind not in _own_kinds(data):
+                text = f'a parameter of a {kind} of your own; [fixed] {kind} = "{FORM}" is missing'
+                yield Mistake((role, name), text)
+            elif kind is None and name not in PARAMETERS:
                 yield Mistake((role, name), unknown(name, PARAMETERS))
             elif name in roles:
                 yield Mistake((role, name), f"varies in this study already, as {roles[name]}; allowed: one role")
             roles.setdefault(name, role)
     for path, holder, key in _places(data):
-        if path[1] in PARAMETERS and isinstance(holder[key], str | int | float):
+        if _is_parameter(path[1]) and isinstance(holder[key], str | int | float):
             try:
                 holder[key] = checked_value(str(path[1]), holder[key])
             except ValueError as error:
                 yield Mistake(path, str(error))
+
+
+def _is_parameter(name: object) -> bool:
+    return isinstance(name, str) and (name in PARAMETERS or kind_of(name) is not None)
+
+
+def _own_kinds(data: dict[str, Any]) -> set[str]:
+    """Of what the study has code of one's own: the model, the augmentation."""
+    return {str(path[1]) for path, holder, key in _places(data) if is_own(holder[key])}
 
 
 def _check_ranges_and_levels(data: dict[str, Any]) -> Iterator[Mistake]:
@@ -230,11 +245,11 @@ def _spec(table: dict[str, Any]) -> Levels | Range | None:
 
 def _check_together(data: dict[str, Any]) -> Iterator[Mistake]:
     """Rules between parameters: on the base values, on each other value, on each pair of them."""
-    specs = {path: spec for path, table in _specs(data) if path[1] in PARAMETERS and (spec := _spec(table))}
+    specs = {path: spec for path, table in _specs(data) if _is_parameter(path[1]) and (spec := _spec(table))}
     base = dict(_table(data, "fixed"))
     ends: list[tuple[Path, ParamValue]] = []
     for (role, name), spec in specs.items():
-        base[str(name)] = spec.anchor(TrainConfig.model_fields[str(name)].default)
+        base[str(name)] = spec.anchor(default_of(str(name)))
         if isinstance(spec, Levels):
             ends += [((role, name, "levels", index), level) for index, level in enumerate(spec.levels)]
         else:

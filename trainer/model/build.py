@@ -211,7 +211,7 @@ def layer_flops(layer: Any) -> int:
     return 2 * positions * sum(sizes)
 
 
-def _output_shape(layer: Any) -> tuple[int | None, ...] | None:
+def _output_shape(layer: Any) -> tuple[int, ...] | None:
     """Of the layer in its functional model; None where it is called in none, or more than once."""
     try:
         return tuple(layer.output.shape)

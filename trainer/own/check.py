@@ -176,9 +176,7 @@ def _summary(name: str, model: Any) -> ModelSummary:
         for layer in all_layers(model)
         if not isinstance(layer, ClassNames | keras.layers.InputLayer)
     ]
-    return ModelSummary(
-        name=name, parameters=parameters(model), flops_per_image=flops_per_image(model), layers=layers
-    )
+    return ModelSummary(name=name, parameters=parameters(model), flops_per_image=flops_per_image(model), layers=layers)
 
 
 def _shape(layer: Any) -> str:

@@ -34,7 +34,7 @@ def load_function(code: Path, reference: str, arguments: Sequence[str]) -> Calla
     """
     file, name = file_and_function(reference)
     module = import_file(code, file)
-    function = getattr(module, name, None)
+    function: Any = getattr(module, name, None)
     if not callable(function):
         there = [key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")]
         raise OwnCodeError(f"{file}: there is no function {name}; there are: {', '.join(there) or 'none'}")
@@ -47,7 +47,8 @@ def load_function(code: Path, reference: str, arguments: Sequence[str]) -> Calla
         ) from None
     except ValueError:  # a builtin has no signature: the call will tell
         pass
-    return function
+    found: Callable[..., Any] = function
+    return found
 
 
 def import_file(code: Path, file: str) -> ModuleType:
@@ -118,7 +119,8 @@ def _place(error: Exception, code: Path, file: str) -> str:
 
 def _make_way(folder: Path) -> None:
     """Puts a folder on Python's path, behind all others, in the place of earlier ones of its kind: models of two
-    studies may have files of equal names."""
+    studies may have files of equal names.
+    """
     _FOLDERS.add(str(folder))
     sys.path[:] = [entry for entry in sys.path if entry not in _FOLDERS] + [str(folder)]
     importlib.invalidate_caches()

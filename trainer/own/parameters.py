@@ -37,9 +37,11 @@ class OwnParameters(Mapping[str, ParamValue]):
         values: by name, without the kind: "units".
     """
 
+    _kind: str
+    _values: dict[str, ParamValue]
+
     def __init__(self, kind: str, values: Mapping[str, ParamValue]) -> None:
-        object.__setattr__(self, "_kind", kind)
-        object.__setattr__(self, "_values", dict(values))
+        vars(self).update(_kind=kind, _values=dict(values))
 
     def __getattr__(self, name: str) -> ParamValue:
         if name.startswith("__"):
@@ -61,8 +63,7 @@ class OwnParameters(Mapping[str, ParamValue]):
         read = _READ.get()
         if read is not None:
             read.add(f"{self._kind}.{name}")
-        value: ParamValue = self._values[name]
-        return value
+        return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -86,13 +87,14 @@ class OwnConfig:
         code: the folder of the study's own files.
     """
 
+    _config: TrainConfig
+    _code: Path
+
     def __init__(self, config: TrainConfig, kind: str, code: Path) -> None:
         values = config.model_extra or {}
         own = {name.partition(".")[2]: value for name, value in values.items() if kind_of(name) == kind}
         parameters = OwnParameters(kind, own)
-        object.__setattr__(self, "_config", config)
-        object.__setattr__(self, "_code", code)
-        object.__setattr__(self, kind, parameters)
+        vars(self).update({"_config": config, "_code": code, kind: parameters})
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in type(self._config).model_fields:
@@ -109,7 +111,7 @@ class OwnConfig:
         Raises:
             FileNotFoundError: the study has no such file; the message lists those that it has.
         """
-        path: Path = self._code / name
+        path = self._code / name
         if not path.is_file():
             there = ", ".join(sorted(found.name for found in self._code.iterdir() if found.is_file()))
             raise FileNotFoundError(f"the study has no file {name}; it has: {there} (see `files` in the study file)")

@@ -246,7 +246,7 @@ pooling = "max"
         assert mistakes(path) == [
             "1: question: missing; allowed: one line of 1 to 300 characters",
             "1: questoin: unknown; did you mean question? "
-            "allowed: question, seeds, margin, scientific, nuisance, fixed, tuning, search",
+            "allowed: question, seeds, margin, scientific, nuisance, fixed, tuning, search, files",
             "2: seeds: found 0; allowed: 1 to 1000",
             "3: epochs: unknown; a parameter stands in [fixed], [scientific.NAME] or [nuisance.NAME]",
             "7: scientific.pooling.levels[1]: found \"maxx\"; allowed: 'max', 'average', 'strided' or 'blur'",
