@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from search.study.diagnostics import Mistake, shown
 from search.study.diagnostics import Path as Place
-from trainer.own.names import FORM, KINDS
+from trainer.own.names import KINDS
 
 _REFERENCE = re.compile(r"(?P<file>[^:]+\.py):(?P<function>\w+)")
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
@@ -76,6 +76,7 @@ def located(data: dict[str, Any], folder: Path) -> tuple[Code | None, list[Mista
         if not _NAME.fullmatch(name):
             mistakes.append(Mistake(place, f"found {shown(file)}; allowed: a file's name of a-z, A-Z, 0-9, _, . and -"))
             continue
+        holder[key] = f"{name}{rest}"
         try:
             digest = digest_of(path)
         except (OSError, ValueError) as error:
@@ -85,7 +86,6 @@ def located(data: dict[str, Any], folder: Path) -> tuple[Code | None, list[Mista
         if digests.get(name, digest) != digest:
             mistakes.append(Mistake(place, f"found {shown(file)}, another file of the name {name}; rename one"))
         paths[name], digests[name] = str(path.resolve()), digest
-        holder[key] = f"{name}{rest}"
     return (Code(paths=paths, digests=digests) if paths else None), mistakes
 
 
@@ -119,6 +119,3 @@ def _settings(data: dict[str, Any]) -> Iterator[tuple[Place, Any, str | int]]:
             if isinstance(levels, list):
                 for index in range(len(levels)):
                     yield (role, kind, "levels", index), levels, index
-
-
-__all__ = ["FORM", "Code", "digest_of", "located"]

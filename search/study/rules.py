@@ -8,7 +8,7 @@ import copy
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -18,8 +18,8 @@ from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS, Sampler
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range, Scalar
-from trainer.config import TrainConfig, default_of
-from trainer.own.names import FORM, is_own, kind_of
+from trainer.config import TrainConfig, default_of, vocabulary_of
+from trainer.own.names import FORM, KINDS, kind_of
 
 ROLES = ("scientific", "nuisance", "fixed")
 RESERVED = {
@@ -127,8 +127,14 @@ def _is_parameter(name: object) -> bool:
 
 
 def _own_kinds(data: dict[str, Any]) -> set[str]:
-    """Of what the study has code of one's own: the model, the augmentation."""
-    return {str(path[1]) for path, holder, key in _places(data) if is_own(holder[key])}
+    """Of what the study has code of one's own, if only it were named rightly: the model, the augmentation."""
+    return {
+        str(path[1]) for path, holder, key in _places(data) if path[1] in KINDS and holder[key] not in _names(path[1])
+    }
+
+
+def _names(parameter: object) -> Collection[str]:
+    return vocabulary_of(str(parameter)) or ()
 
 
 def _check_ranges_and_levels(data: dict[str, Any]) -> Iterator[Mistake]:

@@ -52,7 +52,7 @@ def own_model(config: TrainConfig, class_names: Sequence[str], policy: str, code
     if not isinstance(model, keras.Model):
         raise OwnCodeError(f"{place_of(function)}: a keras.Model is to be returned; found {_kind(model)}")
     images = keras.Input(shape, dtype="uint8")
-    with located(folder, file):
+    with located(folder, place_of(function)):
         outputs = model(images)
     wanted = (None, len(class_names))
     if not isinstance(outputs, keras.KerasTensor) or tuple(outputs.shape) != wanted:
@@ -77,7 +77,7 @@ def own_augmentation(config: TrainConfig, policy: str, code: Path | None) -> Any
         layer = function(OwnConfig(config, "augmentation", folder), shape)
     if not isinstance(layer, keras.layers.Layer):
         raise OwnCodeError(f"{place_of(function)}: a keras.layers.Layer is to be returned; found {_kind(layer)}")
-    with located(folder, file):
+    with located(folder, place_of(function)):
         outputs = layer(keras.Input(shape))
     if not isinstance(outputs, keras.KerasTensor) or tuple(outputs.shape) != (None, *shape):
         raise OwnCodeError(
