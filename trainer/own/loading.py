@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
 import inspect
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,18 +64,20 @@ def import_file(code: Path, file: str) -> ModuleType:
     known = sys.modules.get(stem)
     if known is not None and getattr(known, "__file__", None) == str(path):
         return known
+    if not stem.isidentifier() or _is_taken(stem):
+        raise OwnCodeError(f"{file}: Python has a module {stem} already, or cannot name one so; rename the file")
     _make_way(path.parent)
     with _no_bytecode(), located(code, file):
-        spec = importlib.util.find_spec(stem) if stem.isidentifier() else None
-        if spec is None or spec.origin is None or Path(spec.origin).resolve() != path:
-            raise OwnCodeError(f"{file}: Python has a module {stem} already, or cannot name one so; rename the file")
         return importlib.import_module(stem)
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, as hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _is_taken(stem: str) -> bool:
+    """Whether a module of Python's, an installed one, or one that is loaded has the name, files of one's own aside."""
+    origin = getattr(sys.modules.get(stem), "__file__", None)
+    if stem in sys.modules and not (origin and str(Path(origin).parent) in _FOLDERS):
+        return True
+    installed = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    return stem in sys.stdlib_module_names or PathFinder.find_spec(stem, installed) is not None
 
 
 @contextmanager
@@ -118,11 +120,11 @@ def _place(error: Exception, code: Path, file: str) -> str:
 
 
 def _make_way(folder: Path) -> None:
-    """Puts a folder on Python's path, behind all others, in the place of earlier ones of its kind: models of two
-    studies may have files of equal names.
+    """Puts a folder on Python's path, in the place of earlier ones of its kind, as models of two studies may have files
+    of equal names; and in front, as a trainer may be started in the folder where its user changes the files.
     """
     _FOLDERS.add(str(folder))
-    sys.path[:] = [entry for entry in sys.path if entry not in _FOLDERS] + [str(folder)]
+    sys.path[:] = [str(folder), *(entry for entry in sys.path if entry not in _FOLDERS)]
     importlib.invalidate_caches()
     for path in folder.glob("*.py"):
         origin = getattr(sys.modules.get(path.stem), "__file__", None)

@@ -96,16 +96,19 @@ def test_levels_of_text_are_categories(folder: Path) -> None:
     [
         ("my_model", "other", '10: fixed.model: found "cells/other.py"; there is no such file: {0}/cells/other.py'),
         ("lib/layers.py", "lib", '3: files[0]: found "lib"; it cannot be read: {0}/lib'),
-        ("lib/layers.py", "lib/ä.py", '3: files[0]: found "lib/ä.py"; allowed: a file\'s name of a-z, A-Z, 0-9, _, . and -'),
+        ("lib/layers.py", "lib/ä.py",
+         '3: files[0]: found "lib/ä.py"; allowed: a file\'s name of a-z, A-Z, 0-9, _, . and -'),
         ("cells/my_model.py:build", "reference",
-         '5: scientific."model.units": a parameter of a model of your own; [fixed] model = "FILE.py:FUNCTION" is missing'),
+         '5: scientific."model.units": a parameter of a model of your own; [fixed] model = "FILE.py:FUNCTION" is '
+         "missing"),
         ("cells/my_model.py:build", "mine",
          "10: fixed.model: found \"mine\"; allowed: 'reference' or 'FILE.py:FUNCTION'"),
-        ('"model.name" = "wide"', '"model.name" = [1]', '11: fixed."model.name": found [1]; allowed: text, a number, '
-         "true or false"),
-        ('"model.units"', "model.units", '5: scientific.model: found {{"units": {{"levels": [8, 16], "reference": 16}}}}; '
-         "allowed: a table with levels and reference, or with low, high and log; a parameter of code of your own stands "
-         'in [scientific."model.units"]'),
+        ('"model.name" = "wide"', '"model.name" = [1]',
+         '11: fixed."model.name": found [1]; allowed: text, a number, true or false'),
+        ('"model.units"', "model.units",
+         '5: scientific.model: found {{"units": {{"levels": [8, 16], "reference": 16}}}}; allowed: a table with levels '
+         "and reference, or with low, high and log; a parameter of code of your own stands in "
+         '[scientific."model.units"]'),
         ("seeds = 2", "seeds = 2\ncode = 1", "3: code: unknown; [fixed] model and files name files of one's own"),
     ],
 )  # fmt: skip
@@ -167,5 +170,3 @@ def test_of_a_long_change_the_beginning_is_shown(tmp_path: Path) -> None:
     lines = changes(old, new)
     assert len(lines) == 21
     assert lines[-1] == "... and 43 lines more"
-
-
