@@ -2,6 +2,7 @@
 
 study.py        `Study`: a question, a search, or the reference model alone
 space.py        the values that a parameter takes
+sampler_options.py  what Optuna's samplers take, as a study file has it
 samplers.py     who proposes the trials of a search
 pruners.py      who stops them
 objectives.py   what it looks for

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from search.study.diagnostics import Mistake, Path, shown, unknown
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.pruners import PRUNERS
+from search.study.sampler_options import check_options
 from search.study.samplers import SAMPLERS, Sampler
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range, Scalar
 from trainer.config import TrainConfig, default_of, vocabulary_of
@@ -167,6 +168,7 @@ def _check_search(data: dict[str, Any]) -> Iterator[Mistake]:
         yield Mistake(("seeds",), "a search has no replicates: every trial has a seed of its own")
     yield from _no_reference(data, "scientific", "a search compares with no reference level")
     yield from _check_methods(data)
+    yield from check_options(_table(data, "search"))
 
 
 def _check_methods(data: dict[str, Any]) -> Iterator[Mistake]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trainer.registry import Registry
@@ -31,12 +32,22 @@ class Proposal:
         study_seed: the same for all proposals of the study.
         n_startup_trials: trials at random before the sampler has something to learn from.
         space: the parameters of the search.
+        options: keywords of the sampler of Optuna's, as the study file has them.
+        n_trials: the budget of the search.
+        n_objectives: how many it has.
     """
 
     seed: int
     study_seed: int
     n_startup_trials: int
     space: Mapping[str, BaseDistribution]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    n_trials: int = 0
+    n_objectives: int = 1
+
+    def keywords(self, **own: Any) -> dict[str, Any]:
+        """What a sampler is made with: what this project gives it, unless the study says otherwise."""
+        return {**own, **self.options}
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,7 @@ class Sampler:
         most_objectives: how many it takes; None for any number.
         fewest_numbers: how many parameters with `low` and `high` it needs to do anything.
         package: what it needs beside Optuna, by the name that it is imported and installed by; "" for nothing.
+        optuna_class: its name in `optuna.samplers`, whose keywords `[search.options]` may have; "" for none.
     """
 
     words: str
@@ -56,6 +68,7 @@ class Sampler:
     most_objectives: int | None = None
     fewest_numbers: int = 0
     package: str = ""
+    optuna_class: str = ""
 
     @property
     def is_installed(self) -> bool:
@@ -66,7 +79,9 @@ class Sampler:
 def _tpe(proposal: Proposal) -> BaseSampler:
     from optuna.samplers import TPESampler
 
-    return TPESampler(seed=proposal.seed, n_startup_trials=proposal.n_startup_trials, constant_liar=True)
+    own = {"seed": proposal.seed, "n_startup_trials": proposal.n_startup_trials, "constant_liar": True}
+    with _quietly():
+        return TPESampler(**proposal.keywords(**own))
 
 
 def _random(proposal: Proposal) -> BaseSampler:
@@ -77,7 +92,6 @@ def _random(proposal: Proposal) -> BaseSampler:
 
 def _qmc(proposal: Proposal) -> BaseSampler:
     """One scrambled Sobol sequence for the whole study, from the first proposal on."""
-    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import QMCSampler, RandomSampler
 
     class FromTheStart(QMCSampler):
@@ -87,42 +101,88 @@ def _qmc(proposal: Proposal) -> BaseSampler:
             return dict(proposal.space)
 
     other = RandomSampler(seed=proposal.seed)
-    with warnings.catch_warnings():  # in Optuna since 3.0, and still called experimental
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return FromTheStart(qmc_type="sobol", scramble=True, seed=proposal.study_seed, independent_sampler=other)
+    own = {"qmc_type": "sobol", "scramble": True, "seed": proposal.study_seed, "independent_sampler": other}
+    with _quietly():
+        return FromTheStart(**proposal.keywords(**own))
 
 
 def _cmaes(proposal: Proposal) -> BaseSampler:
     """Categories, which CMA-ES does not know, are drawn at random."""
     from optuna.samplers import CmaEsSampler, RandomSampler
 
-    return CmaEsSampler(
-        seed=proposal.seed,
-        n_startup_trials=proposal.n_startup_trials,
-        independent_sampler=RandomSampler(seed=proposal.seed),
-        warn_independent_sampling=False,
-    )
+    own = {
+        "seed": proposal.seed,
+        "n_startup_trials": proposal.n_startup_trials,
+        "independent_sampler": RandomSampler(seed=proposal.seed),
+        "warn_independent_sampling": False,
+    }
+    with _quietly():
+        return CmaEsSampler(**proposal.keywords(**own))
 
 
 def _nsgaii(proposal: Proposal) -> BaseSampler:
     from optuna.samplers import NSGAIISampler
 
-    return NSGAIISampler(seed=proposal.seed)
+    return NSGAIISampler(**proposal.keywords(seed=proposal.seed))
 
 
 def _gp(proposal: Proposal) -> BaseSampler:
-    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import GPSampler
+
+    own = {"seed": proposal.seed, "n_startup_trials": proposal.n_startup_trials}
+    with _quietly():
+        return GPSampler(**proposal.keywords(**own))
+
+
+GP_TRIALS, CMAES_TRIALS = 500, 1000  # the recommended budgets of the table in the documentation of `optuna.samplers`
+
+
+def chosen(proposal: Proposal) -> str:
+    """The sampler that `auto` takes, by the table in the documentation of `optuna.samplers`.
+
+    Gaussian processes for one objective, numbers alone and at most 500 trials, where PyTorch is installed; CMA-ES for
+    the same and 1,000 trials or more; else TPE. Optuna's `AutoSampler` is in OptunaHub alone, which downloads its code.
+    """
+    from optuna.distributions import CategoricalDistribution
+
+    names = any(isinstance(spec, CategoricalDistribution) for spec in proposal.space.values())
+    if names or proposal.n_objectives > 1 or len(proposal.space) < 2:
+        return "tpe"
+    if proposal.n_trials <= GP_TRIALS and SAMPLERS["gp"].is_installed:
+        return "gp"
+    return "cmaes" if proposal.n_trials >= CMAES_TRIALS and SAMPLERS["cmaes"].is_installed else "tpe"
+
+
+def _auto(proposal: Proposal) -> BaseSampler:
+    return SAMPLERS[chosen(proposal)].build(proposal)
+
+
+def optuna_sampler(name: str) -> type[BaseSampler]:
+    """A class of `optuna.samplers`."""
+    import optuna.samplers
+
+    found: type[BaseSampler] = getattr(optuna.samplers, name)
+    return found
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without Optuna's warnings of what has been experimental for years."""
+    from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return GPSampler(seed=proposal.seed, n_startup_trials=proposal.n_startup_trials)
+        yield
 
 
 SAMPLERS = Registry[Sampler]("sampler")
-SAMPLERS.register("tpe", Sampler("TPE", _tpe))
-SAMPLERS.register("random", Sampler("random search", _random))
-SAMPLERS.register("qmc", Sampler("quasi-random points (Sobol)", _qmc))
-SAMPLERS.register("cmaes", Sampler("CMA-ES", _cmaes, most_objectives=1, fewest_numbers=2, package="cmaes"))
-SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii))
-SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, package="torch"))
+SAMPLERS.register("tpe", Sampler("TPE", _tpe, optuna_class="TPESampler"))
+SAMPLERS.register("random", Sampler("random search", _random, optuna_class="RandomSampler"))
+SAMPLERS.register("qmc", Sampler("quasi-random points (Sobol)", _qmc, optuna_class="QMCSampler"))
+SAMPLERS.register(
+    "cmaes",
+    Sampler("CMA-ES", _cmaes, most_objectives=1, fewest_numbers=2, package="cmaes", optuna_class="CmaEsSampler"),
+)
+SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii, optuna_class="NSGAIISampler"))
+SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, package="torch", optuna_class="GPSampler"))
+SAMPLERS.register("auto", Sampler("the sampler that suits it", _auto))

@@ -49,13 +49,14 @@ class Tuning(Table):
 class Search(Table):
     """A search in place of a design: what proposes its trials, what stops them, and what it looks for.
 
-    The names are those of `SAMPLERS`, `PRUNERS` and `OBJECTIVES`. The objective `cost` is peak VRAM where that is
-    measured, else the parameters.
+    The names are those of `SAMPLERS`, `PRUNERS` and `OBJECTIVES`; the options are the keywords of Optuna's class of the
+    sampler. The objective `cost` is peak VRAM where that is measured, else the parameters.
     """
 
     n_trials: Annotated[int, Field(strict=True, ge=1, le=100_000, description="1 to 100000")]
     sampler: Annotated[str, OneOf(SAMPLERS)] = "tpe"
     n_startup_trials: Annotated[int, Field(strict=True, ge=0, le=100_000, description="0 to 100000")] = 10
+    options: dict[str, Scalar] = Field(default_factory=dict, description="a table of Optuna's keywords of the sampler")
     pruner: Annotated[str, OneOf(PRUNERS)] = "none"
     objectives: Annotated[tuple[Annotated[str, OneOf(OBJECTIVES)], ...], Field(min_length=1), AfterValidator(_once)] = (
         DEFAULT_OBJECTIVES

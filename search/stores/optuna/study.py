@@ -207,6 +207,9 @@ class OptunaStudy:
             study_seed=derived_seed(purpose, 0),
             n_startup_trials=search.n_startup_trials,
             space=self._space,
+            options=search.options,
+            n_trials=search.n_trials,
+            n_objectives=len(search.objectives),
         )
         sampler = SAMPLERS[search.sampler].build(proposal)
         # An object of its own: a Study keeps what it once read of the history.

@@ -28,9 +28,18 @@ ONE = ["val_accuracy"]
 @pytest.mark.parametrize(
     ("search", "words"),
     [
-        ({"sampler": "grid"}, 'sampler: found "grid"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii" or "gp"'),
-        ({"sampler": "QMC"}, 'sampler: found "QMC"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii" or "gp"'),
-        ({"sampler": ["tpe"]}, 'sampler: found ["tpe"]; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii" or "gp"'),
+        (
+            {"sampler": "grid"},
+            'sampler: found "grid"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii", "gp" or "auto"',
+        ),
+        (
+            {"sampler": "QMC"},
+            'sampler: found "QMC"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii", "gp" or "auto"',
+        ),
+        (
+            {"sampler": ["tpe"]},
+            'sampler: found ["tpe"]; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii", "gp" or "auto"',
+        ),
         ({"pruner": "hyperband", "objectives": ONE}, 'pruner: found "hyperband"; allowed: "none" or "median"'),
         (
             {"pruner": "median", "objectives": ["val_accuracy", "cost"]},
