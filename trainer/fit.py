@@ -34,6 +34,7 @@ from trainer.model import (
     reset,
     save_model,
 )
+from trainer.own.build import take_state
 from trainer.own.travelling import python_files
 
 Emit = Callable[[Event], None]
@@ -133,11 +134,11 @@ class Session:
                 self.meter.reset()  # what the model before had is no part of this training
             model = build(config, dataset.class_names, self.source.code)
             compile_model(model, config, per_execution)
-            reset(model, config)
         else:
             model = self._models.pop(key)  # back at the end of the queue, unless `reset` fails
-            fresh = build(config, dataset.class_names, self.source.code) if config.uses_own_code else None
-            reset(model, config, fresh)
+            if config.uses_own_code:  # which `reset` does not know how to begin anew
+                take_state(model, build(config, dataset.class_names, self.source.code))
+        reset(model, config)
         self._models[key] = model
         return model, new
 

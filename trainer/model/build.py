@@ -12,7 +12,7 @@ from trainer.backend import device, jit_compile, keras
 from trainer.config import TrainConfig
 from trainer.model.augmentation import Mixup
 from trainer.model.layers import ClassNames, Conv2D
-from trainer.own.build import ToPixels, own_augmentation, own_model, take_state
+from trainer.own.build import ToPixels, own_augmentation, own_model
 from trainer.own.names import is_own
 from trainer.own.travelling import embed, load_with_code
 from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
@@ -133,19 +133,13 @@ def compile_model(model: Any, config: TrainConfig, steps_per_execution: int) -> 
     model.optimizer.build(model.trainable_variables)
 
 
-def reset(model: Any, config: TrainConfig, fresh: Any = None) -> None:
+def reset(model: Any, config: TrainConfig) -> None:
     """New weights, a new optimizer state and new random states, from the config's seed alone.
 
     A fresh model and one that has trained before are the same afterwards, to the last bit.
-
-    Args:
-        model: to be trained.
-        config: of the training.
-        fresh: for a model with code of one's own that has trained before: what `build` makes of the config, whose
-            weights and random states it is given. Of other layers the ways to make weights are known.
+    Of code of one's own only the optimizer is known: a model of it that has trained before is given the state of one
+    that was just built (`trainer.own.build.take_state`).
     """
-    if fresh is not None:
-        take_state(model, fresh)
     seeds = np.random.SeedSequence(config.seed)
     for layer in model.layers:
         for name in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"):
