@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.answer.rows import Table
+from search.answer.tables.rows import Table
 from search.folder.code import noted_models
 from search.folder.load import Recorded
 from trainer.events import ModelSummary

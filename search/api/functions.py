@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from search.api.results import StudyAnswer, Value
+from search.api.answer import StudyAnswer
+from search.api.results import Value
 from search.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from search.errors import SamplerError
 from trainer.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+N_STARTUP_TRIALS = 10  # Optuna's default, of TPE and of Gaussian processes
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Sampler:
         build: makes it.
         most_objectives: how many it takes; None for any number.
         fewest_numbers: how many parameters with `low` and `high` it needs to do anything.
+        starts_at_random: whether `n_startup_trials` means something to it.
         package: what it needs beside Optuna, by the name that it is imported and installed by; "" for nothing.
         optuna_class: its name in `optuna.samplers`, whose keywords `[search.options]` may have; "" for none.
     """
@@ -67,6 +71,7 @@ class Sampler:
     build: Callable[[Proposal], BaseSampler]
     most_objectives: int | None = None
     fewest_numbers: int = 0
+    starts_at_random: bool = False
     package: str = ""
     optuna_class: str = ""
 
@@ -176,13 +181,35 @@ def _quietly() -> Iterator[None]:
 
 
 SAMPLERS = Registry[Sampler]("sampler")
-SAMPLERS.register("tpe", Sampler("TPE", _tpe, optuna_class="TPESampler"))
+SAMPLERS.register("tpe", Sampler("TPE", _tpe, starts_at_random=True, optuna_class="TPESampler"))
 SAMPLERS.register("random", Sampler("random search", _random, optuna_class="RandomSampler"))
 SAMPLERS.register("qmc", Sampler("quasi-random points (Sobol)", _qmc, optuna_class="QMCSampler"))
 SAMPLERS.register(
     "cmaes",
-    Sampler("CMA-ES", _cmaes, most_objectives=1, fewest_numbers=2, package="cmaes", optuna_class="CmaEsSampler"),
+    Sampler(
+        "CMA-ES",
+        _cmaes,
+        most_objectives=1,
+        fewest_numbers=2,
+        starts_at_random=True,
+        package="cmaes",
+        optuna_class="CmaEsSampler",
+    ),
 )
 SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii, optuna_class="NSGAIISampler"))
-SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, package="torch", optuna_class="GPSampler"))
-SAMPLERS.register("auto", Sampler("the sampler that suits it", _auto))
+SAMPLERS.register(
+    "gp", Sampler("Gaussian processes", _gp, starts_at_random=True, package="torch", optuna_class="GPSampler")
+)
+SAMPLERS.register("auto", Sampler("the sampler that suits it", _auto, starts_at_random=True))
+
+
+def build_sampler(name: str, proposal: Proposal) -> BaseSampler:
+    """The sampler of this name in `SAMPLERS`.
+
+    Raises:
+        SamplerError: it cannot be built; quotes what it raised.
+    """
+    try:
+        return SAMPLERS[name].build(proposal)
+    except Exception as error:
+        raise SamplerError(f"The sampler {name} cannot be built: {type(error).__name__}: {error}") from error
