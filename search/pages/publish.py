@@ -23,7 +23,7 @@ from search.stores.optuna.notes import Notes
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
-from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.vocabulary import AUGMENTATIONS, HEADS, MODELS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 if TYPE_CHECKING:
     from search.pages.page import Drawn, Links  # matplotlib: only where something is drawn
@@ -103,7 +103,7 @@ def _drawn_elsewhere(answer: Answer, found: Links) -> dict[str, bytes]:
 
 def names() -> list[list[str]]:
     """Every name of the vocabularies that a page reads. What a program registers, only its own process knows."""
-    tables = (MEASURES, SAMPLERS, PRUNERS, OBJECTIVES, POOLINGS, NORMALIZATIONS, HEADS, AUGMENTATIONS, OPTIMIZERS)
+    tables = (MEASURES, SAMPLERS, PRUNERS, OBJECTIVES, MODELS, POOLINGS, NORMALIZATIONS, HEADS, AUGMENTATIONS, OPTIMIZERS)
     return [list(table) for table in tables]
 
 

@@ -139,14 +139,18 @@ def _gp(proposal: Proposal) -> BaseSampler:
         return GPSampler(**proposal.keywords(**own))
 
 
-GP_TRIALS, CMAES_TRIALS = 500, 1000  # the recommended budgets of the table in the documentation of `optuna.samplers`
+# The row "Recommended budgets (#trials)" of the table in Optuna's documentation (4.6,
+# https://optuna.readthedocs.io/en/v4.6.0/reference/samplers/index.html): up to 500 for GPSampler, 100 to 1,000 for
+# TPESampler, 1,000 to 10,000 for CmaEsSampler. They include start-up trials.
+GP_TRIALS, CMAES_TRIALS = 500, 1000
 
 
 def chosen(proposal: Proposal) -> str:
-    """The sampler that `auto` takes, by the table in the documentation of `optuna.samplers`.
+    """The sampler that `auto` takes, by the budgets that Optuna's documentation recommends.
 
     Gaussian processes for one objective, numbers alone and at most 500 trials, where PyTorch is installed; CMA-ES for
-    the same and 1,000 trials or more; else TPE. Optuna's `AutoSampler` is in OptunaHub alone, which downloads its code.
+    the same and 1,000 trials or more; else TPE. It is one for all trials of a search. `AutoSampler` of OptunaHub, whose
+    code is downloaded when it is used, changes instead from Gaussian processes to CMA-ES after 250 finished trials.
     """
     from optuna.distributions import CategoricalDistribution
 

@@ -71,7 +71,9 @@ NAMES: dict[str, BaseDistribution] = {**NUMBERS, "c": CategoricalDistribution(["
     [
         (NUMBERS, 60, 1, True, "gp"),
         (NUMBERS, 60, 1, False, "tpe"),
+        (NUMBERS, 500, 1, True, "gp"),
         (NUMBERS, 501, 1, True, "tpe"),
+        (NUMBERS, 999, 1, True, "tpe"),
         (NUMBERS, 1000, 1, True, "cmaes"),
         (NUMBERS, 60, 2, True, "tpe"),
         (NAMES, 60, 1, True, "tpe"),
