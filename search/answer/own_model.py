@@ -5,6 +5,8 @@ from __future__ import annotations
 from search.answer.tables.rows import Table
 from search.folder.code import noted_models
 from search.folder.load import Recorded
+from search.study import Study
+from search.study.space import Levels
 from trainer.events import ModelSummary
 
 MOST_ROWS = 40  # of a table of layers: a page's length
@@ -18,6 +20,13 @@ def own_facts(recorded: Recorded) -> list[tuple[str, str]]:
     files = ", ".join(f"{name} (SHA-256 {digest[:12]})" for name, digest in sorted(code.digests.items()))
     built = [f"{model.name}: {_size(model)}" for model in _models(recorded)]
     return [("Code of one's own", files), *([("Model", "; ".join(built))] if built else [])]
+
+
+def models_of(study: Study) -> list[str]:
+    """The models that a study trains: "reference", or code of one's own as "my_model.py:build"."""
+    spec = {**study.scientific, **study.nuisance}.get("model")
+    values = spec.levels if isinstance(spec, Levels) else (study.base_config().model,)
+    return [str(value) for value in values]
 
 
 def layer_tables(recorded: Recorded) -> list[Table]:

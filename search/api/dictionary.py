@@ -125,7 +125,9 @@ def dictionary(tables: Mapping[str, pd.DataFrame], class_names: Sequence[str]) -
 def _of_own_code(column: str) -> Meaning | None:
     """Of a parameter that code of one's own declares, as `model.units`."""
     kind = kind_of(column)
-    return Meaning("", f"setting: a parameter of the {kind} of one's own; its code says what it means") if kind else None
+    return (
+        Meaning("", f"setting: a parameter of the {kind} of one's own; its code says what it means") if kind else None
+    )
 
 
 def _composed(column: str, class_names: Sequence[str]) -> Meaning:

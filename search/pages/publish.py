@@ -103,7 +103,18 @@ def _drawn_elsewhere(answer: Answer, found: Links) -> dict[str, bytes]:
 
 def names() -> list[list[str]]:
     """Every name of the vocabularies that a page reads. What a program registers, only its own process knows."""
-    tables = (MEASURES, SAMPLERS, PRUNERS, OBJECTIVES, MODELS, POOLINGS, NORMALIZATIONS, HEADS, AUGMENTATIONS, OPTIMIZERS)
+    tables = (
+        MEASURES,
+        SAMPLERS,
+        PRUNERS,
+        OBJECTIVES,
+        MODELS,
+        POOLINGS,
+        NORMALIZATIONS,
+        HEADS,
+        AUGMENTATIONS,
+        OPTIMIZERS,
+    )
     return [list(table) for table in tables]
 
 
