@@ -378,7 +378,7 @@ pooling = "max"
             (
                 "n_trials = 60",
                 'n_trials = 60\nsampler = "grid"',
-                '5: search.sampler: found "grid"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii" or "gp"',
+                '5: search.sampler: found "grid"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii", "gp" or "auto"',
             ),
             (
                 "n_trials = 60",
