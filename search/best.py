@@ -111,7 +111,15 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
         SettingsError: there is no such search, or no such trial of it.
         SearchError, DataError: as `run_study`.
     """
-    from search.answer.evidence import BEST, REFERENCE, as_long_as_it_learnt, evidence_of, fixed_of, retraining
+    from search.answer.evidence import (
+        BEST,
+        REFERENCE,
+        as_long_as_it_learnt,
+        evidence_of,
+        fixed_of,
+        reference_of,
+        retraining,
+    )
 
     search, trial = _recommended(request, places)
     options.data = _data(request, search, places)
@@ -122,7 +130,7 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
         raise SettingsError(f"--data {options.data}: other images than the search's")
     if info.grouping != search.data.grouping:
         raise SettingsError(f"--data {options.data}: other photographs than the search's ({info.photographs_by})")
-    base = search.study.base_config()
+    base = reference_of(search.study)
     console.print(f"{search.name}: trial {trial.number}, {trial.label}", markup=False, highlight=False)
     config = as_long_as_it_learnt(trial)
     studies = [retraining(search.study, config, BEST, request.seeds)]

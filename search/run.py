@@ -101,6 +101,9 @@ def parser() -> argparse.ArgumentParser:
         help="any other fixed setting, as batch_size=32 or color=true; may be given several times",
     )
     change.add_argument(
+        "--model", metavar="FILE.py:FUNCTION", help="train the model that this function builds (see README.md)"
+    )
+    change.add_argument(
         "--quick", action="store_true", help="some minutes on two cores: small images, few epochs, at most 5 seeds"
     )
     how = result.add_argument_group("how to run it")
@@ -137,7 +140,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         raise SettingsError("--all: found no question; allowed: a file in studies/ that compares levels")
     if not names:
         raise SettingsError(f"Name a study with --study, or --all. There are: {', '.join(study_names())}.")
-    fixed = _settings(args.set)
+    fixed = _settings([*args.set, *([f"model={args.model}"] if args.model is not None else [])])
     studies = [_study(name, args, fixed) for name in dict.fromkeys(names)]  # all are checked before one is run
     resources = resources_of(args)
     check_at_least_one(args, "slots", "threads", "slots_per_gpu")

@@ -1,7 +1,8 @@
 """Trains what it is told.
 
 As a slot of the search it reads one TrainConfig a line as JSON on stdin and writes events a line on stdout; logs go to
-stderr. The line {"stop": "TRIAL"} ends the training of that label after its epoch. By hand it trains one config with a
+stderr. The line {"stop": "TRIAL"} ends the training of that label after its epoch, and {"check": ...} asks whether code
+of one's own can be trained (`trainer.own.check`). By hand it trains one config with a
 progress bar:
 
     echo '{"epochs": 40}' > config.json
@@ -27,7 +28,7 @@ from trainer.config import TrainConfig
 from trainer.data.options import add_data_options, data_options
 from trainer.environment import noted
 from trainer.errors import ConfigError, DataError
-from trainer.events import Event, Failed, Ready
+from trainer.events import Checked, Event, Failed, Ready
 from trainer.gc_pause import gc_paused
 
 
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--data", metavar="DIR", help="folder with TRAIN/ and TEST/, or `demo`")
     result.add_argument("--cache", metavar="DIR", default="runs/cache", help="folder of decoded images (%(default)s)")
     result.add_argument("--output", metavar="DIR", help="folder for saved models (default: none is saved)")
+    result.add_argument("--code", metavar="DIR", help="folder of code of one's own (default: the working directory)")
     result.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: the backend's choice)")
     add_data_options(result)
     result.add_argument(
@@ -90,12 +92,14 @@ def _serve(args: argparse.Namespace) -> int:
         from trainer.backend import device, keras, set_up, versions
 
         set_up(args.threads)
-        from trainer.fit import Session, Source
+        from trainer.fit import Session
+        from trainer.source import Source
 
     output = Path(args.output) if args.output else None
-    session = Session(Source(data, Path(args.cache), output, data_options(args)), driver)
+    code = Path(args.code) if args.code else None
+    session = Session(Source(data, Path(args.cache), output, data_options(args), code), driver)
 
-    def emit(event: Event) -> None:
+    def emit(event: Event | Checked) -> None:
         out.write(event.model_dump_json() + "\n")
         out.flush()
 
@@ -113,6 +117,11 @@ def _serve(args: argparse.Namespace) -> int:
         )
     )
     while (line := inbox.lines.get()) is not None:
+        if _asks_for_check(line):
+            from trainer.own import check
+
+            emit(check.answer(line, code))
+            continue
         label = _value(line, "trial")
         try:
             session.train(TrainConfig.parse(line), emit, partial(inbox.should_stop, label))
@@ -169,6 +178,10 @@ class _Inbox:
         with self._lock:
             self._stopped.discard(label)
             self._open -= Counter([label])  # which forgets a label at 0
+
+
+def _asks_for_check(line: str) -> bool:
+    return line.startswith('{"check":')
 
 
 def _value(line: str, key: str) -> str:

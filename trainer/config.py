@@ -9,26 +9,54 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticKnownError
 
 from trainer.errors import ConfigError
+from trainer.own.names import is_own, kind_of
 from trainer.registry import OneOf, Registry
-from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, MODELS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 Resize = Literal["stretch", "crop", "pad"]  # as `trainer.data.images.resizing.Fit`, which would bring Pillow here
 
 # What a traced model depends on. The rest of a config can change from trial to trial without a new trace.
 GRAPH_FIELDS = (
-    *("depth", "width", "pooling", "dropout_rate", "normalization", "head", "augmentation", "augmentation_strength"),
-    *("optimizer", "class_weight", "image_height", "image_width", "color", "mixed_precision"),
+    *("model", "depth", "width", "pooling", "dropout_rate", "normalization", "head", "augmentation"),
+    *("augmentation_strength", "optimizer", "class_weight", "image_height", "image_width", "color", "mixed_precision"),
 )
+
+
+def _own_parameter(name: str) -> str:
+    if kind_of(name) is None:
+        raise PydanticKnownError("extra_forbidden")
+    return name
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError("Input should be a text, a number, true or false")
 
 
 class TrainConfig(BaseModel):
     """One training. Settings that take names take those of the tables in `trainer.vocabulary`.
 
+    Beside the settings below, code of one's own may have parameters: "model.units", "augmentation.sigma". They are part
+    of `model_dump()`, and `getattr(config, "model.units")` reads one.
+
     Attributes:
         trial: a label, echoed in every event. It changes nothing in the training.
+        model: "reference", or code of one's own that builds the model: "FILE.py:FUNCTION". What the other settings say
+            of the model's layers is that function's to use or not.
         learning_rate: the optimizer's step size.
         batch_size: images a step.
         optimizer: by Keras's name, at Keras's other defaults (`sgd` with momentum 0.9).
@@ -43,7 +71,7 @@ class TrainConfig(BaseModel):
         dropout_rate: share of the first dense layer's outputs that are dropped, in training.
         normalization: after each block's pooling.
         head: between the last block and the first dense layer.
-        augmentation: random changes to the training images.
+        augmentation: random changes to the training images, by name or by code of one's own, "FILE.py:FUNCTION".
         augmentation_strength: factor on the amplitudes of those changes; 1 is the usual amount.
         class_weight: how much the images of each class count in the training loss.
         image_height: pixels.
@@ -61,9 +89,11 @@ class TrainConfig(BaseModel):
             What is measured on them then says nothing of other photographs.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+    __pydantic_extra__: dict[Annotated[str, AfterValidator(_own_parameter)], Annotated[Any, PlainValidator(_scalar)]]
 
     trial: Annotated[str, Field(max_length=200, pattern=r"^[\w.@-]*$")] = ""  # names the model file as well
+    model: Annotated[str, OneOf(MODELS, own_code=True)] = "reference"
     learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.0005
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 100
     optimizer: Annotated[str, OneOf(OPTIMIZERS)] = "adam"
@@ -76,7 +106,7 @@ class TrainConfig(BaseModel):
     dropout_rate: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     normalization: Annotated[str, OneOf(NORMALIZATIONS)] = "lrn"
     head: Annotated[str, OneOf(HEADS)] = "flatten"
-    augmentation: Annotated[str, OneOf(AUGMENTATIONS)] = "none"
+    augmentation: Annotated[str, OneOf(AUGMENTATIONS, own_code=True)] = "none"
     augmentation_strength: Annotated[float, Field(gt=0, le=4)] = 1.0
     class_weight: Annotated[str, OneOf(CLASS_WEIGHTS)] = "none"
     image_height: Annotated[int, Field(ge=8, le=4096)] = 120
@@ -92,8 +122,23 @@ class TrainConfig(BaseModel):
     photographs: Annotated[str, Field(pattern=r"^[0-9a-f]{0,16}$")] = ""
     train_on_validation: bool = False
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _shows_what_was_found(cls, data: Any, handler: ModelWrapValidatorHandler[TrainConfig]) -> TrainConfig:
+        """Of a name that nobody knows, pydantic would show the name in the place of its value."""
+        try:
+            return handler(data)
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+            if not isinstance(data, dict) or all(item["type"] != "extra_forbidden" for item in found):
+                raise
+            details = [_detail(item, data) for item in found]
+            raise ValidationError.from_exception_data(cls.__name__, details) from None
+
     @model_validator(mode="after")
     def _blocks_fit(self) -> TrainConfig:
+        if self.model != "reference":  # of which only the function knows what it halves
+            return self
         deepest = int(math.log2(min(self.image_height, self.image_width)))
         if self.depth > deepest:
             raise ValueError(
@@ -140,7 +185,13 @@ class TrainConfig(BaseModel):
 
     def graph(self) -> tuple[Any, ...]:
         """Equal for two configs that a warm slot can train with one traced model."""
-        return tuple(getattr(self, name) for name in GRAPH_FIELDS)
+        own = sorted((self.model_extra or {}).items())
+        return (*(getattr(self, name) for name in GRAPH_FIELDS), *own)
+
+    @property
+    def uses_own_code(self) -> bool:
+        """Whether its model or its augmentation is code of one's own."""
+        return is_own(self.model) or is_own(self.augmentation)
 
     @classmethod
     def parse(cls, text: str | bytes) -> TrainConfig:
@@ -167,10 +218,24 @@ class TrainConfig(BaseModel):
             raise ConfigError(mistakes(error)) from None
 
 
+def default_of(name: str) -> Any:
+    """A setting's value in the reference model; None for a parameter of one's own, which has none."""
+    field = TrainConfig.model_fields.get(name)
+    return None if field is None else field.default
+
+
 def vocabulary_of(name: str) -> Registry[Any] | None:
     """The table of the names that a setting may take; None for a setting that takes numbers, or that there is not."""
     field = TrainConfig.model_fields.get(name)
     return next((part.registry for part in field.metadata if isinstance(part, OneOf)), None) if field else None
+
+
+def _detail(item: Any, data: dict[str, Any]) -> InitErrorDetails:
+    """A mistake that pydantic found, to be raised again."""
+    loc = item["loc"]
+    found = data.get(loc[0]) if item["type"] == "extra_forbidden" else item["input"]
+    kind: Any = item["type"]
+    return InitErrorDetails(type=kind, loc=loc, input=found, ctx=item.get("ctx", {}))
 
 
 def mistakes(error: ValidationError) -> str:

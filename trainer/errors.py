@@ -2,6 +2,7 @@
 
 TrainerError
 ├── ConfigError        a TrainConfig that breaks a rule
+│   └── OwnCodeError   code of one's own that cannot be trained
 ├── DataError          a folder of images that cannot be used; lists every problem at once
 ├── DiskError          a model cannot be saved
 ├── NotFiniteError     the loss became NaN or infinite
@@ -19,6 +20,10 @@ class TrainerError(Exception):
 
 class ConfigError(TrainerError):
     """A configuration breaks a rule. The message has one line a mistake: name, value found, values allowed."""
+
+
+class OwnCodeError(ConfigError):
+    """A model or an augmentation of one's own cannot be trained. The message has the file and the line."""
 
 
 class DataError(TrainerError):

@@ -153,10 +153,40 @@ class Stopped(_Event):
     epoch: int
 
 
+class ModelLayer(_Event):
+    """A layer of a model: its name, what it is, the shape of its output for one image, and its weights."""
+
+    name: str
+    kind: str
+    shape: str
+    parameters: int
+
+
+class ModelSummary(_Event):
+    """What a model of one's own is made of, at the settings that a study compares the others with."""
+
+    name: str  # as "my_model.py:build"
+    parameters: int
+    flops_per_image: int
+    layers: list[ModelLayer]
+
+
+class Checked(_Event):
+    """Code of one's own was tried: what is wrong with it, a sentence each, and what it builds.
+
+    The answer to a request to try it, of a slot that trains nothing; so it is none of a training's events.
+    """
+
+    event: Literal["checked"] = "checked"
+    problems: list[str]
+    models: list[ModelSummary] = Field(default_factory=list)
+
+
 Event = Annotated[Ready | Started | Epoch | Finished | Failed | Stopped, Field(discriminator="event")]
 TERMINAL = (Finished, Failed, Stopped)
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+_TRIED: TypeAdapter[Ready | Checked] = TypeAdapter(Annotated[Ready | Checked, Field(discriminator="event")])
 
 
 def parse(line: str | bytes) -> Event:
@@ -166,3 +196,12 @@ def parse(line: str | bytes) -> Event:
         pydantic.ValidationError: the line is no event.
     """
     return _ADAPTER.validate_json(line)
+
+
+def parse_checked(line: str | bytes) -> Ready | Checked:
+    """What a slot says that is asked to try code of one's own.
+
+    Raises:
+        pydantic.ValidationError: the line is neither.
+    """
+    return _TRIED.validate_json(line)

@@ -8,8 +8,6 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from trainer.backend import device, forget_gradients, keras
 from trainer.batches import Batches
 from trainer.clock import Clock
 from trainer.config import TrainConfig
-from trainer.data import DataOptions, Dataset, ImageSize, open_dataset
+from trainer.data import Dataset, ImageSize, open_dataset
 from trainer.driver import Driver
 from trainer.errors import DataError, DiskError, NotFiniteError
 from trainer.evaluations import Evaluations
@@ -36,27 +34,13 @@ from trainer.model import (
     reset,
     save_model,
 )
+from trainer.own.build import take_state
+from trainer.own.travelling import python_files
+from trainer.source import Source
 from trainer.vocabulary.class_weight import class_weights
 
 Emit = Callable[[Event], None]
 MODELS_KEPT = 8  # traced models a slot keeps on a CPU: the levels of a question; on a GPU one, for its memory
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a slot's images come from and where its models go.
-
-    Attributes:
-        data: the folder with TRAIN/ and TEST/.
-        cache: the folder of the decoded images.
-        output: the folder for saved models; None saves none.
-        options: how the folder is to be read.
-    """
-
-    data: Path
-    cache: Path
-    output: Path | None = None
-    options: DataOptions = field(default_factory=DataOptions)
 
 
 class Session:
@@ -133,10 +117,12 @@ class Session:
                 self._models.popitem(last=False)
                 gc.collect()
                 self.meter.reset()  # what the model before had is no part of this training
-            model = build(config, dataset.class_names)
+            model = build(config, dataset.class_names, self.source.code)
             compile_model(model, config, per_execution)
         else:
             model = self._models.pop(key)  # back at the end of the queue, unless `reset` fails
+            if config.uses_own_code:  # which `reset` does not know how to begin anew
+                take_state(model, build(config, dataset.class_names, self.source.code))
         reset(model, config)
         self._models[key] = model
         return model, new
@@ -237,7 +223,7 @@ class _Training:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             reading = {"fit": self.config.resize, "ranges": [list(span) for span in self.dataset.ranges]}
-            save_model(self.model, folder / name, reading)
+            save_model(self.model, folder / name, reading, python_files(self.config, self.session.source.code))
         except OSError as error:
             raise DiskError(f"the model cannot be saved in {folder}: {error.strerror or error}") from error
         return name

@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from trainer.own.names import FORM, is_own
+
 T = TypeVar("T")
 
 
@@ -83,14 +85,22 @@ class OneOf:
     """In the annotation of a pydantic field of text: one of the names that are registered when it is validated.
 
     The refusal reads like that of a `Literal`: "Input should be 'max', 'average' or 'blur'".
+
+    Attributes:
+        registry: the names.
+        own_code: whether code of one's own may stand in their place, as "FILE.py:FUNCTION".
     """
 
     registry: Registry[Any]
+    own_code: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self._checked, handler(source))
 
     def _checked(self, value: Any) -> Any:
-        if not (isinstance(value, str) and value in self.registry):
-            raise PydanticKnownError("literal_error", {"expected": self.registry.listed("'")})
-        return value
+        if isinstance(value, str) and (value in self.registry or (self.own_code and is_own(value))):
+            return value
+        expected = self.registry.listed("'")
+        if self.own_code:
+            expected = f"{', '.join(f'{name!r}' for name in self.registry)} or '{FORM}'"
+        raise PydanticKnownError("literal_error", {"expected": expected})

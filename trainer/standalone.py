@@ -39,10 +39,12 @@ def train_standalone(args: argparse.Namespace) -> int:
     from trainer.backend import set_up  # Keras takes seconds: mistakes are told first
 
     set_up(args.threads)
-    from trainer.fit import Session, Source
+    from trainer.fit import Session
+    from trainer.source import Source
 
     output = Path(args.output) if args.output else None
-    session = Session(Source(data, cache, output, data_options(args)))
+    code = Path(args.code) if args.code else None
+    session = Session(Source(data, cache, output, data_options(args), code))
     last: list[Event] = []
     labels = ("[progress.description]{task.description}", "train {task.fields[train]}", "val {task.fields[val]}")
     with Progress(

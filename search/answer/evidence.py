@@ -17,9 +17,11 @@ from search.folder.load import Recorded, beside
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.deciding import DEFAULT
-from search.study.rules import PARAMETERS
+from search.study.rules import RESERVED
 from search.study.space import ParamValue
-from trainer.config import TrainConfig
+from trainer.config import TrainConfig, default_of
+from trainer.errors import ConfigError
+from trainer.own.names import KINDS, is_own, kind_of
 
 BEST, REFERENCE = "best", "best-reference"
 
@@ -59,6 +61,7 @@ def retraining(search: Study, config: TrainConfig, what: str, seeds: int) -> Stu
             "seeds": seeds,
             "measure": search.measure,
             "fixed": fixed_of(config),
+            **({"files": search.files, "code": search.code} if config.uses_own_code else {}),
         }
     )
 
@@ -68,11 +71,22 @@ def fixed_of(config: TrainConfig) -> dict[str, ParamValue]:
     values: Mapping[str, Any] = config.model_dump()
     left_out = ("train_on_validation", "early_stopping_patience")  # which needs photographs to validate on
     changed = {
-        name: values[name]
-        for name in PARAMETERS
-        if name not in left_out and values[name] != TrainConfig.model_fields[name].default
+        name: values[name] for name in values if name not in (*left_out, *RESERVED) and values[name] != default_of(name)
     }
     return {**changed, "train_on_validation": True}
+
+
+def reference_of(search: Study) -> TrainConfig:
+    """What a recommendation is compared with: the reference model, also in a search over a model of one's own."""
+    base = search.base_config()
+    if not base.uses_own_code:
+        return base
+    values = {name: value for name, value in base.model_dump().items() if kind_of(name) is None}
+    own = {kind: default_of(kind) for kind in KINDS if is_own(values[kind])}
+    try:
+        return TrainConfig.of({**values, **own})
+    except ConfigError:  # of images that the reference model halves to nothing
+        return base
 
 
 def as_long_as_it_learnt(trial: TrialRecord) -> TrainConfig:
@@ -91,7 +105,7 @@ def evidence_of(search: Recorded, config: TrainConfig) -> Evidence | None:
     best = _retrained(search, config, BEST)
     if best is None:
         return None
-    base = search.study.base_config()
+    base = reference_of(search.study)
     if fixed_of(base) == fixed_of(config):
         return Evidence(best, None, {}, _alone(best, search.study))
     reference = _retrained(search, base, REFERENCE)

@@ -12,6 +12,7 @@ import pandas as pd
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.api.exported import SETTINGS, SPLITS
 from trainer.config import TrainConfig
+from trainer.own.names import kind_of
 
 SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
 SETTING_UNITS = {"image_height": "pixels", "image_width": "pixels", "batch_size": "images", "epochs": "epochs"}
@@ -119,9 +120,17 @@ def dictionary(tables: Mapping[str, pd.DataFrame], class_names: Sequence[str]) -
     for table, found in tables.items():
         for column in map(str, found.columns):
             known = OF_TABLE[table].get(column) or EVERYWHERE.get(column) or settings.get(column)
-            unit, text = known or _composed(column, class_names)
+            unit, text = known or _of_own_code(column) or _composed(column, class_names)
             rows.append((table, column, str(found[column].dtype), unit, text))
     return pd.DataFrame(rows, columns=["table", "column", "type", "unit", "meaning"])
+
+
+def _of_own_code(column: str) -> Meaning | None:
+    """Of a parameter that code of one's own declares, as `model.units`."""
+    kind = kind_of(column)
+    return (
+        Meaning("", f"setting: a parameter of the {kind} of one's own; its code says what it means") if kind else None
+    )
 
 
 def _composed(column: str, class_names: Sequence[str]) -> Meaning:

@@ -95,7 +95,7 @@ def trial_rows(records: Sequence[TrialRecord], class_names: Sequence[str]) -> It
             wall_s = record.finished_at - record.started_at
         row: Row = {"trial": record.number, "state": record.state, "role": record.role, **_failure(record)}
         row["learnt"] = has_learnt(record) if end else None
-        row |= {name: getattr(record.config, name) for name in SETTINGS}
+        row |= {name: getattr(record.config, name) for name in SETTINGS} | (record.config.model_extra or {})
         row["epochs_run"] = end.epochs_run if end else len(record.epochs)
         if end is not None:
             for split in SPLITS:

@@ -34,9 +34,10 @@ def preprocessing(answer: Answer) -> str:
     fit = {"stretch": "stretched", "crop": "cut around the center", "pad": "padded with black"}[config.resize]
     color = "in colour" if config.color else "turned to grayscale"
     notes = " ".join(answer.recorded.data.notes) if answer.recorded.data else ""
+    values = "values divided by 255" if config.model == "reference" else "values of 0 to 255"
     text = (
         f"Resized to {config.image_height} × {config.image_width} pixels (height × width; other aspect ratios are "
-        f"{fit}), {color}, values divided by 255. {notes}"
+        f"{fit}), {color}, {values}. {notes}"
     )
     return text.strip()
 

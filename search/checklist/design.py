@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.answer.answer import Answer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
+from search.answer.own_model import models_of
 from search.answer.search_result import settings
 from search.answer.tuned import tuned_text
 from search.answer.words.facts import fact
@@ -19,7 +20,10 @@ CHOSEN = "Nothing was chosen by its result in testing: test photographs are look
 
 def technology(answer: Answer) -> str:
     """What kind of AI it is."""
-    return "Deep learning: a convolutional network that classifies images, trained from random weights."
+    reference = "a convolutional network that classifies images, trained from random weights"
+    models = models_of(answer.recorded.study)
+    named = [reference if model == "reference" else f"a network of one's own, built by {model}" for model in models]
+    return f"Deep learning: {'; '.join(named)}."
 
 
 def question(answer: Answer) -> str:
@@ -53,23 +57,34 @@ def model(answer: Answer) -> str:
     varied = (
         listed([word(name) for name in answer.recorded.study.scientific]) if answer.recorded.study.scientific else ""
     )
-    text = (
-        f"Input {config.image_height} × {config.image_width} pixels, {channels}. {count(config.depth, 'block')} of a "
-        f"3 × 3 convolution, ReLU, {adjective('pooling', config.pooling)} pooling and normalization "
-        f"({config.normalization}); dense layers of 32 and 8 units, ReLU; an output for each class."
+    layers = (
+        f"{count(config.depth, 'block')} of a 3 × 3 convolution, ReLU, {adjective('pooling', config.pooling)} pooling "
+        f"and normalization ({config.normalization}); dense layers of 32 and 8 units, ReLU; an output for each class"
     )
+    if config.model != "reference":
+        layers = f"Built by {config.model}, of which the page of the answer lists the layers; an output for each class"
+    text = f"Input {config.image_height} × {config.image_width} pixels, {channels}. {layers}."
     text += f" {size}{' (reference)' if answer.recorded.study.factor else ''}." if size else ""
     return f"{text} Varied in this study: {varied}." if varied else text
 
 
 def software(answer: Answer) -> str:
     """Libraries with their versions."""
-    return fact(answer, "Software")
+    code = fact(answer, "Code of one's own")
+    return "; ".join([fact(answer, "Software"), *([f"code of one's own: {code}"] if code else [])])
 
 
 def initialization(answer: Answer) -> str:
     """How the weights begin."""
-    return "Random, by Keras's default initializers, fixed by each training's seed; no pretrained weights."
+    random = "Random, by Keras's default initializers, fixed by each training's seed; no pretrained weights."
+    models = models_of(answer.recorded.study)
+    if models == ["reference"]:
+        return random
+    own = listed([model for model in models if model != "reference"])
+    text = f"As {own} says; what is drawn at random is fixed by each training's seed."
+    if read := [name for name in answer.recorded.study.files if not name.endswith(".py")]:
+        text += f" Files that it may read: {listed(read)}."
+    return f"{text} The reference model: {random[0].lower()}{random[1:]}" if "reference" in models else text
 
 
 def training(answer: Answer) -> str:
@@ -78,10 +93,11 @@ def training(answer: Answer) -> str:
     patience = config.early_stopping_patience
     stop = f"early stopping after {count(patience, 'epoch')} without progress, " if patience else ""
     augmentation = f"{adjective('augmentation', config.augmentation)} augmentation"
+    dropout = f"dropout {shown(config.dropout_rate)}, " if config.model == "reference" else ""  # else the code decides
     text = (
         f"{config.optimizer.capitalize()}, learning rate {shown(config.learning_rate)}, batches of "
         f"{config.batch_size}, {count(config.epochs, 'epoch')}, {stop}"
-        f"dropout {shown(config.dropout_rate)}, {augmentation}, {_loss(config)}. "
+        f"{dropout}{augmentation}, {_loss(config)}. "
         f"{count(len(answer.recorded.finished), 'training')} finished"
     )
     most = "at most " if study.looks else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from search.controller.ending import Outcome, Parts, close_study, load_answer
 from search.controller.first_telling import FirstTelling
 from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
+from search.controller.own_code import try_code
 from search.controller.phase import Phase
 from search.controller.setup import Callbacks, Setup
 from search.controller.signals import signals_interrupt
 from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
+from search.folder.code import code_folder
 from search.folder.lock import StudyLock
 from search.folder.manifest import (
     Manifest,
@@ -104,7 +106,8 @@ def run_study(
         index = scan(options.data)  # a folder that is none is refused before anything is made
         name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh, taken=names_in)
         folder = places.study(name)
-        source = TrainerSource(options.data, places.cache, folder / "models", options.images.skip_bad_files)
+        code = code_folder(folder) if study.code is not None else None
+        source = TrainerSource(options.data, places.cache, folder / "models", options.images.skip_bad_files, code)
         if isinstance(make_executor, Environment):
             make_executor = make_executor.make(options.resources, name)
         executor = make_executor(source, folder / "slots")
@@ -120,7 +123,9 @@ def run_study(
             raise StorageError(f"{folder}: the folder cannot be made: {error.strerror or error}") from None
         try:
             with StudyLock(folder, name), logged_in(folder):
-                return _Run(study, options, places, LoggedView(view), executor, name, folder).run(new)
+                return _Run(study, options, places, LoggedView(view), executor, name, folder).run(
+                    new, index.class_names
+                )
         except BaseException as error:
             if new and not has_manifest(folder):
                 _remove_empty(folder, made)
@@ -173,16 +178,18 @@ class _Run(Callbacks):
         """The study as the stores are told of it; None before the images are read."""
         return self.stores.study
 
-    def run(self, new: bool) -> Outcome:
+    def run(self, new: bool, class_names: Sequence[str]) -> Outcome:
         try:
-            return self._run(new)
+            return self._run(new, class_names)
         finally:
             self.stores.close()  # where `_close` was not reached
 
-    def _run(self, new: bool) -> Outcome:
+    def _run(self, new: bool, class_names: Sequence[str]) -> Outcome:
         options = self.options
         if not new:  # what was asked before is compared before anything is started
             self.prepare()
+        if self.study.code is not None:
+            self.study = try_code(self.study, self.folder, self.executor, class_names, options.hang_s, self.view.say)
         setup = Setup(
             study=self.study,
             name=self.name,

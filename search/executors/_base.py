@@ -22,12 +22,15 @@ class TrainerSource:
         cache: the folder of decoded images; the controller has filled it before the first config is sent.
         output: the folder for saved models.
         skip_bad_files: go on without images that cannot be read.
+        code: the folder of the study's own files, which are there before a slot is started; an executor whose slots
+            see another disk brings them everything in it. None: the study has none.
     """
 
     data: Path
     cache: Path
     output: Path
     skip_bad_files: bool = False
+    code: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ def trainer_arguments(source: TrainerSource, threads: int | None) -> list[str]:
         arguments += ["--threads", str(threads)]
     if source.skip_bad_files:
         arguments.append("--skip-bad-files")
+    if source.code is not None:
+        arguments += ["--code", str(source.code)]
     return arguments
 
 

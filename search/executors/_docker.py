@@ -231,7 +231,7 @@ class DockerExecutor(Executor):
             entrypoint=None if command is None else command[:1],
             environment=environment,
             user=self._user(),
-            readable=[source.data, source.cache],
+            readable=[source.data, source.cache, *([source.code] if source.code is not None else [])],
             writable=[source.output],
             gpus=[gpus[number % len(gpus)]] if gpus else [],
             memory_mib=int(MEMORY_SHARE * self.engine.memory_mib() / (self._wanted_slots or self.default_slots())),

@@ -15,6 +15,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.errors import ChangedStudyError, StorageError
+from search.folder.code import changes as code_changes
+from search.folder.code import code_folder
 from search.folder.journal import read_trials
 from search.folder.record import DataInfo, StudyRecord
 from search.settings import Places
@@ -112,7 +114,7 @@ def read_manifest(folder: Path) -> Manifest | None:
                 f"{path}: this is a newer version's note of a study (version {version}; this one reads up to "
                 f"{VERSION}): install that version"
             )
-        return _read(noted)
+        return _read(noted, folder)
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -121,8 +123,10 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise StorageError(f"{path}: this is no note of a study: {type(error).__name__}: {error}") from None
 
 
-def _read(noted: Mapping[str, Any]) -> Manifest:
+def _read(noted: Mapping[str, Any], folder: Path) -> Manifest:
     study = Study.model_validate(noted["study"])
+    if study.code is not None:  # the folder may have been moved
+        study = study.model_copy(update={"code": study.code.lying_in(code_folder(folder))})
     data: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in noted["data"].items()
     }
@@ -160,6 +164,7 @@ def compare(folder: Path, name: str, study: Study, data: DataInfo) -> None:
     if noted is None:
         return
     changes = meaning_diff(noted.record.design, study.canonical())
+    changes += code_changes(noted.study.code, study.code)
     was = noted.record.data
     if was.fingerprint != data.fingerprint:
         changes.append(f"data: {was.name} ({was.fingerprint}) -> {data.name} ({data.fingerprint})")

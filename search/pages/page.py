@@ -13,6 +13,7 @@ from typing import Any
 
 from search.answer.answer import Answer
 from search.answer.fits import HEADROOM_MIB, what_fits
+from search.answer.own_model import layer_tables
 from search.answer.tables.cells import MISSING
 from search.answer.tables.rows import Table, tables
 from search.answer.words.facts import facts
@@ -90,7 +91,7 @@ def _part(drawn: Drawn, folder: str | None, links: Links) -> dict[str, Any]:
         "folder": folder,
         "links": links,
         "pictures": drawn.pictures,
-        "tables": tables(answer),
+        "tables": [*tables(answer), *layer_tables(recorded)],
         "wrong": [
             {
                 "file": wrong.file,

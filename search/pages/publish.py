@@ -25,7 +25,7 @@ from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
 from search.text import plain
-from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, MODELS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 if TYPE_CHECKING:
     from search.pages.page import Drawn, Links  # matplotlib: only where something is drawn
@@ -106,7 +106,7 @@ def _drawn_elsewhere(answer: Answer, found: Links) -> dict[str, bytes]:
 def names() -> list[list[str]]:
     """Every name of the vocabularies that a page reads. What a program registers, only its own process knows."""
     tables = (
-        *(MEASURES, CLASS_MEASURES, DECIDING, SAMPLERS, PRUNERS, OBJECTIVES),
+        *(MEASURES, CLASS_MEASURES, DECIDING, SAMPLERS, PRUNERS, OBJECTIVES, MODELS),
         *(POOLINGS, NORMALIZATIONS, HEADS, AUGMENTATIONS, OPTIMIZERS, CLASS_WEIGHTS),
     )
     return [list(table) for table in tables]

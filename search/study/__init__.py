@@ -2,10 +2,14 @@
 
 study.py        `Study`: a question, a search, or the reference model alone
 space.py        the values that a parameter takes
+sampler_options.py  what Optuna's samplers take, as a study file has it
 samplers.py     who proposes the trials of a search
 pruners.py      who stops them
 objectives.py   what it looks for
+code.py         files of one's own: a model, an augmentation, what they read
 rules.py        the rules of a study's values
+search_rules.py  those of a search: what it looks for, and what its sampler and its pruner can do
+deciding.py     the measures that may decide
 diagnostics.py  the words for what is wrong in a study file
 toml_file.py    reads the files of studies/
 toml_lines.py   the line that a key stands on

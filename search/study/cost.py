@@ -22,6 +22,8 @@ def estimate(study: Study, index: Index, slots: int, *, on_gpu: bool) -> str:
     if on_gpu:
         return "not estimated for a GPU: run with --timeout-s 120 and look at the time left"
     base = study.base_config()
+    if study.code is not None:
+        return "not estimated for code of your own: run with --timeout-s 120 and look at the time left"
     configs = [TrainConfig.of({**base.model_dump(), **trial.params}) for trial in plan(study)] or [base]
     train = sum(side == "TRAIN" for side in index.sides)
     test = len(index.files) - train
@@ -40,12 +42,16 @@ def relative_cost(config: TrainConfig) -> float:
         POOLINGS[config.pooling],
         NORMALIZATIONS[config.normalization],
         HEADS[config.head],
-        AUGMENTATIONS[config.augmentation],
         OPTIMIZERS[config.optimizer],
         CLASS_WEIGHTS[config.class_weight],
     )
-    slower = math.prod(entry.cost for entry in chosen) * (1.05 if config.color else 1.0)
+    costs = (*(entry.cost for entry in chosen), _of_augmentation(config.augmentation))
+    slower = math.prod(costs) * (1.05 if config.color else 1.0)
     return config.epochs * pixels * blocks * slower
+
+
+def _of_augmentation(name: str) -> float:
+    return AUGMENTATIONS[name].cost if name in AUGMENTATIONS else 1.0  # of code of one's own nothing is known
 
 
 def _seconds(config: TrainConfig, train: int, test: int) -> float:

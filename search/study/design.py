@@ -19,7 +19,8 @@ from typing import Literal, TypeAlias
 from search.study import Study
 from search.study.space import Levels, ParamValue, Range
 from search.study.tune import RATE
-from trainer.config import TrainConfig, vocabulary_of
+from trainer.config import TrainConfig, default_of, vocabulary_of
+from trainer.own.names import kind_of
 
 Role = Literal["replicate", "tuning", "search"]
 Result: TypeAlias = tuple[Mapping[str, ParamValue], Role, float | None]  # params, role, on validation (None: it failed)
@@ -154,10 +155,12 @@ def distributions(study: Study) -> dict[str, Levels | Range]:
 
 def _growing(name: str, levels: tuple[ParamValue, ...]) -> Levels | Range:
     numbers = [level for level in levels if isinstance(level, int | float) and not isinstance(level, bool)]
-    if numbers:
+    if numbers and len(numbers) == len(levels):
         return Range(low=min(numbers), high=max(numbers), log=name in LOG_AXIS)
     names = vocabulary_of(name)
-    categories = tuple(names) if names is not None else typing.get_args(TrainConfig.model_fields[name].annotation)
+    if names is not None or kind_of(name):  # code of one's own is beside the names, and its parameters have none
+        return Levels(levels=tuple(dict.fromkeys([*(names or ()), *levels])))
+    categories = typing.get_args(TrainConfig.model_fields[name].annotation)
     return Levels(levels=categories or (False, True))
 
 
@@ -180,7 +183,7 @@ def _replicates(
 
 
 def _first_of_search(study: Study) -> list[PlannedTrial]:
-    defaults = {name: TrainConfig.model_fields[name].default for name in study.scientific}
+    defaults = {name: default_of(name) for name in study.scientific}
     if all(spec.contains(defaults[name]) for name, spec in study.scientific.items()):
         return [PlannedTrial(defaults, "search")]
     return []
@@ -197,7 +200,7 @@ def _tuning_points(study: Study) -> list[dict[str, ParamValue]]:
     from scipy.stats import qmc
 
     specs, wanted = study.nuisance, study.tuning.trials_per_level if study.tuning else 0
-    defaults = {name: TrainConfig.model_fields[name].default for name in specs}
+    defaults = {name: default_of(name) for name in specs}
     points: dict[object, dict[str, ParamValue]] = {}  # by key: whole numbers and categories repeat, and are passed over
     if all(spec.contains(defaults[name]) for name, spec in specs.items()):
         points[_key(defaults)] = defaults
@@ -223,7 +226,7 @@ def _best_point(
             best, highest = point, accuracy
     if best is not None:
         return best
-    return {name: spec.anchor(TrainConfig.model_fields[name].default) for name, spec in study.nuisance.items()}
+    return {name: spec.anchor(default_of(name)) for name, spec in study.nuisance.items()}
 
 
 def _accuracies(results: Iterable[Result]) -> dict[object, float | None]:

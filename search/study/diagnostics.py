@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 
 from trainer.config import TrainConfig
+from trainer.own.names import KINDS
 
 Path = tuple[str | int, ...]  # ("scientific", "pooling", "levels", 2)
 
@@ -91,9 +92,12 @@ def explained(item: ErrorDetails, study: type[Table], tables: Mapping[str, type[
     if item["type"] == "extra_forbidden":
         if len(path) == 1 and key in TrainConfig.model_fields:
             return Mistake(tuple(path), "unknown; a parameter stands in [fixed], [scientific.NAME] or [nuisance.NAME]")
-        return Mistake(tuple(path), unknown(key, [name for name in table.model_fields if name != "name"]))
+        return Mistake(tuple(path), unknown(key, [name for name in table.model_fields if name not in ("name", "code")]))
     if item["type"] == "spec":
         allowed = SPEC
+        if isinstance(item["input"], dict) and path[-1] in KINDS:
+            own = next(iter(item["input"]), "NAME")
+            allowed += f'; a parameter of code of your own stands in [{path[0]}."{path[-1]}.{own}"]'
     elif (path[0] == "fixed" and len(path) > 1) or path[-2:-1] == ["levels"]:
         allowed = SCALAR
     else:

@@ -28,8 +28,14 @@ def meaning_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         was, now = before.get(path), after.get(path)
         if was == now or _only_more(path, was, now, question) or _new_parameter(path, was, now):
             continue
-        lines.append(f"{path}: {ABSENT if was is None else shown(was)} -> {ABSENT if now is None else shown(now)}")
+        lines.append(f"{path}: {_shown(path, was)} -> {_shown(path, now)}")
     return lines
+
+
+def _shown(path: str, value: Any) -> str:
+    if value is None:
+        return ABSENT
+    return f"SHA-256 {str(value)[:12]}" if path.startswith("code.") else shown(value)
 
 
 def _flat(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -41,7 +47,7 @@ def _flat(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _only_more(path: str, was: Any, now: Any, question: bool) -> bool:
-    if path == "margin":
+    if path == "margin" or (path.startswith("code.") and was is None):  # a file added: what uses it says so itself
         return True
     if was is None or now is None:
         return False

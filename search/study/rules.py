@@ -8,20 +8,18 @@ import copy
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from search.study.deciding import DECIDING, DEFAULT
 from search.study.diagnostics import Mistake, Path, shown, unknown
 from search.study.looks import ALLOWED, check_looks
-from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
-from search.study.pruners import PRUNERS
-from search.study.samplers import N_STARTUP_TRIALS, SAMPLERS, Sampler
-from search.study.space import MAX_LEVELS, Levels, ParamValue, Range
+from search.study.search_rules import check_search_for
+from search.study.space import MAX_LEVELS, Levels, ParamValue, Range, Scalar
 from search.study.tune import check_tune
-from trainer.config import TrainConfig
+from trainer.config import TrainConfig, default_of, vocabulary_of
+from trainer.own.names import FORM, KINDS, kind_of
 
 ROLES = ("scientific", "nuisance", "fixed")
 RESERVED = {
@@ -52,6 +50,8 @@ def checked_value(name: str, value: Any) -> ParamValue:
 
 @functools.cache
 def _one_field(name: str) -> type[BaseModel]:
+    if kind_of(name):
+        return create_model(f"Only_{name}", value=(Scalar, ...))
     field = TrainConfig.model_fields[name]
     config = ConfigDict(strict=True, allow_inf_nan=False)  # strict: "4" and true are no numbers
     return create_model(f"Only_{name}", __config__=config, **{"value": (field.annotation, field)})  # type: ignore[call-overload, no-any-return]
@@ -106,17 +106,35 @@ def _check_names_and_values(data: dict[str, Any]) -> Iterator[Mistake]:
         for name in _table(data, role):
             if name in RESERVED:
                 yield Mistake((role, name), f"no study may set it: {RESERVED[name]}")
-            elif name not in PARAMETERS:
+            elif (kind := kind_of(name)) is not None and kind not in _own_kinds(data):
+                text = f'a parameter of a {kind} of your own; [fixed] {kind} = "{FORM}" is missing'
+                yield Mistake((role, name), text)
+            elif kind is None and name not in PARAMETERS:
                 yield Mistake((role, name), unknown(name, PARAMETERS))
             elif name in roles:
                 yield Mistake((role, name), f"varies in this study already, as {roles[name]}; allowed: one role")
             roles.setdefault(name, role)
     for path, holder, key in _places(data):
-        if path[1] in PARAMETERS and isinstance(holder[key], str | int | float):
+        if _is_parameter(path[1]) and isinstance(holder[key], str | int | float):
             try:
                 holder[key] = checked_value(str(path[1]), holder[key])
             except ValueError as error:
                 yield Mistake(path, str(error))
+
+
+def _is_parameter(name: object) -> bool:
+    return isinstance(name, str) and (name in PARAMETERS or kind_of(name) is not None)
+
+
+def _own_kinds(data: dict[str, Any]) -> set[str]:
+    """Of what the study has code of one's own, if only it were named rightly: the model, the augmentation."""
+    return {
+        str(path[1]) for path, holder, key in _places(data) if path[1] in KINDS and holder[key] not in _names(path[1])
+    }
+
+
+def _names(parameter: object) -> Collection[str]:
+    return vocabulary_of(str(parameter)) or ()
 
 
 def _check_ranges_and_levels(data: dict[str, Any]) -> Iterator[Mistake]:
@@ -148,68 +166,7 @@ def _check_search(data: dict[str, Any]) -> Iterator[Mistake]:
     if data.get("seeds", 1) != 1 and not data.get("looks"):
         yield Mistake(("seeds",), "a search has no replicates: every trial has a seed of its own")
     yield from _no_reference(data, "scientific", "a search compares with no reference level")
-    yield from _check_measure(data)
-    yield from _check_methods(data)
-
-
-def _check_measure(data: dict[str, Any]) -> Iterator[Mistake]:
-    """A search looks for the measure that decides: where one of the two is given, the other follows."""
-    search = data.get("search")
-    if not isinstance(search, dict) or data.get("measure", DEFAULT) not in DECIDING:
-        return
-    if "objectives" not in search:
-        search["objectives"] = [f"val_{data.get('measure', DEFAULT)}", *DEFAULT_OBJECTIVES[1:]]
-        return
-    objectives = search["objectives"]
-    looked_for = [name for name in DECIDING if _are_names(objectives) and f"val_{name}" in objectives]
-    if not looked_for:
-        return
-    measure = data.setdefault("measure", looked_for[0])
-    if measure not in looked_for:
-        allowed = " or ".join(map(shown, looked_for))
-        text = f"found {shown(measure)} with the objectives {shown(list(objectives))}; allowed: {allowed}"
-        yield Mistake(("measure",), text)
-
-
-def _check_methods(data: dict[str, Any]) -> Iterator[Mistake]:
-    """Whether the sampler and the pruner can do what is asked of them. Names that nobody knows are left alone."""
-    search = _table(data, "search")
-    objectives = search.get("objectives", DEFAULT_OBJECTIVES)
-    known = [OBJECTIVES[name] for name in objectives if name in OBJECTIVES] if _are_names(objectives) else []
-    if not known or len(known) < len(objectives):
-        return
-    sampler, pruner = search.get("sampler"), search.get("pruner")
-    if isinstance(sampler, str) and sampler in SAMPLERS:
-        for why in _sampler_lacks(SAMPLERS[sampler], len(known), data):
-            yield Mistake(("search", "sampler"), f"found {shown(sampler)}, which {why}")
-        startup = search.get("n_startup_trials", N_STARTUP_TRIALS)
-        if startup != N_STARTUP_TRIALS and not SAMPLERS[sampler].starts_at_random:
-            having = ", ".join(name for name, entry in SAMPLERS.items() if entry.starts_at_random)
-            text = f"found {shown(startup)} with the sampler {shown(sampler)}, which does not start with random trials"
-            yield Mistake(
-                ("search", "n_startup_trials"), f"{text}; allowed: leave it out, or one of the samplers {having}"
-            )
-    if isinstance(pruner, str) and pruner in PRUNERS and PRUNERS[pruner].build is not None:
-        if len(known) > 1:
-            text = f'with {len(known)} objectives, and Optuna prunes for one; allowed: one objective, or "none"'
-            yield Mistake(("search", "pruner"), f"found {shown(pruner)} {text}")
-        elif known[0].by_epoch is None:
-            text = f'with the objective {shown(objectives[0])}, which has no value an epoch; allowed: "none"'
-            yield Mistake(("search", "pruner"), f"found {shown(pruner)} {text}")
-
-
-def _are_names(objectives: Any) -> bool:
-    return isinstance(objectives, list | tuple) and all(isinstance(name, str) for name in objectives)
-
-
-def _sampler_lacks(sampler: Sampler, n_objectives: int, data: dict[str, Any]) -> Iterator[str]:
-    if not sampler.is_installed:
-        yield f"needs the package {sampler.package}; it is not installed (pip install {sampler.package})"
-    if sampler.most_objectives is not None and n_objectives > sampler.most_objectives:
-        yield f"takes {sampler.most_objectives} objective; found {n_objectives}"
-    numbers = sum("low" in spec for path, spec in _specs(data) if path[0] == "scientific")
-    if numbers < sampler.fewest_numbers:
-        yield f"needs {sampler.fewest_numbers} parameters with low and high; found {numbers}"
+    yield from check_search_for(data)
 
 
 def _check_question(data: dict[str, Any]) -> Iterator[Mistake]:
@@ -260,11 +217,11 @@ def _spec(table: dict[str, Any]) -> Levels | Range | None:
 
 def _check_together(data: dict[str, Any]) -> Iterator[Mistake]:
     """Rules between parameters: on the base values, on each other value, on each pair of them."""
-    specs = {path: spec for path, table in _specs(data) if path[1] in PARAMETERS and (spec := _spec(table))}
+    specs = {path: spec for path, table in _specs(data) if _is_parameter(path[1]) and (spec := _spec(table))}
     base = dict(_table(data, "fixed"))
     ends: list[tuple[Path, ParamValue]] = []
     for (role, name), spec in specs.items():
-        base[str(name)] = spec.anchor(TrainConfig.model_fields[str(name)].default)
+        base[str(name)] = spec.anchor(default_of(str(name)))
         if isinstance(spec, Levels):
             ends += [((role, name, "levels", index), level) for index, level in enumerate(spec.levels)]
         else:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from search.errors import SamplerError
@@ -34,12 +35,22 @@ class Proposal:
         study_seed: the same for all proposals of the study.
         n_startup_trials: trials at random before the sampler has something to learn from.
         space: the parameters of the search.
+        options: keywords of the sampler of Optuna's, as the study file has them.
+        n_trials: the budget of the search.
+        n_objectives: how many it has.
     """
 
     seed: int
     study_seed: int
     n_startup_trials: int
     space: Mapping[str, BaseDistribution]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    n_trials: int = 0
+    n_objectives: int = 1
+
+    def keywords(self, **own: Any) -> dict[str, Any]:
+        """What a sampler is made with: what this project gives it, unless the study says otherwise."""
+        return {**own, **self.options}
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,7 @@ class Sampler:
         fewest_numbers: how many parameters with `low` and `high` it needs to do anything.
         starts_at_random: whether `n_startup_trials` means something to it.
         package: what it needs beside Optuna, by the name that it is imported and installed by; "" for nothing.
+        optuna_class: its name in `optuna.samplers`, whose keywords `[search.options]` may have; "" for none.
     """
 
     words: str
@@ -61,6 +73,7 @@ class Sampler:
     fewest_numbers: int = 0
     starts_at_random: bool = False
     package: str = ""
+    optuna_class: str = ""
 
     @property
     def is_installed(self) -> bool:
@@ -71,7 +84,9 @@ class Sampler:
 def _tpe(proposal: Proposal) -> BaseSampler:
     from optuna.samplers import TPESampler
 
-    return TPESampler(seed=proposal.seed, n_startup_trials=proposal.n_startup_trials, constant_liar=True)
+    own = {"seed": proposal.seed, "n_startup_trials": proposal.n_startup_trials, "constant_liar": True}
+    with _quietly():
+        return TPESampler(**proposal.keywords(**own))
 
 
 def _random(proposal: Proposal) -> BaseSampler:
@@ -82,7 +97,6 @@ def _random(proposal: Proposal) -> BaseSampler:
 
 def _qmc(proposal: Proposal) -> BaseSampler:
     """One scrambled Sobol sequence for the whole study, from the first proposal on."""
-    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import QMCSampler, RandomSampler
 
     class FromTheStart(QMCSampler):
@@ -92,48 +106,105 @@ def _qmc(proposal: Proposal) -> BaseSampler:
             return dict(proposal.space)
 
     other = RandomSampler(seed=proposal.seed)
-    with warnings.catch_warnings():  # in Optuna since 3.0, and still called experimental
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return FromTheStart(qmc_type="sobol", scramble=True, seed=proposal.study_seed, independent_sampler=other)
+    own = {"qmc_type": "sobol", "scramble": True, "seed": proposal.study_seed, "independent_sampler": other}
+    with _quietly():
+        return FromTheStart(**proposal.keywords(**own))
 
 
 def _cmaes(proposal: Proposal) -> BaseSampler:
     """Categories, which CMA-ES does not know, are drawn at random."""
     from optuna.samplers import CmaEsSampler, RandomSampler
 
-    return CmaEsSampler(
-        seed=proposal.seed,
-        n_startup_trials=proposal.n_startup_trials,
-        independent_sampler=RandomSampler(seed=proposal.seed),
-        warn_independent_sampling=False,
-    )
+    own = {
+        "seed": proposal.seed,
+        "n_startup_trials": proposal.n_startup_trials,
+        "independent_sampler": RandomSampler(seed=proposal.seed),
+        "warn_independent_sampling": False,
+    }
+    with _quietly():
+        return CmaEsSampler(**proposal.keywords(**own))
 
 
 def _nsgaii(proposal: Proposal) -> BaseSampler:
     from optuna.samplers import NSGAIISampler
 
-    return NSGAIISampler(seed=proposal.seed)
+    return NSGAIISampler(**proposal.keywords(seed=proposal.seed))
 
 
 def _gp(proposal: Proposal) -> BaseSampler:
-    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import GPSampler
+
+    own = {"seed": proposal.seed, "n_startup_trials": proposal.n_startup_trials}
+    with _quietly():
+        return GPSampler(**proposal.keywords(**own))
+
+
+# The row "Recommended budgets (#trials)" of the table in Optuna's documentation (4.6,
+# https://optuna.readthedocs.io/en/v4.6.0/reference/samplers/index.html): up to 500 for GPSampler, 100 to 1,000 for
+# TPESampler, 1,000 to 10,000 for CmaEsSampler. They include start-up trials.
+GP_TRIALS, CMAES_TRIALS = 500, 1000
+
+
+def chosen(proposal: Proposal) -> str:
+    """The sampler that `auto` takes, by the budgets that Optuna's documentation recommends.
+
+    Gaussian processes for one objective, numbers alone and at most 500 trials, where PyTorch is installed; CMA-ES for
+    the same and 1,000 trials or more; else TPE. It is one for all trials of a search. `AutoSampler` of OptunaHub, whose
+    code is downloaded when it is used, changes instead from Gaussian processes to CMA-ES after 250 finished trials.
+    """
+    from optuna.distributions import CategoricalDistribution
+
+    names = any(isinstance(spec, CategoricalDistribution) for spec in proposal.space.values())
+    if names or proposal.n_objectives > 1 or len(proposal.space) < 2:
+        return "tpe"
+    if proposal.n_trials <= GP_TRIALS and SAMPLERS["gp"].is_installed:
+        return "gp"
+    return "cmaes" if proposal.n_trials >= CMAES_TRIALS and SAMPLERS["cmaes"].is_installed else "tpe"
+
+
+def _auto(proposal: Proposal) -> BaseSampler:
+    return SAMPLERS[chosen(proposal)].build(proposal)
+
+
+def optuna_sampler(name: str) -> type[BaseSampler]:
+    """A class of `optuna.samplers`."""
+    import optuna.samplers
+
+    found: type[BaseSampler] = getattr(optuna.samplers, name)
+    return found
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without Optuna's warnings of what has been experimental for years."""
+    from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return GPSampler(seed=proposal.seed, n_startup_trials=proposal.n_startup_trials)
+        yield
 
 
 SAMPLERS = Registry[Sampler]("sampler")
-SAMPLERS.register("tpe", Sampler("TPE", _tpe, starts_at_random=True))
-SAMPLERS.register("random", Sampler("random search", _random))
-SAMPLERS.register("qmc", Sampler("quasi-random points (Sobol)", _qmc))
+SAMPLERS.register("tpe", Sampler("TPE", _tpe, starts_at_random=True, optuna_class="TPESampler"))
+SAMPLERS.register("random", Sampler("random search", _random, optuna_class="RandomSampler"))
+SAMPLERS.register("qmc", Sampler("quasi-random points (Sobol)", _qmc, optuna_class="QMCSampler"))
 SAMPLERS.register(
     "cmaes",
-    Sampler("CMA-ES", _cmaes, most_objectives=1, fewest_numbers=2, starts_at_random=True, package="cmaes"),
+    Sampler(
+        "CMA-ES",
+        _cmaes,
+        most_objectives=1,
+        fewest_numbers=2,
+        starts_at_random=True,
+        package="cmaes",
+        optuna_class="CmaEsSampler",
+    ),
 )
-SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii))
-SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, starts_at_random=True, package="torch"))
+SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii, optuna_class="NSGAIISampler"))
+SAMPLERS.register(
+    "gp", Sampler("Gaussian processes", _gp, starts_at_random=True, package="torch", optuna_class="GPSampler")
+)
+SAMPLERS.register("auto", Sampler("the sampler that suits it", _auto, starts_at_random=True))
 
 
 def build_sampler(name: str, proposal: Proposal) -> BaseSampler:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from search.errors import StudyFileError
+from search.study.code import Code, located
 from search.study.deciding import DECIDING, DEFAULT
-from search.study.diagnostics import Path, Table, explained, once_a_value, shown_path
+from search.study.diagnostics import Path as Place
+from search.study.diagnostics import Table, explained, once_a_value, shown_path
 from search.study.looks import ALLOWED, ALLOWED_LOOKS, MOST, agreed, with_looks
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.overrides import QUICK_SIZES, overridden, quickened
 from search.study.pruners import PRUNERS
-from search.study.rules import PARAMETERS, check
+from search.study.rules import RESERVED, check
 from search.study.samplers import N_STARTUP_TRIALS, SAMPLERS
 from search.study.space import Levels, ParamValue, Range, Scalar, Spec
 from search.study.tune import rates_around
-from trainer.config import TrainConfig
+from trainer.config import TrainConfig, default_of
 from trainer.registry import OneOf
 
 NAME = r"[a-z0-9_-]{1,64}"
@@ -49,13 +52,14 @@ class Tuning(Table):
 class Search(Table):
     """A search in place of a design: what proposes its trials, what stops them, and what it looks for.
 
-    The names are those of `SAMPLERS`, `PRUNERS` and `OBJECTIVES`. The objective `cost` is peak VRAM where that is
-    measured, else the parameters.
+    The names are those of `SAMPLERS`, `PRUNERS` and `OBJECTIVES`; the options are the keywords of Optuna's class of the
+    sampler. The objective `cost` is peak VRAM where that is measured, else the parameters.
     """
 
     n_trials: Annotated[int, Field(strict=True, ge=1, le=100_000, description="1 to 100000")]
     sampler: Annotated[str, OneOf(SAMPLERS)] = "tpe"
     n_startup_trials: Annotated[int, Field(strict=True, ge=0, le=100_000, description="0 to 100000")] = N_STARTUP_TRIALS
+    options: dict[str, Scalar] = Field(default_factory=dict, description="a table of Optuna's keywords of the sampler")
     pruner: Annotated[str, OneOf(PRUNERS)] = "none"
     objectives: Annotated[tuple[Annotated[str, OneOf(OBJECTIVES)], ...], Field(min_length=1), AfterValidator(_once)] = (
         DEFAULT_OBJECTIVES
@@ -86,6 +90,8 @@ class Study(Table):
         tune: whether each level is trained at three learning rates, and judged at its own (`search.answer.tuned`).
         tuning: the budget of the nuisance parameters.
         search: makes it a search.
+        files: names of files that code of one's own needs: modules that it imports, weights that it reads.
+        code: all files of one's own; a study file does not say it, whoever reads one does.
     """
 
     name: Annotated[str, Field(pattern=f"^{NAME}$", description="1 to 64 of a-z, 0-9, _ and -")]
@@ -104,6 +110,8 @@ class Study(Table):
     tune: Annotated[bool, Field(strict=True, description="true or false")] = False
     tuning: Annotated[Tuning | None, Field(description="a table with trials_per_level")] = None
     search: Annotated[Search | None, Field(description="a table with n_trials")] = None
+    files: Annotated[tuple[str, ...], Field(max_length=100, description="a list of files")] = ()
+    code: Code | None = None
 
     @classmethod
     def allowed(cls, key: str) -> str:
@@ -170,7 +178,7 @@ class Study(Table):
         A parameter that is tuned or searched stands at the reference model's value, or where its space comes nearest.
         """
         specs = {**self.scientific, **self.nuisance}
-        anchors = {name: spec.anchor(TrainConfig.model_fields[name].default) for name, spec in specs.items()}
+        anchors = {name: spec.anchor(default_of(name)) for name, spec in specs.items()}
         return TrainConfig.of({**self.fixed, **anchors})
 
     def quick(self) -> Study:
@@ -194,7 +202,7 @@ class Study(Table):
         fixed: Mapping[str, ParamValue] | None = None,
     ) -> Study:
         """What --seeds, --epochs, --n-trials, --margin, --measure, --tune and --set name=value make of it. Texts in
-        `fixed` are read as TOML.
+        `fixed` are read as TOML; files of one's own in it are looked for in the working directory.
 
         Raises:
             StudyFileError: listing every mistake.
@@ -206,6 +214,12 @@ class Study(Table):
         if epochs is not None and "epochs" in (fixed or {}):
             mistakes.append("--set epochs: --epochs says it too; allowed: one of the two")
         data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin, measure, tune=tune)
+        given = {name: data["fixed"][name] for name in fixed or {}}
+        code, missing = located({"fixed": given}, Path.cwd())
+        data["fixed"] |= given
+        mistakes += [f"{flags[place]}: {text}" for place, text in missing]
+        if code is not None:
+            data["code"] = _plain(self.code.joined(code) if self.code else code)
         try:
             study = Study.model_validate(data)
         except ValidationError as error:
@@ -232,8 +246,10 @@ class Study(Table):
         base = self.base_config().model_dump(mode="json")
         for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
             data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}
-        varied = {*self.scientific, *self.nuisance}
-        return {"kind": self.kind, **data, "fixed": {name: base[name] for name in PARAMETERS if name not in varied}}
+        if self.code is not None:
+            data["code"] = dict(sorted(self.code.digests.items()))
+        varied = {*self.scientific, *self.nuisance, *RESERVED}
+        return {"kind": self.kind, **data, "fixed": {name: value for name, value in base.items() if name not in varied}}
 
 
 TABLES: dict[str, type[Table]] = {"levels": Levels, "range": Range, "tuning": Tuning, "search": Search}
@@ -248,6 +264,6 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _lines(error: ValidationError, flags: Mapping[Path, str]) -> list[str]:
+def _lines(error: ValidationError, flags: Mapping[Place, str]) -> list[str]:
     """One line a mistake, placed by the flag that set it, or by its path in the study file."""
     return [f"{flags.get(item['loc']) or shown_path(item['loc'])}: {item['msg']}" for item in error.errors()]

@@ -24,9 +24,22 @@ A file of `studies/` is meant by its name, any other by its path:
     epochs = 120                    # at most, with the next line; without it, what every training has
     epochs_after_start = 20         # optional: a training ends so many epochs after it starts to learn
 
-With a table `[search]` (n_trials, sampler, n_startup_trials, pruner, objectives) the scientific parameters are searched
+With a table `[search]` (n_trials, sampler, n_startup_trials, pruner, objectives; `[search.options]` has Optuna's own
+keywords of the sampler) the scientific parameters are searched
 over in place of compared: as many as wanted, with levels or with low, high and log. Without a scientific parameter the
 reference model alone is trained, on every seed. Every parameter is a field of `trainer.config.TrainConfig`.
+
+A model or an augmentation of one's own is named by its file, which lies beside the study's, and has parameters of its
+own (see `studies/examples/`):
+
+    files = ["blocks.py"]           # what it imports or reads
+
+    [scientific."model.units"]
+    levels = [8, 16, 32]
+    reference = 16
+
+    [fixed]
+    model = "my_model.py:build"
 """
 
 from __future__ import annotations
@@ -40,6 +53,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.errors import StudyFileError
+from search.study.code import located
 from search.study.diagnostics import shown, shown_path
 from search.study.diff import meaning_diff
 from search.study.space import Levels, ParamValue, Range
@@ -99,8 +113,12 @@ def _study(path: Path, text: str, data: dict[str, Any]) -> Study:
     mistakes, lines = [], key_lines(text)
     if "name" in data:
         mistakes.append((line_of(lines, ["name"]), "name: unknown; the file's own name is the study's"))
+    if "code" in data:
+        mistakes.append((line_of(lines, ["code"]), "code: unknown; [fixed] model and files name files of one's own"))
     try:
-        study = Study.model_validate({**data, "name": path.stem})
+        code, missing = located(data, path.parent)
+        mistakes += [(line_of(lines, place), f"{shown_path(place)}: {text}") for place, text in missing]
+        study = Study.model_validate({**data, "name": path.stem, "code": code.model_dump() if code else None})
     except ValidationError as error:
         for item in error.errors(include_url=False):
             mistakes.append((line_of(lines, item["loc"]), f"{shown_path(item['loc'])}: {item['msg']}"))

@@ -18,6 +18,8 @@ NOOP_TRAINER, a JSON object:
     backend   Keras's, as it is told
     images    the fingerprint that it says it found
     models    true: a file is saved for each trial
+    wrong     problems that it finds with code of one's own; else it finds none. "exit": it ends in place of an answer;
+              "hang": it never answers
 """
 
 from __future__ import annotations
@@ -37,7 +39,21 @@ from typing import Any
 
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
-from trainer.events import PROTOCOL, Epoch, Event, Failed, Finished, PhotoCount, Ready, SplitMeasures, Started, Stopped
+from trainer.events import (
+    PROTOCOL,
+    Checked,
+    Epoch,
+    Event,
+    Failed,
+    Finished,
+    ModelLayer,
+    ModelSummary,
+    PhotoCount,
+    Ready,
+    SplitMeasures,
+    Started,
+    Stopped,
+)
 
 VARIABLE = "NOOP_TRAINER"
 COMMAND = (sys.executable, __file__)
@@ -119,6 +135,9 @@ class Noop:
             )
         )
         while (line := self._next()) is not None:
+            if line.startswith('{"check":'):
+                self._check(json.loads(line)["check"])
+                continue
             try:
                 config = TrainConfig.parse(line)
             except ConfigError as error:
@@ -159,7 +178,19 @@ class Noop:
             self._heard.wait_for(lambda: self._configs)
             return self._configs.pop(0)
 
-    def _emit(self, event: Event) -> None:
+    def _check(self, asked: dict[str, Any]) -> None:
+        print(f"noop: tried {json.dumps(asked)}", file=sys.stderr, flush=True)
+        wrong = self._settings.get("wrong", [])
+        if wrong == "exit":
+            os._exit(3)
+        if wrong == "hang":
+            signal.pause()
+        layer = ModelLayer(name="end", kind="Dense", shape="3", parameters=1200)
+        names = dict.fromkeys(config["model"] for config in asked["configs"] if config["model"] != "reference")
+        models = [ModelSummary(name=name, parameters=1234, flops_per_image=5678, layers=[layer]) for name in names]
+        self._emit(Checked(problems=wrong, models=models))
+
+    def _emit(self, event: Event | Checked) -> None:
         self._out.write(event.model_dump_json().encode() + b"\n")
         self._out.flush()
 
@@ -325,6 +356,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data")
     parser.add_argument("--cache")
     parser.add_argument("--output")
+    parser.add_argument("--code")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--skip-bad-files", action="store_true")
     parser.add_argument("--exit-with-stdin", action="store_true")

@@ -87,6 +87,41 @@ def test_another_measure_and_class_weights_are_told() -> None:
     assert "Class weights in some trainings' loss: balanced." in data.imbalance(some)
 
 
+def test_nothing_of_the_reference_model_is_said_of_one_of_ones_own() -> None:
+    fixed = {"model": "backbone.py:build", "color": True, "model.weights": "imagenet.h5"}
+    digests = {"backbone.py": "ab" * 32, "imagenet.h5": "cd" * 32}
+    data = {"name": "wide", "question": "How well?", "seeds": 2, "fixed": fixed, "files": ["imagenet.h5"]}
+    data["code"] = {"paths": {name: f"/code/{name}" for name in digests}, "digests": digests}
+    records = tuple(trial(n, {**fixed, "seed": n}, n, study="wide") for n in range(2))
+    recorded = Recorded("wide", Study.model_validate(data), data_info(), COMMAND, records)
+    found = known(recorded)
+    assert found[1] == "Deep learning: a network of one's own, built by backbone.py:build."
+    assert "3 channels. Built by backbone.py:build, of which the page of the answer lists the layers" in found[22]
+    assert "convolution" not in found[22]
+    assert "code of one's own: backbone.py (SHA-256 abababababab), imagenet.h5 (SHA-256 cdcdcdcdcdcd)" in found[23]
+    assert found[24] == (
+        "As backbone.py:build says; what is drawn at random is fixed by each training's seed. Files that it may read: "
+        "imagenet.h5."
+    )
+    assert "dropout" not in found[25], "the code may have none"
+    assert "in colour, values of 0 to 255." in found[9]
+
+
+def test_a_model_of_ones_own_beside_the_reference_model() -> None:
+    space = {"model": {"levels": ["reference", "backbone.py:build"], "reference": "reference"}}
+    data = {"name": "which", "question": "Which?", "seeds": 2, "scientific": space}
+    found = known(Recorded("which", Study.model_validate(data), data_info(), COMMAND, ()))
+    assert found[1] == (
+        "Deep learning: a convolutional network that classifies images, trained from random weights; a network of "
+        "one's own, built by backbone.py:build."
+    )
+    assert found[24] == (
+        "As backbone.py:build says; what is drawn at random is fixed by each training's seed. The reference model: "
+        "random, by Keras's default initializers, fixed by each training's seed; no pretrained weights."
+    )
+    assert "4 blocks" in found[22]
+
+
 def test_leaks_that_were_kept_are_not_hidden() -> None:
     leaking = data_info(leaks="keep", caveats=("TRAIN and TEST share photographs.",))
     found = known(replace(question(LEVELS), data=leaking))

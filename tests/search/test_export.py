@@ -96,6 +96,28 @@ def test_every_column_is_explained(runs: Path, tmp_path: Path) -> None:
     assert known.loc[("trials", "batch_size"), "meaning"] == "setting: images a step"
 
 
+def test_parameters_of_ones_own_are_columns_and_explained(tmp_path: Path) -> None:
+    space = {"model.alpha": {"levels": [0.5, 1.0], "reference": 1.0}}
+    fixed = {"model": "backbone.py:build", "augmentation": "stain.py:build", "augmentation.amount": 0.3}
+    data = {"name": "wide", "question": "How wide?", "seeds": 2, "scientific": space, "fixed": fixed}
+    of = {level: {**fixed, "model.alpha": level} for level in (0.5, 1.0)}
+    records = [trial(n, of[level], n // 2, study="wide") for n, level in enumerate((0.5, 1.0, 0.5, 1.0))]
+    laid(Recorded("wide", Study.model_validate(data), data_info(), "", tuple(records)), tmp_path / "runs")
+    assert exported(tmp_path / "runs", str(tmp_path / "wide"), study="wide") == 0
+    trials = pd.read_csv(tmp_path / "wide" / "trials.csv")
+    assert list(trials["model.alpha"]) == [0.5, 1.0, 0.5, 1.0]
+    assert set(trials["augmentation.amount"]) == {0.3}
+    known = pd.read_csv(tmp_path / "wide" / "columns.csv").set_index(["table", "column"])
+    for table, column, kind in (
+        ("trials", "augmentation.amount", "augmentation"),
+        ("trials", "model.alpha", "model"),
+        ("predictions", "model.alpha", "model"),
+    ):
+        assert known.loc[(table, column), "meaning"] == (
+            f"setting: a parameter of the {kind} of one's own; its code says what it means"
+        )
+
+
 def test_the_tables_say_what_the_answer_says(runs: Path) -> None:
     answer = search.read_answer("pooling", runs=runs)
     tables = answer.tables()

@@ -56,7 +56,8 @@ class Slot:
 @pytest.fixture(scope="session")
 def slot(keras: Any, tiny_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Slot:
     """A slot in this process, on the tiny images, for tests that leave it as it was."""
-    from trainer.fit import Session, Source
+    from trainer.fit import Session
+    from trainer.source import Source
 
     folder = tmp_path_factory.mktemp("slot")
     source = Source(tiny_images, folder / "cache", folder / "models")

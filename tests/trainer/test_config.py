@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -111,3 +113,41 @@ def test_the_ways_to_resize() -> None:
     assert [TrainConfig.of({"resize": way}).resize for way in ("stretch", "crop", "pad")] == ["stretch", "crop", "pad"]
     with pytest.raises(ConfigError, match=r"resize: Input should be 'stretch', 'crop' or 'pad' \(found 'squeeze'\)"):
         TrainConfig.of({"resize": "squeeze"})
+
+
+def test_parameters_of_ones_own_are_settings() -> None:
+    own = {
+        "model": "mine.py:build",
+        "model.units": 8,
+        "augmentation.amount": 0.5,
+        "model.name": "wide",
+        "model.on": True,
+    }
+    config = TrainConfig.of(own)
+    assert config.model_dump(exclude_defaults=True) == own
+    assert TrainConfig.parse(config.model_dump_json()) == config
+    assert getattr(config, "model.units") == 8
+    assert config.graph() != TrainConfig.of({**own, "model.units": 9}).graph()
+    assert config.uses_own_code
+    assert not TrainConfig().uses_own_code
+    assert TrainConfig.of({"model": "mine.py:build", "image_height": 8, "image_width": 8}).depth == 4  # says nothing
+
+
+@pytest.mark.parametrize(
+    ("changes", "mistake"),
+    [
+        ({"model.units": [1]}, "model.units: Input should be a text, a number, true or false"),
+        ({"model.units": math.inf}, "model.units: Input should be a text, a number, true or false"),
+        ({"model.two words": 1}, "model.two words: Extra inputs are not permitted (found 1)"),
+        ({"pooling.size": 3}, "pooling.size: Extra inputs are not permitted (found 3)"),
+        ({"model": "mine.py"}, "model: Input should be 'reference' or 'FILE.py:FUNCTION' (found 'mine.py')"),
+        (
+            {"model": "../mine.py:build"},
+            "model: Input should be 'reference' or 'FILE.py:FUNCTION' (found '../mine.py:build')",
+        ),
+    ],
+)
+def test_what_is_no_parameter_of_ones_own(changes: dict[str, Any], mistake: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        TrainConfig.of(changes)
+    assert str(raised.value) == mistake

@@ -8,8 +8,9 @@ from tests.conftest import SmallDisk
 from tests.trainer.conftest import SMALL, Slot
 from trainer.config import TrainConfig
 from trainer.events import Event, Failed, Finished
-from trainer.fit import Session, Source
+from trainer.fit import Session
 from trainer.predict import Classifier
+from trainer.source import Source
 
 
 def test_a_model_that_does_not_fit_is_no_result(slot: Slot, small_disk: Callable[[str, int], SmallDisk]) -> None:

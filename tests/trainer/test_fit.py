@@ -261,7 +261,8 @@ def test_a_stop_at_the_last_epoch_comes_too_late(slot: Slot) -> None:
 
 
 def test_without_an_output_folder_no_model_is_saved(slot: Slot) -> None:
-    from trainer.fit import Session, Source
+    from trainer.fit import Session
+    from trainer.source import Source
 
     other = Slot(Session(Source(slot.data, slot.cache)), slot.data, slot.cache, slot.output)
     before = sorted(slot.output.iterdir())
@@ -331,7 +332,8 @@ def test_infinite_logits_outside_the_training_fail_as_well(
 
 
 def test_a_folder_that_cannot_be_used_fails_as_data(slot: Slot, tmp_path: Path) -> None:
-    from trainer.fit import Session, Source
+    from trainer.fit import Session
+    from trainer.source import Source
 
     broken = tmp_path / "broken"
     shutil.copytree(slot.data, broken)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from trainer.config import TrainConfig, vocabulary_of
 from trainer.errors import ConfigError
 from trainer.registry import OneOf, Registry, UnknownNameError
-from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.vocabulary import AUGMENTATIONS, HEADS, MODELS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
 
@@ -82,6 +82,7 @@ def test_a_field_takes_what_is_registered_when_it_is_validated(colours: Registry
         ("head", HEADS),
         ("augmentation", AUGMENTATIONS),
         ("optimizer", OPTIMIZERS),
+        ("model", MODELS),
     ],
 )
 def test_the_settings_that_take_names(name: str, registry: Registry[Any]) -> None:
@@ -90,8 +91,12 @@ def test_the_settings_that_take_names(name: str, registry: Registry[Any]) -> Non
         assert getattr(TrainConfig.of({name: allowed}), name) == allowed
     with pytest.raises(ConfigError) as raised:
         TrainConfig.of({name: "l2"})
-    assert str(raised.value) == f"{name}: Input should be {registry.listed(chr(39))} (found 'l2')"
-    assert all(entry.cost >= 1 and entry.words for entry in registry.values())
+    names = registry.listed("'")
+    if name in ("augmentation", "model"):  # which may be code of one's own
+        names = ", ".join(f"'{allowed}'" for allowed in registry) + " or 'FILE.py:FUNCTION'"
+        assert getattr(TrainConfig.of({name: "mine.py:build"}), name) == "mine.py:build"
+    assert str(raised.value) == f"{name}: Input should be {names} (found 'l2')"
+    assert all(getattr(entry, "cost", 1) >= 1 and entry.words for entry in registry.values())
 
 
 def test_numbers_have_no_vocabulary() -> None:

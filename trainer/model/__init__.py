@@ -2,6 +2,7 @@
 
 from trainer.model.build import (
     STEPS_PER_EXECUTION,
+    all_layers,
     build,
     compile_model,
     flops_per_image,
@@ -18,6 +19,7 @@ __all__ = [
     "BlurPooling2D",
     "ClassNames",
     "LocalResponseNormalization",
+    "all_layers",
     "build",
     "compile_model",
     "flops_per_image",

@@ -2,6 +2,7 @@
 
 python -m trainer.model                                   # the reference model
 python -m trainer.model --set pooling=blur --set depth=6 --out blur.png
+python -m trainer.model --set model=my_model.py:build --set model.units=16   # tries a model of one's own, no picture
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from trainer.command import command, refused
 from trainer.config import TrainConfig
@@ -61,6 +63,8 @@ def _main(args: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    if config.uses_own_code:
+        return _try(config)
     changes = config.model_dump(exclude_defaults=True, exclude={"trial"})
     title = ", ".join(f"{name} {value}" for name, value in changes.items()) or "Reference model"
     try:
@@ -72,6 +76,22 @@ def _main(args: argparse.Namespace) -> int:
     console.print(table)
     console.print(f"Picture: {args.out}", soft_wrap=True, markup=False, highlight=False)
     return 0
+
+
+def _try(config: TrainConfig) -> int:
+    from trainer.own.check import check
+
+    checked = check([config], CLASSES, None)
+    for problem in checked.problems:
+        print(problem, file=sys.stderr)
+    for model in checked.models:
+        table = Table(title=f"{model.name}: {model.parameters:,} parameters, {model.flops_per_image:,} FLOPs an image")
+        for column in ("layer", "kind", "output shape", "parameters"):
+            table.add_column(column, justify="right" if column in ("output shape", "parameters") else "left")
+        for layer in model.layers:
+            table.add_row(layer.name, layer.kind, layer.shape, f"{layer.parameters:,}" if layer.parameters else "")
+        Console().print(table)
+    return 2 if checked.problems else 0
 
 
 def _config(file: Path | None, changes: Sequence[str]) -> TrainConfig:

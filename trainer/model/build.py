@@ -12,6 +12,9 @@ from trainer.backend import device, jit_compile, keras
 from trainer.config import TrainConfig
 from trainer.model.augmentation import Mixup
 from trainer.model.layers import ClassNames, Conv2D
+from trainer.own.build import ToPixels, own_augmentation, own_model
+from trainer.own.names import is_own
+from trainer.own.travelling import embed, load_with_code
 from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
 ops = keras.ops
@@ -31,20 +34,51 @@ def filters(config: TrainConfig) -> list[int]:
     return [max(1, round(n * config.width)) for n in FILTERS[: config.depth]]
 
 
-def build(config: TrainConfig, class_names: Sequence[str]) -> Any:
+def build(config: TrainConfig, class_names: Sequence[str], code: Path | None = None) -> Any:
     """The Keras model, not compiled.
 
     Input shape: (batch, image_height, image_width, 1 or 3), uint8. Output shape: (batch, classes), float32 logits.
+
+    Args:
+        config: of the training.
+        class_names: in the order of the logits.
+        code: the folder of code of one's own; None: the working directory.
+
+    Raises:
+        OwnCodeError: that code cannot be used.
     """
     policy = _dtype_policy(config)
     inputs = keras.Input(
         (config.image_height, config.image_width, 3 if config.color else 1), dtype="uint8", name="image"
     )
-    x = keras.layers.Rescaling(1 / 255, name="rescale", dtype=policy)(inputs)
-    augmentations = AUGMENTATIONS[config.augmentation].layers()
-    for layer in augmentations:
-        name = layer.__name__.removeprefix("Random").lower()
-        x = layer(config.augmentation_strength, name=name, dtype=policy)(x)
+    changes = _augmentation(config, policy, code)
+    x = inputs
+    if changes or not is_own(config.model):
+        x = keras.layers.Rescaling(1 / 255, name="rescale", dtype=policy)(x)
+    for layer in changes:
+        x = layer(x)
+    if is_own(config.model):
+        x = ToPixels(name="pixels")(x) if changes else x
+        x = own_model(config, class_names, policy, code)(x)
+    else:
+        x = _reference(x, config, len(class_names), policy)
+    outputs = ClassNames(list(class_names), name="class_names")(x)
+    kind = MixupModel if any(isinstance(layer, Mixup) for layer in changes) else keras.Model
+    return kind(inputs, outputs, name="blood_cells")
+
+
+def _augmentation(config: TrainConfig, policy: str, code: Path | None) -> list[Any]:
+    """The layers that change training images, in their order."""
+    if is_own(config.augmentation):
+        return [own_augmentation(config, policy, code)]
+    return [
+        layer(config.augmentation_strength, name=layer.__name__.removeprefix("Random").lower(), dtype=policy)
+        for layer in AUGMENTATIONS[config.augmentation].layers()
+    ]
+
+
+def _reference(x: Any, config: TrainConfig, n_classes: int, policy: str) -> Any:
+    """The reference model and what lies around it, on images of 0-1."""
     pooling, normalization = POOLINGS[config.pooling], NORMALIZATIONS[config.normalization]
     for block, n in enumerate(filters(config), start=1):
         # A maximum and a ReLU change places without changing the result, and a ReLU after it has a quarter of the work.
@@ -61,10 +95,7 @@ def build(config: TrainConfig, class_names: Sequence[str]) -> Any:
     if config.dropout_rate:
         x = keras.layers.Dropout(config.dropout_rate, seed=0, name="dropout", dtype=policy)(x)
     x = keras.layers.Dense(DENSE[1], activation="relu", name="dense_2", dtype=policy)(x)
-    x = keras.layers.Dense(len(class_names), name="logits", dtype="float32")(x)
-    outputs = ClassNames(list(class_names), name="class_names")(x)
-    kind = MixupModel if Mixup in augmentations else keras.Model
-    return kind(inputs, outputs, name="blood_cells")
+    return keras.layers.Dense(n_classes, name="logits", dtype="float32")(x)
 
 
 def _dtype_policy(config: TrainConfig) -> str:
@@ -108,6 +139,8 @@ def reset(model: Any, config: TrainConfig) -> None:
     """New weights, a new optimizer state and new random states, from the config's seed alone.
 
     A fresh model and one that has trained before are the same afterwards, to the last bit.
+    Of code of one's own only the optimizer is known: a model of it that has trained before is given the state of one
+    that was just built (`trainer.own.build.take_state`).
     """
     seeds = np.random.SeedSequence(config.seed)
     for layer in model.layers:
@@ -149,26 +182,47 @@ def layer_parameters(layer: Any) -> int:
 
 
 def flops_per_image(model: Any) -> int:
-    """Floating-point operations of one image's inference: 2 a multiply-add, convolutions and dense layers."""
-    return sum(layer_flops(layer) for layer in model.layers)
+    """Floating-point operations of one image's inference: 2 a multiply-add, convolutions and dense layers.
+
+    Those of layers that a subclass of `keras.Model` calls in code of its own cannot be known, and are left out.
+    """
+    return sum(layer_flops(layer) for layer in all_layers(model))
+
+
+def all_layers(model: Any) -> list[Any]:
+    """The layers of a model and of the models in it, in their order."""
+    found = []
+    for layer in model.layers:
+        found += all_layers(layer) if isinstance(layer, keras.Model) else [layer]
+    return found
 
 
 def layer_flops(layer: Any) -> int:
     """The share of one layer in `flops_per_image`."""
-    kernel = getattr(layer, "kernel", None)
-    if kernel is None:
+    kernels = [getattr(layer, name, None) for name in ("kernel", "depthwise_kernel", "pointwise_kernel")]
+    sizes = [int(np.prod(kernel.shape)) for kernel in kernels if kernel is not None]
+    if not sizes or (shape := _output_shape(layer)) is None:
         return 0
-    positions = int(np.prod(layer.output.shape[1:-1])) if len(layer.output.shape) == 4 else 1
-    return 2 * positions * int(np.prod(kernel.shape))
+    positions = int(np.prod(shape[1:-1])) if len(shape) == 4 else 1
+    return 2 * positions * sum(sizes)
 
 
-def save_model(model: Any, path: Path, reading: dict[str, Any] | None = None) -> None:
+def _output_shape(layer: Any) -> tuple[int, ...] | None:
+    """Of the layer in its functional model; None where it is called in none, or more than once."""
+    try:
+        return tuple(layer.output.shape)
+    except (AttributeError, ValueError):
+        return None
+
+
+def save_model(model: Any, path: Path, reading: dict[str, Any] | None = None, code: Sequence[Path] = ()) -> None:
     """Writes the model for inference, in Keras's own format, without the optimizer. It appears by atomic rename.
 
     Args:
         model: its last layer is `ClassNames`, where there is something to say of the reading.
         path: of the file.
         reading: how image files became the pixels that it was trained on; see `ClassNames`.
+        code: files of code of one's own that it was built by, which are put into the file.
     """
     if reading is not None:
         model.layers[-1].reading = reading
@@ -176,11 +230,15 @@ def save_model(model: Any, path: Path, reading: dict[str, Any] | None = None) ->
     partial = path.with_name(f".{path.stem}.partial.keras")
     try:
         plain.save(partial)
+        embed(code, partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)  # a full disk
 
 
 def load_model(path: Path) -> Any:
-    """A saved model. Its last layer, `class_names`, has the names in `.names` and how files are read in `.reading`."""
-    return keras.saving.load_model(path, compile=False)
+    """A saved model. Its last layer, `class_names`, has the names in `.names` and how files are read in `.reading`.
+
+    A model of code of one's own has that code in its file, and it is run: load no file that you would not run.
+    """
+    return load_with_code(path)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from search.answer.answer import Answer
+from search.answer.own_model import own_facts
 from search.answer.starts import measured_when
 from search.answer.tuned import tuned_text
 from search.answer.words.verdicts import condition
@@ -80,6 +81,7 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
     fixed = ", ".join(f"{word(name)} {shown(value)}" for name, value in study.fixed.items())
     found.append(("Fixed", f"{fixed or 'nothing changed'}; all else as in the reference model"))
     found.append(("Measured", measured_when(study.base_config())))
+    found += own_facts(recorded)
     spent = sum(r.finished_at - r.started_at for r in recorded.records if r.finished_at is not None)
     states = Counter(record.state for record in recorded.records if record.terminal)
     failed = states["FAIL"] + states["PRUNED"]

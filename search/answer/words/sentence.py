@@ -37,7 +37,7 @@ from search.folder.load import Recorded
 from search.study import Study
 from search.study.deciding import DEFAULT
 from trainer.clock import last_start
-from trainer.config import TrainConfig
+from trainer.config import default_of
 
 # Settings of a training that leave the reference model what it is.
 CIRCUMSTANCES = {
@@ -146,8 +146,10 @@ def _alone(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words
 
 def subject(study: Study) -> str:
     """What a study without levels trains."""
-    default = TrainConfig.model_fields
-    changed = [n for n, value in study.fixed.items() if n not in CIRCUMSTANCES and value != default[n].default]
+    own = study.fixed.get("model", "reference")
+    if own != "reference":
+        return f"the model of {str(own).partition(':')[0]}"
+    changed = [n for n, value in study.fixed.items() if n not in CIRCUMSTANCES and value != default_of(n)]
     return "this configuration" if changed and study.factor is None else "the reference model"
 
 

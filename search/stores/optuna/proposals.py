@@ -47,6 +47,9 @@ def proposed(
         study_seed=derived_seed(purpose, 0),
         n_startup_trials=study.search.n_startup_trials,
         space=dict(space),
+        options=study.search.options,
+        n_trials=study.search.n_trials,
+        n_objectives=len(study.search.objectives),
     )
     sampler = build_sampler(study.search.sampler, proposal)
     # An object of its own: a Study keeps what it once read of the history.

@@ -169,8 +169,8 @@ def test_when_levels_start_is_told_and_tabled() -> None:
     recorded = waiting([9, 12, 15, 18, 20], [None, 14, 16, 30, None], epochs_after_start=10)
     answer = answer_of(recorded)
     assert (
-        "At learning rate 0.0005, learning starts in epoch (median and range over seeds): 15 (9 to 20) with max pooling "
-        "and 30 (14 to > 30) with average pooling."
+        "At learning rate 0.0005, learning starts in epoch (median and range over seeds): 15 (9 to 20) with max "
+        "pooling and 30 (14 to > 30) with average pooling."
     ) in answer.words.details
     assert answer.words.headline.startswith(
         "At learning rate 0.0005, the model learns at 3 of 5 seeds (95 % interval 15 to 95 %) with average pooling and "

@@ -246,6 +246,17 @@ class ExecutorSuite(ABC):
             assert "--exit-with-stdin" in arguments
             assert ("--skip-bad-files" in arguments) == given.skip_bad_files
 
+    def test_a_slot_reads_the_studys_own_files(self, source: TrainerSource, place: Path, reader: Reader) -> None:
+        code = place / "the study's code"
+        code.mkdir()
+        (code / "my_model.py").write_text("# mine")
+        program = "import sys, pathlib; print(*(p.read_text() for p in pathlib.Path(sys.argv[-1]).iterdir()))"
+        own = TrainerSource(source.data, source.cache, source.output, code=code)
+        with self.executor(own, place / "logs", command=(sys.executable, "-c", program)) as executor:
+            slot = executor.start(0, reader.mailbox)
+            reader.exit(slot)
+        assert reader.lines[slot] == [b"# mine"]
+
     def test_no_secret_is_in_a_slots_environment(
         self, source: TrainerSource, place: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -362,6 +362,23 @@ def test_gpus_are_dealt_out_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     executor._engine = None
 
 
+def test_a_studys_own_files_are_read_and_not_written(tmp_path: Path) -> None:
+    class Memory:
+        def memory_mib(self) -> int:
+            return 100_000
+
+    code = tmp_path / "code"
+    source = TrainerSource(tmp_path / "data", tmp_path / "cache", tmp_path / "models", code=code)
+    executor = DockerExecutor(source, tmp_path, image="i", slots=1)
+    source.output.mkdir()
+    executor._gpus, executor._engine = [], Memory()  # type: ignore[assignment]
+    request = executor._request(0)
+    assert request.readable == [source.data, source.cache, code]
+    assert request.writable == [source.output]
+    assert request.arguments[request.arguments.index("--code") + 1] == str(code)
+    executor._engine = None
+
+
 def test_who_is_dead() -> None:
     me = controller_identity()
     assert not is_dead(me)

@@ -28,9 +28,18 @@ ONE = ["val_accuracy"]
 @pytest.mark.parametrize(
     ("search", "words"),
     [
-        ({"sampler": "grid"}, 'sampler: found "grid"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii" or "gp"'),
-        ({"sampler": "QMC"}, 'sampler: found "QMC"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii" or "gp"'),
-        ({"sampler": ["tpe"]}, 'sampler: found ["tpe"]; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii" or "gp"'),
+        (
+            {"sampler": "grid"},
+            'sampler: found "grid"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii", "gp" or "auto"',
+        ),
+        (
+            {"sampler": "QMC"},
+            'sampler: found "QMC"; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii", "gp" or "auto"',
+        ),
+        (
+            {"sampler": ["tpe"]},
+            'sampler: found ["tpe"]; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii", "gp" or "auto"',
+        ),
         ({"pruner": "hyperband", "objectives": ONE}, 'pruner: found "hyperband"; allowed: "none" or "median"'),
         (
             {"pruner": "median", "objectives": ["val_accuracy", "cost"]},
@@ -47,7 +56,7 @@ ONE = ["val_accuracy"]
         (
             {"sampler": "qmc", "n_startup_trials": 5},
             'n_startup_trials: found 5 with the sampler "qmc", which does not start with random trials; '
-            "allowed: leave it out, or one of the samplers tpe, cmaes, gp",
+            "allowed: leave it out, or one of the samplers tpe, cmaes, gp, auto",
         ),
         (
             {"objectives": ["cost", "test_accuracy"]},

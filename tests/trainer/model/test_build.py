@@ -268,12 +268,15 @@ def test_what_may_share_a_graph(keras: Any) -> None:
     for values in (same, same_alone):
         assert graph_key(config.model_copy(update=values), CLASSES, 20) == key
     others = {
-        "depth": 3, "width": 2.0, "pooling": "blur", "dropout_rate": 0.1, "normalization": "none",
-        "head": "global_average", "augmentation": "flip", "augmentation_strength": 0.5, "optimizer": "sgd",
-        "image_height": 60, "image_width": 60, "color": True, "mixed_precision": True,
+        "model": "mine.py:build", "depth": 3, "width": 2.0, "pooling": "blur", "dropout_rate": 0.1,
+        "normalization": "none", "head": "global_average", "augmentation": "flip", "augmentation_strength": 0.5,
+        "optimizer": "sgd", "image_height": 60, "image_width": 60, "color": True, "mixed_precision": True,
+        "model.units": 8,
     }  # fmt: skip
     keys = {graph_key(config.model_copy(update={name: value}), CLASSES, 20) for name, value in others.items()}
     assert len(keys - {key}) == len(others)
-    assert {*same, *same_alone, *others} == set(TrainConfig.model_fields), "is the new setting part of the graph?"
+    assert {*same, *same_alone, *others} == {*TrainConfig.model_fields, "model.units"}, (
+        "is the new setting part of the graph?"
+    )
     assert graph_key(config, CLASSES[:3], 20) != key
     assert graph_key(config, CLASSES, 10) != key
