@@ -31,9 +31,10 @@ from search.commands import (
 from search.console.progress import view_for
 from search.controller.ending import Outcome
 from search.controller.session import HANG_S, Options, run_study
+from search.controller.setup import SILENCE_S
 from search.environment import Environment
 from search.errors import SettingsError
-from search.executors import TrainerSource
+from search.executors import ALIVE_S, TrainerSource
 from search.folder.names import study_name
 from search.settings import Places
 from search.stores.optuna import names_in
@@ -98,6 +99,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="end a trainer that says nothing for so many seconds (%(default)g); 0: never",
     )
+    how.add_argument(
+        "--silence-s",
+        type=float,
+        default=SILENCE_S,
+        metavar="S",
+        help="give up a trainer on another machine without a sign of life for so many seconds (%(default)g)",
+    )
     how.add_argument("--isolation", choices=["slot", "trial"], default="slot", help="`trial`: each in a new process")
     how.add_argument("--fresh", action="store_true", help="start anew, beside the study that is there")
     how.add_argument("--dry-run", action="store_true", help="say what would be done, and how long it would take")
@@ -125,6 +133,10 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         raise SettingsError(f"--timeout-s {args.timeout_s}: more than 0")
     if not args.hang_s >= 0:
         raise SettingsError(f"--hang-s {args.hang_s:g}: at least 0")
+    if not args.silence_s >= 2 * ALIVE_S:
+        raise SettingsError(
+            f"--silence-s {args.silence_s:g}: at least {2 * ALIVE_S:g}; trainers speak every {ALIVE_S:g} s"
+        )
     environment = environment_of(args)
     places = environment.places
     data, why = resolve_data(args.data, places.cache)
@@ -135,6 +147,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         **asdict(resources),
         timeout_s=args.timeout_s,
         hang_s=args.hang_s or None,
+        silence_s=args.silence_s,
         fresh=args.fresh,
         images=data_options(args),
         max_trials_per_slot=1 if args.isolation == "trial" else None,

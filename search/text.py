@@ -8,6 +8,11 @@ def shown(value: str | int | float | bool) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def first_upper(text: str) -> str:
+    """The beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def duration(seconds: float) -> str:
     """A span of time, as `45 s`, `12 min` or `3 h 20 min`."""
     if seconds < 90:

@@ -164,6 +164,7 @@ class Stopped(_Event):
 
 
 Event = Annotated[Alive | Ready | Started | Epoch | Model | Finished | Failed | Stopped, Field(discriminator="event")]
+TrialEvent = Started | Epoch | Model | Finished | Failed | Stopped  # those that name their trial
 TERMINAL = (Finished, Failed, Stopped)
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

@@ -9,8 +9,10 @@ mail.py          what arrives in the controller's mailbox
 trial_source.py  where trials come from: a design or a search
 queue.py         trials that wait, and which a slot takes next
 slot_pool.py     starts slots, starts them again, ends those that keep silent
+equality.py      whether a slot is what was asked for
 slots.py         what is known of each slot
 bookkeeper.py    what slots say: journal first, then results, stores, the user
+models.py        models that come by a slot's pipe
 faults.py        the machine's faults, which stop a study, and a trial's own
 results.py       how a study stands, and its best trial
 recovery.py      the start: journals and stores are brought together

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from search.console.callbacks import View
 from search.controller.controller import Controller
@@ -17,7 +16,7 @@ from search.controller.ending import Outcome, Parts, close_study, load_answer
 from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
 from search.controller.phase import Phase
-from search.controller.setup import Callbacks, Setup
+from search.controller.setup import SILENCE_S, Callbacks, Setup
 from search.environment import Environment
 from search.errors import SettingsError, StorageError
 from search.executors import Executor, Resources, TrainerSource
@@ -32,11 +31,9 @@ from search.stores.stores import Stores
 from search.study import Study
 from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
+from trainer.data.grouping import record_path
 from trainer.errors import ConfigError
 from trainer.events import Ready
-
-if TYPE_CHECKING:
-    pass
 
 # A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
 # allows takes some 30 times as long, and its first epoch a trace.
@@ -55,6 +52,7 @@ class Options:
         slots_per_gpu: how many share one.
         timeout_s: no trial begins after so long.
         hang_s: a trainer that should say something, and says nothing for so long, is ended; None: never.
+        silence_s: a trainer on another machine that gives no sign of life for so long is lost.
         fresh: a new study, beside the old one.
         images: how the folder of images is to be read.
         max_trials_per_slot: a slot is replaced after so many trials; None: never.
@@ -69,6 +67,7 @@ class Options:
     slots_per_gpu: int = 1
     timeout_s: float | None = None
     hang_s: float | None = HANG_S
+    silence_s: float = SILENCE_S
     fresh: bool = False
     images: DataOptions = field(default_factory=DataOptions)
     max_trials_per_slot: int | None = None
@@ -187,6 +186,7 @@ class _Run(Callbacks):
             max_trials_per_slot=options.max_trials_per_slot,
             timeout_s=options.timeout_s,
             hang_s=options.hang_s,
+            silence_s=options.silence_s,
             callbacks=self,
             prepared=not new,
         )
@@ -269,6 +269,10 @@ class _Run(Callbacks):
 
     def photographs(self) -> str:
         return self.record.data.photographs_record if self.record else ""
+
+    def photographs_record(self) -> Path | None:
+        name = self.photographs()
+        return record_path(self.places.cache, name) if name else None
 
     def last_trial_begun(self) -> None:
         threading.Thread(target=load_answer, name="load-answer", daemon=True).start()

@@ -16,17 +16,26 @@ MALLOC = {
     ),
     "MALLOC_ARENA_MAX": "1",
 }
+# What a slot on another machine is given of this one's variables: settings of the backends, and no path.
+OF_BACKENDS = ("KERAS_BACKEND", "TF_", "XLA_FLAGS", "JAX_")
+ALIVE_S = 5.0  # how often a trainer on another machine says that it lives: four times before it counts as lost
+CONTROLLER_SILENCE_S = 60.0  # after which it ends itself; the controller says something every 10 s
 SECRETS = ("SEARCH_", "MLFLOW_", "PGPASS", "AWS_")  # how the names of variables begin that no trainer is given
 
 
-def trainer_arguments(source: TrainerSource, threads: int | None) -> list[str]:
+def trainer_arguments(source: TrainerSource, threads: int | None, *, silence_s: float | None = None) -> list[str]:
     """The arguments of `python -m trainer`.
 
     Args:
-        source: what the slot trains on.
+        source: what the slot trains on; folders of its own machine.
         threads: CPU threads of the slot; None on a GPU, where they follow from the machine.
+        silence_s: of a slot on another machine: after how many silent seconds of its controller it ends itself.
     """
-    arguments = ["--data", str(source.data), "--cache", str(source.cache), "--output", str(source.output)]
+    arguments = ["--data", str(source.data), "--cache", str(source.cache)]
+    if silence_s is None:
+        arguments += ["--output", str(source.output)]
+    else:
+        arguments += ["--send-models", "--alive-s", f"{ALIVE_S:g}", "--silence-s", f"{silence_s:g}"]
     arguments.append("--exit-with-stdin")
     if threads is not None:
         arguments += ["--threads", str(threads)]
@@ -38,6 +47,19 @@ def trainer_arguments(source: TrainerSource, threads: int | None) -> list[str]:
 def cpu_environment(threads: int) -> dict[str, str]:
     """The variables of a slot that trains on the CPU, with so many threads."""
     return {"CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": str(threads), **MALLOC}
+
+
+def environment_there(code: str, threads: int, gpu: int | None) -> dict[str, str]:
+    """The variables of a slot on another machine, beside what that machine gives a login.
+
+    Args:
+        code: the folder there that holds the package `trainer`.
+        threads: CPU threads of the slot.
+        gpu: the index of its GPU, as nvidia-smi counts; None: the CPU.
+    """
+    environment = {name: value for name, value in os.environ.items() if name.startswith(OF_BACKENDS)}
+    environment |= {"PYTHONPATH": code, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return environment | (cpu_environment(threads) if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)})
 
 
 def own_environment() -> dict[str, str]:
