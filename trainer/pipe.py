@@ -57,12 +57,12 @@ class Inbox:
             exit_at_end: ends the process there, also in the middle of a training.
             silence_s: ends the process when nothing came for so long; None: waits for ever.
         """
-        for raw in _lines_of(os.dup(0), silence_s):
+        for raw in lines_of(os.dup(0), silence_s):
             if raw is None:
                 print(f"The controller said nothing for {silence_s:g} s: this trainer ends.", file=sys.stderr)
                 self._end(GONE_STATUS)
             elif line := raw.decode("utf-8", "replace").strip():
-                self._take(line)
+                self.take(line)
         if exit_at_end:
             self._end(0)  # the controller is gone: nobody wants this training's result
         self.lines.put(None)
@@ -73,7 +73,8 @@ class Inbox:
         sys.stderr.flush()
         os._exit(status)
 
-    def _take(self, line: str) -> None:
+    def take(self, line: str) -> None:
+        """Does what a line asks for, or keeps its config."""
         if line == '{"alive": true}':
             return
         stop = value_in(line, "stop")
@@ -186,7 +187,7 @@ def value_in(line: str, key: str) -> str:
     return value[:200].encode("utf-8", "replace").decode() if isinstance(value, str) else ""  # half a pair of JSON's \u
 
 
-def _lines_of(file: int, silence_s: float | None) -> Iterator[bytes | None]:
+def lines_of(file: int, silence_s: float | None) -> Iterator[bytes | None]:
     """The lines of a file descriptor, the last one also without its end; None where nothing came for so long.
 
     Not sys.stdin, whose lock a waiting thread would hold at the end.

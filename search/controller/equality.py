@@ -17,15 +17,16 @@ def check_ready(slot: Slot, ready: Ready) -> None:
         ExecutorError: it is not, and no other one of this executor will be.
     """
     check_protocol(slot, ready.protocol)
+    name = first_upper(slot.title)
     if ready.code and ready.code != code_fingerprint():
         raise ExecutorError(
-            f"{first_upper(slot.title)} trains with other code than this search: trainer {ready.version} of fingerprint "
+            f"{name} trains with other code than this search: trainer {ready.version} of fingerprint "
             f"{ready.code} there, {__version__} of {code_fingerprint()} here. Was trainer/ changed while the study "
             "ran? Run the same command again; an image or an installation must be made anew from this checkout."
         )
     if slot.has_gpu and ready.device != "gpu":
         raise ExecutorError(
-            f"{first_upper(slot.title)} was given a GPU, and {ready.backend} finds none. Is its part for CUDA installed "
+            f"{name} was given a GPU, and {ready.backend} finds none. Is its part for CUDA installed "
             f"(GPU=yes make setup), and the driver new enough? The end of its log ({slot.log}):\n"
             f"{log_tail(slot.log)}\nOr train on the CPU: --gpus none"
         )
@@ -39,6 +40,6 @@ def check_protocol(slot: Slot, version: int | None) -> None:
     """
     if version not in (None, PROTOCOL):
         raise ExecutorError(
-            f"{first_upper(slot.title)} speaks version {version} of the trainer's protocol, this search {PROTOCOL}: install "
-            "both from one checkout."
+            f"{first_upper(slot.title)} speaks version {version} of the trainer's protocol, this search {PROTOCOL}: "
+            "install both from one checkout."
         )

@@ -36,8 +36,8 @@ def check_machine(event: TrialEvent, slot: Slot, fingerprint: str | None) -> Non
                 f"{fingerprint} here. Copy the folder again (rsync -a --delete), and run the same command to go on."
             )
         raise StorageError(
-            f"Slot {slot.number} found other images than the study began with ({event.fingerprint}, not {fingerprint}): "
-            f"files were added, taken away or changed. {NOT_THE_TRIALS['data']}"
+            f"Slot {slot.number} found other images than the study began with ({event.fingerprint}, not "
+            f"{fingerprint}): files were added, taken away or changed. {NOT_THE_TRIALS['data']}"
         )
 
 
