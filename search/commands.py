@@ -77,9 +77,7 @@ def add_slot_options(where: Group) -> None:
 def add_host_options(where: argparse.ArgumentParser | Group) -> None:
     """The flags that name machines; `hosts_of` reads them."""
     where.add_argument("--hosts", metavar="NAME[:SLOTS],...", help="train on these machines, by ssh: lab1,lab2:2")
-    where.add_argument(
-        "--hosts-file", metavar="FILE", help="what is to be known of them (default: hosts.toml)"
-    )
+    where.add_argument("--hosts-file", metavar="FILE", help="what is to be known of them (default: hosts.toml)")
 
 
 def hosts_of(args: argparse.Namespace) -> tuple[HostSettings, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from search.answer.devices import device_caveats
 from search.answer.levels import LevelAnswer, compare
 from search.answer.planning import Effort, effort
 from search.answer.search_result import SearchAnswer, search_answer
@@ -41,9 +42,11 @@ class Answer:
 
     @property
     def caveats(self) -> list[str]:
-        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept."""
-        data = self.recorded.data
-        return [*([DEMO] if self.is_demo else []), *(data.caveats if data is not None else ())]
+        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept, levels
+        that cannot be told from devices.
+        """
+        data, devices = self.recorded.data, device_caveats(self.recorded.study, self.recorded.records)
+        return [*([DEMO] if self.is_demo else []), *(data.caveats if data is not None else ()), *devices]
 
     @property
     def is_demo(self) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from search.answer.answer import Answer
+from search.answer.devices import device_facts
 from search.answer.wording import count, listed, points_text, word
 from search.folder.record import DataInfo
 from search.study.objectives import OBJECTIVES
@@ -115,4 +116,5 @@ def _machine(answer: Answer) -> list[tuple[str, str]]:
     devices = listed(sorted({f"{r.device_name} ({r.device.upper()})" for r in ready}))
     versions = {name: version for name, version in ready[-1].versions.items() if name != "numpy"}
     software = ", ".join(f"{name.capitalize()} {version}" for name, version in versions.items())
-    return [("Device", devices), ("Software", software), ("Command", answer.recorded.command)]
+    unequal = device_facts(answer.recorded.study, answer.recorded.records)
+    return [("Device", devices), *unequal, ("Software", software), ("Command", answer.recorded.command)]

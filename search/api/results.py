@@ -175,8 +175,9 @@ class StudyAnswer:
         """The trials that were begun, a row each, indexed by number.
 
         Columns: `state` (Optuna's names), `role`, the sampled parameters, `seed`, `fold`, `epochs_run`, every split's
-        accuracy, loss and macro F1, as `test_accuracy`, every cost, `learnt`, `started_at` (UTC), and `failure`: the
-        kind of failure and its message. What was not measured is missing (NaN or None).
+        accuracy, loss and macro F1, as `test_accuracy`, every cost, `learnt`, `device` and `machine` that trained it,
+        `started_at` (UTC), and `failure`: the kind of failure and its message. What was not measured is missing (NaN or
+        None).
         """
         from search.api.tables import trial_table
 

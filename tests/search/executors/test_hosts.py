@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
-from search.errors import ExecutorError
-from search.executors import Executor, HostsExecutor, HostSettings, Resources, TrainerSource
+from search.executors import Executor, HostsExecutor, Resources, TrainerSource
 from tests.search import noop_trainer
-from tests.search.executors.conformance import PATIENCE_S, ExecutorSuite, Reader, config
+from tests.search.executors.conformance import ExecutorSuite, config
 from tests.search.noop_trainer import SEEDS
 from tests.sshd import Sshd, running_sshd
-from trainer.events import Finished, Ready, Started
 
 SCRIPT = """
 import json, queue, sys
