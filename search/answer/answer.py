@@ -42,8 +42,8 @@ class Answer:
 
     @property
     def caveats(self) -> list[str]:
-        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept, levels
-        that cannot be told from devices.
+        """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept, and
+        levels that cannot be told from devices.
         """
         data, devices = self.recorded.data, device_caveats(self.recorded.study, self.recorded.records)
         return [*([DEMO] if self.is_demo else []), *(data.caveats if data is not None else ()), *devices]

@@ -15,6 +15,7 @@ NOOP_TRAINER, a JSON object:
     gate      a file; each training waits, after `started`, while somebody holds an exclusive flock on it
     steps     true: after each epoch the training waits on stdin for {"step": TRIAL} or {"stop": TRIAL}
     gpu       true: VRAM is measured
+    device    its name, as it is told
     backend   Keras's, as it is told
     images    the fingerprint that it says it found
     code      the fingerprint of its code, as it is told
@@ -132,7 +133,7 @@ class Noop:
                 protocol=PROTOCOL + 1 if start == "protocol" else PROTOCOL,
                 backend=self._settings.get("backend", "noop"),
                 device="gpu" if gpu else "cpu",
-                device_name="none",
+                device_name=self._settings.get("device", "none"),
                 vram_measured=gpu,
                 threads=1,
                 pid=os.getpid(),

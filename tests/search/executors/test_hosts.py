@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from search.executors import Executor, HostsExecutor, Resources, TrainerSource
 from tests.search import noop_trainer
-from tests.search.executors.conformance import ExecutorSuite, config
+from tests.search.executors.conformance import PATIENCE_S, ExecutorSuite, Reader, config
 from tests.search.noop_trainer import SEEDS
-from tests.sshd import Sshd, running_sshd
+from tests.sshd import Sshd
+from trainer.events import Ready, Started
+from trainer.fingerprint import code_fingerprint
 
 SCRIPT = """
 import json, queue, sys
@@ -39,12 +43,6 @@ while True:
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with running_sshd(tmp_path_factory.mktemp("sshd")) as running:
-        yield running
-
-
 class TestHostsExecutor(ExecutorSuite):
     @pytest.fixture(autouse=True)
     def _server(self, server: Sshd) -> None:
@@ -62,3 +60,54 @@ class TestHostsExecutor(ExecutorSuite):
             command=list(noop_trainer.COMMAND),
             config=config(seed=SEEDS["hang"]),
         )
+
+    def test_a_trainer_whose_controller_keeps_silent_ends_itself(
+        self, source: TrainerSource, place: Path, reader: Reader
+    ) -> None:
+        host = self.server.host(source.cache)
+        executor = HostsExecutor(source, place / "logs", [host], command=noop_trainer.COMMAND, silence_s=0.5)
+        with executor:
+            slot = executor.start(0, reader.mailbox)
+            slot.send(config(seed=SEEDS["hang"]))
+            reader.event(slot, Started)
+            assert reader.exit(slot).reason == "ended with status 75"
+
+    def test_a_connection_that_is_lost_is_told_as_such(self, started: Executor, reader: Reader) -> None:
+        """The server's own process for this connection is killed."""
+        slot = started.start(0, reader.mailbox)
+        ready = reader.event(slot, Ready)
+        assert isinstance(ready, Ready)
+        trainer = psutil.Process(ready.pid)
+        for process in trainer.parents():
+            if process.name().startswith("sshd"):
+                process.kill()
+                break
+        end = reader.exit(slot)
+        assert (end.status, end.reason, end.out_of_memory) == (255, "lost its connection", False)
+        _, alive = psutil.wait_procs([trainer], timeout=PATIENCE_S)
+        assert alive == [], "a trainer without a controller goes on"
+
+    def test_a_slot_is_of_a_machine(self, started: Executor, reader: Reader) -> None:
+        slot = started.start(1, reader.mailbox)
+        assert (slot.where, slot.title) == ("lab1", "slot 1 on lab1")
+        assert not started.shares_machine
+
+    def test_models_and_environment_on_the_way(
+        self, source: TrainerSource, place: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Variables of the backend pass, and those of the machine's own table; quotes and spaces stay as they are."""
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
+        monkeypatch.setenv("TF_NUM_INTEROP_THREADS", 'it\'s "two" $HOME `x` ;')
+        program = "import json, os, sys; print(json.dumps([dict(os.environ), sys.argv[1:]]))"
+        host = self.server.host(source.cache, environment={"LAB": "a 'quoted' \\ value"})
+        command = (sys.executable, "-c", program)
+        with HostsExecutor(source, place / "logs", [host], Resources(threads=3, gpus=()), command=command) as executor:
+            slot = executor.start(0, reader.mailbox)
+            reader.exit(slot)
+        environment, arguments = json.loads(reader.lines[slot][0])
+        assert environment["KERAS_BACKEND"] == "jax"
+        assert environment["TF_NUM_INTEROP_THREADS"] == 'it\'s "two" $HOME `x` ;'
+        assert environment["LAB"] == "a 'quoted' \\ value"
+        assert (environment["OMP_NUM_THREADS"], environment["CUDA_VISIBLE_DEVICES"]) == ("3", "-1")
+        assert environment["PYTHONPATH"] == f"{source.cache}/code/{code_fingerprint()}"
+        assert arguments[arguments.index("--threads") + 1] == "3"
