@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +62,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         if here and theirs and theirs != here:
             problems.append(
                 f"{machine.host.name}: other images than this machine: {theirs} there, {here} here. Copy them: "
-                f"rsync -a --delete {data}/ {machine.host.name}:{machine.data}/"
+                f"rsync -a --delete {shlex.quote(str(data))}/ {machine.host.name}:{shlex.quote(machine.data)}/"
             )
     console.print(_table(found, images, here), highlight=False)
     for problem in problems:
