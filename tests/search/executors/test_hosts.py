@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from search.executors import Executor, HostsExecutor, Resources, TrainerSource
+from search.executors import Executor, HostSettings, HostsExecutor, Resources, TrainerSource
 from tests.search import noop_trainer
 from tests.search.executors.conformance import PATIENCE_S, ExecutorSuite, Reader, config
 from tests.search.noop_trainer import SEEDS
@@ -111,3 +111,26 @@ class TestHostsExecutor(ExecutorSuite):
         assert (environment["OMP_NUM_THREADS"], environment["CUDA_VISIBLE_DEVICES"]) == ("3", "-1")
         assert environment["PYTHONPATH"] == f"{source.cache}/code/{code_fingerprint()}"
         assert arguments[arguments.index("--threads") + 1] == "3"
+
+
+@pytest.mark.faults
+class TestBehindAnotherPrefix(ExecutorSuite):
+    """`env` stands in for `srun` and its like: a program that runs the words behind it, without a shell."""
+
+    def executor(self, source: TrainerSource, logs: Path, *, command: tuple[str, ...] | None = None) -> Executor:
+        host = prefixed(source)
+        return HostsExecutor(source, logs, [host], Resources(gpus=()), command=command or noop_trainer.COMMAND)
+
+    def controller_script(self, source: TrainerSource, logs: Path) -> str:
+        return SCRIPT.format(
+            folders=[str(source.data), str(source.cache), str(source.output)],
+            host=prefixed(source).model_dump_json(),
+            logs=str(logs),
+            command=list(noop_trainer.COMMAND),
+            config=config(seed=SEEDS["hang"]),
+        )
+
+
+def prefixed(source: TrainerSource) -> HostSettings:
+    """This machine behind a prefix."""
+    return HostSettings(name="node7", prefix=("env",), python=sys.executable, cache=str(source.cache))
