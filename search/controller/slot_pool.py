@@ -150,9 +150,14 @@ class SlotPool:
             mail = replace(mail, reason=f"said nothing for {state.silent_s:g} s (--hang-s) and was ended")
         if state.lost_s is not None:
             mail = replace(mail, reason=f"gave no sign of life for {state.lost_s:g} s (--silence-s) and was given up")
-        if state.ready is None and wanted:
+        if state.ready is None and wanted and not state.leaving:
             self._failed_starts[number] += 1
-            if self._failed_starts[number] >= STARTS and not self._may_come_back:
+            if self._may_come_back:
+                if self._failed_starts[number] == 1:
+                    why = f" ({last})" if (last := log_tail(mail.slot.log, 1)) else ""
+                    end = f"{mail.slot.title} {mail.reason} before it was ready{why}"
+                    self._view.say(f"{end}; it is tried again while others train")
+            elif self._failed_starts[number] >= STARTS:
                 raise ExecutorError(
                     f"Slot {number} {mail.reason} before it was ready, {STARTS} times in a row. The end of its log "
                     f"({mail.slot.log}):\n{log_tail(mail.slot.log)}"
@@ -196,8 +201,6 @@ class SlotPool:
     def _wait_for(self, number: int, patient: bool) -> None:
         """A slot of another machine ended before it was ready: it is tried again while others train."""
         now, failed = time.monotonic(), self._failed_starts[number]
-        if failed == 1:
-            self._view.say(f"slot {number} cannot be started; it is tried again while others train")
         if any(state.ready for state in self):
             self._stuck_since = None
         elif self._stuck_since is None:

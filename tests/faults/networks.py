@@ -78,8 +78,9 @@ def namespaces(folder: Path, *names: str) -> Iterator[list[Namespace]]:
     for name in PROGRAMS:
         program(name)
     try:
-        _ip("netns", "add", "bcs-try")
-        _ip("netns", "delete", "bcs-try")
+        attempt = f"bcs-{secrets.token_hex(3)}"
+        _ip("netns", "add", attempt)
+        _ip("netns", "delete", attempt)
     except OSError as error:
         pytest.skip(f"no network namespace can be made: {error}")
     with contextlib.ExitStack() as stack:

@@ -121,7 +121,7 @@ class Strike(Watcher):
             self.noticed_s = time.monotonic() - self.struck_at
             if self.kind == "trainer":
                 self.mend()
-        if "cannot be started" in sentence:
+        if "tried again while others train" in sentence:
             self.mend()
 
 

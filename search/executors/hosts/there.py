@@ -9,6 +9,7 @@ It is written for Python 3.7 and later, so that an old one can say how old it is
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -44,8 +45,20 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
         "has_data": data is None or os.path.isdir(data),
         "cache": cache,
         "cache_refused": refused,
-        "has_code": os.path.isdir(os.path.join(cache, "code", asked["code"], "trainer")),
+        "has_code": _fingerprint(os.path.join(cache, "code", asked["code"], "trainer")) == asked["code"],
     }
+
+
+def _fingerprint(package: str) -> str:
+    """As `trainer.fingerprint.code_fingerprint`."""
+    names = [os.path.join(folder, name) for folder, _, names in os.walk(package) for name in names]
+    found = sorted(os.path.relpath(name, package).split(os.sep) for name in names if name.endswith(".py"))
+    digest = hashlib.sha256()
+    for parts in found:
+        with open(os.path.join(package, *parts), "rb") as file:
+            content = file.read()
+        digest.update("{}\0{}\0".format("/".join(parts), len(content)).encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def _version(name: str) -> str | None:
@@ -95,10 +108,13 @@ def unpack(folder: str, code: str) -> None:
                     with open(target, "wb") as file:
                         shutil.copyfileobj(content, file)
         os.chmod(part, 0o755)
+        target = os.path.join(folder, code)
+        if os.path.isdir(target) and _fingerprint(os.path.join(target, "trainer")) != code:
+            shutil.rmtree(target)  # somebody changed it
         try:
-            os.rename(part, os.path.join(folder, code))
+            os.rename(part, target)
         except OSError:  # another search was faster
-            if not os.path.isdir(os.path.join(folder, code, "trainer")):
+            if _fingerprint(os.path.join(target, "trainer")) != code:
                 raise
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import trainer.events
 from search.errors import ExecutorError
 from search.executors import HostSettings, HostsExecutor, Resources, TrainerSource
 from search.executors.hosts.look import PACKAGES, data_there
@@ -40,6 +41,15 @@ def test_the_code_of_the_trainer_is_sent_once(server: Sshd, source: TrainerSourc
         assert [path.name for path in folder.parent.iterdir()] == [folder.name]
         (folder / "was here").touch()
     assert (folder / "was here").exists()
+
+
+def test_code_that_was_changed_there_is_sent_again(server: Sshd, source: TrainerSource) -> None:
+    changed = source.cache / "code" / code_fingerprint() / "trainer" / "events.py"
+    for _ in range(2):
+        with HostsExecutor(source, source.cache, [server.host(source.cache)], command=("true",)) as executor:
+            executor.check()
+        assert changed.read_bytes() == Path(trainer.events.__file__).read_bytes()
+        changed.write_text("PROTOCOL = 0")
 
 
 def test_what_slots_run_on(server: Sshd, source: TrainerSource) -> None:
