@@ -13,6 +13,9 @@ from search.executors._machine import reason_of
 from search.executors.hosts.connection import LOST_STATUS
 
 
+SIGNALS = 64  # on Linux
+
+
 class _Heard:
     """Passes mail on, and knows whether the trainer has said anything."""
 
@@ -69,5 +72,5 @@ class HostSlot(LocalSlot):
         if self._by_ssh and status == LOST_STATUS:
             return SlotExit(self, status, "lost its connection")
         # The shell there gives 128 + n for an end by signal n. Whether it was for memory is known there alone.
-        told = 128 - status if status > 128 else status
+        told = 128 - status if 128 < status <= 128 + SIGNALS else status
         return SlotExit(self, told, reason_of(told))
