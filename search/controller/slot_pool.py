@@ -210,7 +210,7 @@ class SlotPool:
                 f"No machine has answered for {RESTART_PATIENCE_S:g} s. Run the same command to go on when they are "
                 f"back: python -m search.hosts check says which are."
             )
-        self._later(number, min(RESTART_S * 2 ** (failed - 1), RESTART_MOST_S))
+        self._later(number, min(RESTART_S * 2 ** min(failed - 1, 10), RESTART_MOST_S))
 
     def _later(self, number: int, wait_s: float) -> None:
         self._returning.add(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,7 +33,7 @@ class HostSettings(BaseModel):
         slots: trainers at once; None: a trainer a GPU, or one a core.
         gpus: indexes as nvidia-smi counts; None: all that are there; empty: the CPU.
         prefix: the words that run a command there; None: `ssh NAME`. Empty: this machine.
-        python: the interpreter there that has Keras.
+        python: the interpreter there that has Keras; None: python3, and on this machine the one that runs.
         data: the folder of images there; None: the same path as here.
         cache: a folder there for decoded images and for the trainer's code; made where it is missing.
         environment: more variables for the trainers there.
@@ -44,7 +45,7 @@ class HostSettings(BaseModel):
     slots: Annotated[int, Field(ge=1, le=64)] | None = None
     gpus: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     prefix: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
-    python: Annotated[str, Field(min_length=1)] = "python3"
+    python: Annotated[str, Field(min_length=1)] | None = None
     data: Place | None = None
     cache: Place = CACHE
     environment: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], str] = {}
@@ -53,6 +54,11 @@ class HostSettings(BaseModel):
     def command(self) -> tuple[str, ...]:
         """The words before a command."""
         return ("ssh", self.name) if self.prefix is None else self.prefix
+
+    @property
+    def interpreter(self) -> str:
+        """The Python there."""
+        return self.python or ("python3" if self.command else sys.executable)
 
     @property
     def by_ssh(self) -> bool:

@@ -117,8 +117,8 @@ def explained(host: HostSettings, status: int, stderr: str) -> str:
         return f"ssh failed: {_last(stderr) or 'it said nothing'}. Try: {ssh} -v true"
     if status == 127:
         return (
-            f"there is no program {host.python}. Install Python 3.11 to 3.13 there, or say in hosts.toml where it is "
-            "(python)"
+            f"there is no program {host.interpreter}. Install Python 3.11 to 3.13 there, or say in hosts.toml where it "
+            "is (python)"
         )
     return f"the command there ended with status {status}: {_last(stderr) or 'it said nothing'}"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from search.errors import ExecutorError
+from search.errors import ExecutorError, SettingsError
 from search.executors._base import Executor, Mailbox, Order, Resources, Slot, TrainerSource
 from search.executors._command import CONTROLLER_SILENCE_S, environment_there, own_environment, trainer_arguments
 from search.executors._host_settings import HostSettings
@@ -56,6 +56,10 @@ class HostsExecutor(Executor):
 
     @classmethod
     def of(cls, order: Order) -> HostsExecutor:
+        if not order.hosts:
+            raise SettingsError(
+                "--executor hosts: found no machine; allowed: --hosts lab1,lab2:2, or a file hosts.toml"
+            )
         return cls(order.source, order.logs, order.hosts, order.resources)
 
     def check(self) -> str:
@@ -77,7 +81,7 @@ class HostsExecutor(Executor):
         folders = replace(self._source, data=Path(machine.data), cache=Path(machine.cache))
         arguments = trainer_arguments(folders, None if gpu is not None else threads, silence_s=self._silence_s)
         environment = {**environment_there(machine.code, threads, gpu), **machine.host.environment}
-        command = there([*(self._command or [machine.host.python, "-m", "trainer"]), *arguments], environment)
+        command = there([*(self._command or [machine.host.interpreter, "-m", "trainer"]), *arguments], environment)
         self._slots = [slot for slot in self._slots if slot.alive]
         slot = HostSlot(
             number,
@@ -124,10 +128,10 @@ class HostsExecutor(Executor):
         return self._found
 
     def _gpus(self, machine: Found) -> list[int]:
-        there = range(len(machine.gpus))
         if machine.host.gpus is not None:
             return list(machine.host.gpus)
-        return list(there) if self._resources.gpus is None else [gpu for gpu in self._resources.gpus if gpu in there]
+        wanted, count = self._resources.gpus, len(machine.gpus)
+        return list(range(count)) if wanted is None else [gpu for gpu in wanted if gpu < count]
 
     def _count(self, machine: Found) -> int:
         if machine.host.slots is not None:

@@ -72,7 +72,7 @@ class Found:
 
 def environment_for_looking(machine: Found) -> list[str]:
     """The words before the arguments of a Python there that can import the trainer."""
-    return ["env", f"PYTHONPATH={machine.code}", machine.host.python]
+    return ["env", f"PYTHONPATH={machine.code}", machine.host.interpreter]
 
 
 def look_at_all(
@@ -105,12 +105,14 @@ def look_at(
         "code": code_fingerprint(),
     }
     try:
-        told = connections.run(host, [host.python, "-c", SOURCE, "look", json.dumps(asked)])
+        told = connections.run(host, [host.interpreter, "-c", SOURCE, "look", json.dumps(asked)])
         said: dict[str, Any] = json.loads(told.splitlines()[-1])
     except Refused as error:
         return Found(host, (str(error),))
     except (ValueError, IndexError):
-        return Found(host, (f"{host.python} there did not answer as a Python does; say in hosts.toml where one is",))
+        return Found(
+            host, (f"{host.interpreter} there did not answer as a Python does; say in hosts.toml where one is",)
+        )
     found = Found(
         host,
         machine=said["machine"],
@@ -126,7 +128,7 @@ def look_at(
     problems = _problems(found, said, packages)
     if not problems and not said["has_code"]:
         try:
-            unpack = [host.python, "-c", SOURCE, "unpack", f"{found.cache}/code", code_fingerprint()]
+            unpack = [host.interpreter, "-c", SOURCE, "unpack", f"{found.cache}/code", code_fingerprint()]
             connections.run(host, unpack, code_as_tar())
         except Refused as error:
             problems.append(f"the trainer's code cannot be put into {found.cache}/code: {error}")
@@ -147,7 +149,7 @@ def _problems(found: Found, said: dict[str, Any], packages: dict[str, str]) -> l
     version = tuple(said["python"][:2])
     if not OLDEST <= version <= NEWEST:
         problems.append(
-            f"{host.python} there is Python {found.python}; allowed: 3.11 to 3.13. Say in hosts.toml where one is "
+            f"{host.interpreter} there is Python {found.python}; allowed: 3.11 to 3.13. Say in hosts.toml where one is "
             "(python)"
         )
     missing = [package for name, package in packages.items() if said["packages"][name] is None]

@@ -12,7 +12,6 @@ from search.executors._local_slot import LocalSlot
 from search.executors._machine import reason_of
 from search.executors.hosts.connection import LOST_STATUS
 
-
 SIGNALS = 64  # on Linux
 
 
