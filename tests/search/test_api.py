@@ -98,6 +98,7 @@ def test_the_signatures() -> None:
         "fresh: 'bool' = False",
         "slots: 'int | None' = None",
         "executor: 'str | None' = None",
+        "hosts: 'str | None' = None",
         "use_stack: 'bool' = True",
         "photographs: 'str | None' = None",
         "leaks: \"Literal['stop', 'drop', 'keep']\" = 'stop'",
@@ -105,7 +106,7 @@ def test_the_signatures() -> None:
         "quiet: 'bool' = False",
     ]
     kinds = [parameter.kind.name for parameter in inspect.signature(search.run_study).parameters.values()]
-    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 15]
+    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 16]
 
 
 @pytest.mark.parametrize("function", [search.load_study, search.read_answer, search.run_study])
@@ -213,7 +214,7 @@ def test_what_cannot_be_used_is_refused(run: Run, house: Path, tmp_path: Path) -
         run(leaks="all")
     with pytest.raises(SettingsError, match="slots=0: at least 1"):
         run(slots=0)
-    with pytest.raises(SettingsError, match="executor magic: unknown; allowed: local, docker, noop"):
+    with pytest.raises(SettingsError, match="executor magic: unknown; allowed: local, docker, hosts, noop"):
         run(executor="magic")
     with pytest.raises(SettingsError, match=r"nosuch: no such study in .*; there are: rates"):
         search.read_answer("nosuch", runs=house / "runs")

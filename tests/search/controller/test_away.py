@@ -68,6 +68,27 @@ def machines(one: dict[str, Any] | None = None, two: dict[str, Any] | None = Non
     return lambda source, logs: Machines(source, logs, told)
 
 
+class Both(Watcher):
+    """Lets trainings go on in step, an epoch at a time, so that each of the two machines trains as much."""
+
+    def __init__(self, shop: Workshop) -> None:
+        super().__init__()
+        self.shop = shop
+        self.seen: set[int] = set()
+        self.waiting: list[TrialRecord] = []
+
+    def trial(self, record: TrialRecord, tally: Any) -> None:
+        super().trial(record, tally)
+        if record.epochs and record.terminal is None:
+            self.seen.add(record.slot)
+            self.waiting.append(record)
+        if len(self.seen) == 2:
+            for waiting in self.waiting:
+                self.shop.step(waiting)
+            self.waiting.clear()
+            self.seen.clear()
+
+
 def test_models_come_by_the_pipe_and_the_best_is_kept(shop: Workshop) -> None:
     models = {"models": True}
     assert shop.run(question(seeds=2), slots=2, make=machines(models, models)) == "finished"
@@ -82,7 +103,8 @@ def test_models_come_by_the_pipe_and_the_best_is_kept(shop: Workshop) -> None:
 def test_each_machine_is_sent_the_record_of_photographs(shop: Workshop) -> None:
     record = shop.place / "photographs-0123456789abcdef.json"
     record.write_text('{"id": "0123456789abcdef"}')
-    assert shop.run(question(seeds=2), slots=2, make=machines({}, {}), record=record) == "finished"
+    both = machines({"steps": True}, {"steps": True})
+    assert shop.run(question(seeds=2), slots=2, view=Both(shop), make=both, record=record) == "finished"
     for name in ("lab1", "lab2"):
         copy = shop.place / f"cache of {name}" / record.name
         assert json.loads(copy.read_text()) == {"id": "0123456789abcdef"}
@@ -198,10 +220,13 @@ def test_other_images_are_refused(shop: Workshop) -> None:
 
 
 def test_devices_of_different_kinds_are_told_once(shop: Workshop) -> None:
-    view = Watcher()
-    kinds = machines({"device": "A"}, {"device": "B"})
-    assert shop.run(question(seeds=2), slots=2, view=view, make=kinds, max_trials_per_slot=1) == "finished"
+    view = Both(shop)
+    kinds = machines({"device": "A", "steps": True}, {"device": "B", "steps": True})
+    assert shop.run(question(seeds=2), slots=2, view=view, make=kinds) == "finished"
     told = [said for said in view.said if said.startswith("Devices differ")]
     assert len(told) == 1
     assert "slot 0 on lab1: A" in told[0]
+    assert "slot 1 on lab2: B" in told[0]
     assert told[0].endswith("levels of one seed are kept on devices of one kind where they can.")
+    kinds_of = {(record.config.seed, record.ready.device_name) for record in shop.records()}
+    assert len(kinds_of) == 2, "the levels of a seed were trained on both kinds"
