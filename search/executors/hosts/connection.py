@@ -44,11 +44,18 @@ class Connections:
         self.folder = Path(tempfile.mkdtemp(prefix="bcs-", dir="/tmp"))
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
-    def words(self, host: HostSettings, command: Sequence[str]) -> list[str]:
-        """The words that run a command on the machine."""
+    def words(self, host: HostSettings, command: Sequence[str], *, shared: bool = True) -> list[str]:
+        """The words that run a command on the machine.
+
+        Args:
+            host: the machine.
+            command: to be run there.
+            shared: by the shared connection. A slot has one of its own: what keeps the shared one open also keeps the
+                pipes of its commands, so that the end of one could not be told while its machine is cut off.
+        """
         if not host.by_ssh:
             return [*host.command, *command]
-        return [*host.command, *self._options(), shlex.join(command)]
+        return [*host.command, *self._options(shared), shlex.join(command)]
 
     def run(self, host: HostSettings, command: Sequence[str], given: bytes = b"") -> bytes:
         """Runs a command on the machine. Returns what it wrote on stdout.
@@ -81,16 +88,16 @@ class Connections:
         """Removes the folder; connections that are left end by themselves."""
         self._remove()
 
-    def _options(self) -> list[str]:
+    def _options(self, shared: bool = True) -> list[str]:
         """They stand behind the machine's own words: of two settings ssh takes the first."""
         options = {
             "BatchMode": "yes",  # nobody is there to answer a question
             "ConnectTimeout": str(CONNECT_S),
             "ServerAliveInterval": str(ALIVE_S),
             "ServerAliveCountMax": str(ALIVE_COUNT),
-            "ControlMaster": "auto",
+            "ControlMaster": "auto" if shared else "no",
             "ControlPersist": str(PERSIST_S),
-            "ControlPath": str(self.folder / "%C"),
+            "ControlPath": str(self.folder / "%C") if shared else "none",
         }
         return ["-T", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
 

@@ -85,7 +85,7 @@ class HostsExecutor(Executor):
         self._slots = [slot for slot in self._slots if slot.alive]
         slot = HostSlot(
             number,
-            self._connections.words(machine.host, command),
+            self._connections.words(machine.host, command, shared=False),
             own_environment(),
             self._logs / f"slot-{number}.log",
             mailbox,
