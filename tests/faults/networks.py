@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ class Namespace:
     Args:
         folder: for keys and logs.
         name: of the machine.
-        number: of its network, from 0.
+        number: of its network, up to 255.
     """
 
     def __init__(self, folder: Path, name: str, number: int) -> None:
@@ -85,7 +86,7 @@ def namespaces(folder: Path, *names: str) -> Iterator[list[Namespace]]:
         pytest.skip(f"no network namespace can be made: {error}")
     with contextlib.ExitStack() as stack:
         made = []
-        for number, name in enumerate(names):
+        for number, name in zip(random.SystemRandom().sample(range(256), len(names)), names, strict=True):
             made.append(Namespace(folder, name, number))
             stack.callback(made[-1].close)
         yield made
