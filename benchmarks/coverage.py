@@ -34,9 +34,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.worlds import TRAIN, World
-from search.answer.intervals import Estimate, interval_of_difference, interval_of_share
-from search.answer.simultaneous import decided
-from search.answer.variance import Floats, Variance, variance_of
+from search.answer.statistics.intervals import Estimate, interval_of_difference, interval_of_share
+from search.answer.statistics.simultaneous import decided
+from search.answer.statistics.variance import Floats, Variance, variance_of
 from search.study.study import MARGIN
 
 FOLDS = World(photographs=TRAIN, images_a_class=2490, split="val")

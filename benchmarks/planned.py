@@ -1,4 +1,4 @@
-"""Whether `search.answer.planning` promises what comes true: the seeds that 80 % power takes, against its ranges.
+"""Whether the ranges of `search.answer.statistics.planning` hold what they promise: the seeds that 80 % power takes.
 
     python -m benchmarks.planned
 
@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.worlds import TRAIN, World
-from search.answer.intervals import Estimate, interval_of_difference
-from search.answer.planning import POWER, effort
-from search.answer.variance import variance_of
+from search.answer.statistics.intervals import Estimate, interval_of_difference
+from search.answer.statistics.planning import POWER, effort
+from search.answer.statistics.variance import variance_of
 from search.study.study import MARGIN
 
 WORLDS = {

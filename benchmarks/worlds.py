@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from search.answer.variance import Floats
+from search.answer.statistics.variance import Floats
 
 PUBLIC = (13, 6, 4, 48)  # photographs by class of the public test set, about 620 images of each class
 TRAIN = (75, 27, 16, 159)  # and of its TRAIN split, about 2,490 images of each class

@@ -215,9 +215,9 @@ def _finish(
 ) -> None:
     """Model card, registry, and the search's answer with the evidence."""
     from search.answer import answer_of, find
-    from search.answer.card import model_card
+    from search.answer.tables.card import model_card
     from search.folder.manifest import read_manifest
-    from search.pages.publish import draw, tell, write
+    from search.pages.publish import draw, recorded_at, tell, write
 
     card = model_card(search, chosen_trial, best, model, evidence, search.name)
     folder = places.study(best.name)
@@ -240,7 +240,10 @@ def _finish(
     finally:
         tracker.close()
     answer = answer_of(find(search.name, places))
-    files = draw(answer, places.study(search.name), lambda text: console.print(text, markup=False, highlight=False))
+    found = recorded_at(places, search.name)
+    files = draw(
+        answer, places.study(search.name), lambda text: console.print(text, markup=False, highlight=False), found
+    )
     for problem in tell(answer, files, places):
         console.print(f"Not told: {problem}", markup=False, highlight=False)
     console.print(f"\n{evidence.sentence}", markup=False, highlight=False)

@@ -6,6 +6,7 @@
     ├── LockedError         another controller works on this study
     ├── ChangedStudyError   the study file no longer means what the finished trials were made with
     ├── ExecutorError       trainers cannot be started
+    ├── SamplerError        the sampler of a search cannot be built, or cannot propose
     └── StorageError        Optuna's or MLflow's store cannot be used
 
 Every one of them is for the user to mend: the command ends with status 2 and prints the message, without a traceback.
@@ -56,6 +57,10 @@ class ChangedStudyError(SearchError):
 
 class ExecutorError(SearchError):
     """Trainers cannot be started. The message quotes the trainer's own error."""
+
+
+class SamplerError(SearchError):
+    """The sampler of a search cannot be built, or cannot propose. The message quotes its own error."""
 
 
 class StorageError(SearchError):

@@ -1,6 +1,6 @@
 """Makes the answer of studies again, at any time: a page, its figures, and what MLflow and the Optuna dashboard show.
 
-    python -m search.report --study pooling      runs/studies/pooling/answer.html, and figures/ beside it
+    python -m search.report --study pooling      runs/studies/pooling/answer.html, checklist.html and figures/
     python -m search.report --all                runs/answer.html: all questions, with a summary on top
 
 A study may still be running: then the page says how far it is, and MLflow and the dashboard get theirs at its end.
@@ -9,11 +9,13 @@ A study may still be running: then the page says how far it is, and MLflow and t
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from search.commands import ExitStatus, add_place_options, ended, environment_of, new_parser
 from search.errors import SettingsError
@@ -64,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(args: argparse.Namespace) -> int:
     from search.answer import answer_of, find, find_all  # NumPy and matplotlib: not for --help
     from search.pages.page import Drawn, page
-    from search.pages.publish import PAGE, figures_of, files_of, tell, write
+    from search.pages.publish import PAGE, figures_of, files_of, recorded_at, tell, write
 
     if not args.study and not args.all:
         raise SettingsError("Name a study with --study, or --all.")
@@ -79,11 +81,12 @@ def _main(args: argparse.Namespace) -> int:
         raise SettingsError(f"{places.runs / 'studies'}: no study was begun there; python -m search.run begins one")
     if args.margin is not None:
         studies = [replace(study, study=study.study.override(margin=args.margin)) for study in studies]
-    drawn = []
+    drawn, links = [], {}
     for study in studies:
         one = Drawn.of(answer_of(study))
         drawn.append(one)
-        files = files_of(one)
+        links[study.name] = () if args.files_only else recorded_at(places, study.name)
+        files = files_of(one, links[study.name])
         write(files, places.study(study.name))
         if args.figures is not None:
             named = {f"{study.study.name}-{key}": (key, png) for key, png in figures_of(one).items()}
@@ -103,10 +106,20 @@ def _main(args: argparse.Namespace) -> int:
     single = len(drawn) == 1 and not args.all
     target = args.output or (places.study(studies[0].name) if single else places.runs) / PAGE
     if not single or args.output:
-        text = page(drawn) if single else page(drawn, TITLE)
+        folders = {one.name: _way(target.parent, places.study(one.name)) for one in drawn}
+        text = page(drawn, "" if single else TITLE, folders=folders, links=links)
         write({target.name: text.encode()}, target.parent)
     print(f"\nPage: {target}")
     return ExitStatus.DONE
+
+
+def _way(start: Path, folder: Path) -> str:
+    """From the page's folder to a study's, as a page's address: `studies/pooling/`."""
+    try:
+        way = os.path.relpath(folder, start)
+    except ValueError:  # another drive of Windows
+        return f"{folder.absolute().as_uri()}/"
+    return "" if way == "." else f"{quote(Path(way).as_posix())}/"
 
 
 if __name__ == "__main__":

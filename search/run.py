@@ -231,7 +231,7 @@ def _dry_run(study: Study, options: Options, environment: Environment, console: 
 def _report(study: Study, outcome: Outcome, places: Places, console: Console) -> None:
     if outcome.records:
         console.print()
-        from search.answer.terminal import print_answer
+        from search.answer.tables.terminal import print_answer
 
         print_answer(outcome.answer, console)
     failed = [record for record in outcome.records if record.state == "FAIL"]

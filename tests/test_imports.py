@@ -287,6 +287,12 @@ def test_search_loads_no_keras_for_real() -> None:
     assert loaded_by(_importable("search"), ROOTS_OF_KERAS) == {}
 
 
+def test_the_controller_loads_nothing_large_that_others_can_do_for_real() -> None:
+    """OpenCV finds photographs, and matplotlib draws, in processes that end; SciPy's distributions are 44 MiB."""
+    modules = ["search.controller.session", "search.pages.publish", "search.stores.mlflow.store", "search.answer"]
+    assert loaded_by(modules, {"cv2", "matplotlib", "scipy.stats"}) == {}
+
+
 def test_config_events_and_data_load_no_keras_for_real() -> None:
     light = ("trainer.config", "trainer.events", "trainer.errors", "trainer.data")
     modules = [name for name in _importable("trainer") if name.startswith(light)]

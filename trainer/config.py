@@ -15,7 +15,7 @@ from trainer.errors import ConfigError
 from trainer.registry import OneOf, Registry
 from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
-Resize = Literal["stretch", "crop", "pad"]  # as `trainer.data.resizing.Fit`, which would bring Pillow here
+Resize = Literal["stretch", "crop", "pad"]  # as `trainer.data.images.resizing.Fit`, which would bring Pillow here
 
 # What a traced model depends on. The rest of a config can change from trial to trial without a new trace.
 GRAPH_FIELDS = (

@@ -91,7 +91,7 @@ class Inbox:
 
     def _keep(self, name: str, line: str) -> None:
         """Writes a record; where the disk refuses, the training that needs it says that it is not there."""
-        from trainer.data.grouping import write_record
+        from trainer.data.grouping.grouping import write_record
 
         if not RECORD.fullmatch(name):
             print(f"{name}: no name of a record, ignored", file=sys.stderr, flush=True)

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.depth import FULL, Range, Ranges
-from trainer.data.formats import FORMATS, content_format
-from trainer.data.reader import BadImageError, read_image
-from trainer.data.resizing import ImageSize
+from trainer.data.images.depth import FULL, Range, Ranges
+from trainer.data.images.formats import FORMATS, content_format
+from trainer.data.images.reader import BadImageError, read_image
+from trainer.data.images.resizing import ImageSize
 from trainer.errors import DataError, TrainerError
 
 if TYPE_CHECKING:

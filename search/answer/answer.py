@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from search.answer.devices import device_caveats
 from search.answer.levels import LevelAnswer, compare
-from search.answer.planning import Effort, effort
 from search.answer.search_result import SearchAnswer, search_answer
-from search.answer.sentence import DEMO, Words, prefix, words
+from search.answer.statistics.planning import Effort, effort
+from search.answer.words.devices import device_caveats
+from search.answer.words.sentence import DEMO, Words, prefix, words
 from search.folder.load import Recorded
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.answer.levels import Compared, LevelAnswer, compare, paired
-from search.answer.simultaneous import Difference, decided
-from search.answer.wording import count, difference_text, p_text, points_text, share_text
+from search.answer.statistics.simultaneous import Difference, decided
+from search.answer.words.wording import count, difference_text, p_text, points_text, share_text
 from search.folder.load import Recorded, beside
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -134,8 +134,8 @@ def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compa
         "higher": "it is better",
         "lower": "it is worse",
         "equivalent": f"it performs as well, to within {points_text(test.margin)}",
-        "cannot tell": "this cannot tell which is better",
-        "too few seeds": "too few seeds to decide which is better",
+        "cannot tell": "this does not show which is better",
+        "too few seeds": "there are too few seeds to decide which is better",
     }[test.verdict]
     p = f", p {p_text(test.p)}" if test.may_claim else ""
-    return f"{text}: {difference_text(test.estimate)}{p}: {verdict}."
+    return f"{text}. The difference is {difference_text(test.estimate)}{p}: {verdict}."

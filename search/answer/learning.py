@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from search.answer.intervals import LEVEL
+from search.answer.statistics.intervals import LEVEL
 from search.folder.record import TrialRecord
 
 # A training accuracy at the end this close to chance means that nothing was learnt. In 3 epochs of the real set the
@@ -47,14 +47,16 @@ class Learning:
     @cached_property
     def interval(self) -> tuple[float, float]:
         """The exact 95 % interval of the share (Clopper and Pearson 1934, "The Use of Confidence or Fiducial Limits
-        Illustrated in the Case of the Binomial", Biometrika 26, 404-413).
+        Illustrated in the Case of the Binomial", Biometrika 26, 404-413), as quantiles of beta distributions.
         """
-        from scipy import stats
+        from scipy.special import betaincinv
 
         if not self.seeds:
             return (0.0, 1.0)
-        found = stats.binomtest(self.learnt, self.seeds).proportion_ci(LEVEL, method="exact")
-        return float(found.low), float(found.high)
+        below, tail = self.seeds - self.learnt, (1 - LEVEL) / 2
+        low = betaincinv(self.learnt, below + 1, tail) if self.learnt else 0.0
+        high = betaincinv(self.learnt + 1, below, 1 - tail) if below else 1.0
+        return float(low), float(high)
 
 
 def has_learnt(trial: TrialRecord) -> bool:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from search.answer.intervals import Estimate
 from search.answer.learning import Learning, has_learnt
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.measures import Measure, Predictions, accuracy
-from search.answer.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
+from search.answer.statistics.intervals import Estimate
+from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import ParamValue

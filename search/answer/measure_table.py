@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Literal
 
-from search.answer.intervals import Estimate
 from search.answer.measures import Measure, Predictions, accuracy, macro_f1, recall
+from search.answer.statistics.intervals import Estimate
 from search.folder.record import TrialRecord
 from search.study.objectives import Direction
 from trainer.events import SplitMeasures, SplitName

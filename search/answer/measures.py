@@ -1,7 +1,7 @@
 """What a trial's predictions say, photograph by photograph: accuracy, recall and F1 as sums over photographs.
 
 Every measure is a `Measure`: its value for each seed, and what each photograph contributes to it. So the variance of
-any of them, and of any difference between two, comes from one place (`search.answer.intervals`).
+any of them, and of any difference between two, comes from one place (`search.answer.statistics.intervals`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.answer.intervals import Estimate, estimate_difference, estimate_share
-from search.answer.variance import Floats, Variance, variance_of
+from search.answer.statistics.intervals import Estimate, estimate_difference, estimate_share
+from search.answer.statistics.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
 from trainer.events import SplitName
 
@@ -100,7 +100,7 @@ class Measure:
         photos: (columns,) names; columns of one name are one photograph in several strata.
         strata: (columns,) names.
         by_seed: (seeds,).
-        contributions: (seeds, columns) what each adds to the figure, see `search.answer.variance.variance_of`.
+        contributions: (seeds, columns) what each adds to the figure, see `statistics.variance.variance_of`.
         weights: (seeds, columns) its share of the images that the seed's model saw, 0 where it did not see it.
     """
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from search.answer.evidence import Evidence, as_long_as_it_learnt, evidence_of
 from search.answer.learning import has_learnt
-from search.answer.sentence import Words
-from search.answer.wording import count, percent, word
+from search.answer.words.sentence import Words
+from search.answer.words.wording import count, percent, word
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 from search.study.design import plan
@@ -113,13 +113,13 @@ def _words(
             other = reference.finished.splits
             text += f"; the reference model has {percent(other['val'].accuracy)} and {percent(other['test'].accuracy)}"
     idle = sum(not has_learnt(record) for record in recorded.finished)
-    details = [f"{idle} of {n} trials have learnt little or nothing in {epochs}."] if idle else []
+    details = [f"{idle} of {n} trials learnt little or nothing in {epochs}."] if idle else []
     if n > 1 and best is not reference:
-        details.append("It was chosen among many by its validation accuracy, which is therefore too favourable.")
+        details.append("It was chosen from many by its validation accuracy, so that figure is optimistic.")
     details.append(
         evidence.sentence
         if evidence
-        else "It was not yet retrained on new seeds, beside the reference model: "
+        else "It has not yet been retrained on new seeds beside the reference model: "
         f"python -m search.best --study {recorded.name}"
     )
     return Words(f"{text}.", tuple(details), ranks=True)

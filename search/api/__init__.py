@@ -1,15 +1,19 @@
 """What `import search` offers; `search/__init__.py` gives it out.
 
 functions.py    load_study, run_study, read_answer
-results.py      what they return: plain, frozen data
+answer.py       `StudyAnswer`, which they return: plain, frozen data
+results.py      what it is made of
 conversion.py   makes it of `search.answer.Answer`
 tables.py       the trials as a pandas DataFrame
+exported.py     everything as tables of plain rows, and as one document
+dictionary.py   what their columns mean
 
-Only `functions.py` and `results.py` are imported at once; they import nothing but the standard library.
+Only `functions.py`, `answer.py` and `results.py` are imported at once; they import nothing but the standard library.
 """
 
+from search.api.answer import StudyAnswer
 from search.api.functions import load_study, read_answer, run_study
-from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, StudyAnswer
+from search.api.results import Interval, LevelDifference, LevelResult, MeanCost
 
 __all__ = [
     "Interval",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from search.answer import Answer
-from search.answer.intervals import Estimate
 from search.answer.learning import has_learnt
 from search.answer.levels import LevelAnswer
-from search.answer.simultaneous import Difference
-from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, StudyAnswer, Value
+from search.answer.statistics.intervals import Estimate
+from search.answer.statistics.simultaneous import Difference
+from search.api.answer import StudyAnswer
+from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, Value
 from search.api.tables import COSTS
 from search.pages.publish import PAGE
 
@@ -40,6 +41,7 @@ def study_answer(answer: Answer, problems: Sequence[str] = ()) -> StudyAnswer:
         trials_over=recorded.over,
         levels=tuple(_level(level, recorded.class_names) for level in answer.levels),
         best_params=_best_params(answer),
+        class_names=recorded.class_names,
         folder=recorded.folder,
         page=page if page.exists() else None,
         problems=tuple(problems),

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from search.api.results import StudyAnswer, Value
+from search.api.answer import StudyAnswer
+from search.api.results import Value
 from search.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the functions of `search.api` return: plain, frozen data.
+"""What a `StudyAnswer` is made of: plain, frozen data.
 
 Shares and differences of shares are between -1 and 1, not in per cent.
 """
@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from search.folder.record import TrialRecord
+from typing import Literal
 
 Value = str | int | float | bool
 
@@ -109,95 +103,3 @@ class LevelResult:
     by_class: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     differences: Mapping[str, LevelDifference] = field(default_factory=dict)
     costs: Mapping[str, MeanCost] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class StudyAnswer:
-    """What a study found so far.
-
-    Attributes:
-        name: the name that the study runs under, as "pooling-demo-quick".
-        question: what is asked, in words.
-        kind: "levels" for a question, "reference" for the reference model alone, "search" for a search.
-        factor: the parameter that is asked about; None for the other kinds.
-        sentence: the answer in plain English, with what it must not be taken for.
-        caveats: what must be said beside every figure; empty for most studies of real images.
-        is_demo: whether the images are the drawn cells of the demo set.
-        trials: how many trials the study has in the end.
-        trials_over: how many of them have ended, with or without a result.
-        levels: a result each, in the order of the study file; empty for a search.
-        best_params: of a search, the parameters of the trial with the highest validation accuracy; of a question, the
-            level with the highest mean validation accuracy. None where nothing was learnt.
-        folder: where the study's files lie: journals, models, figures.
-        page: the page for a browser; None where it was not drawn.
-        problems: what this run could not tell Optuna or MLflow, a sentence each. `python -m search.sync` tells it.
-    """
-
-    name: str
-    question: str
-    kind: Literal["levels", "reference", "search"]
-    factor: str | None
-    sentence: str
-    caveats: tuple[str, ...]
-    is_demo: bool
-    trials: int
-    trials_over: int
-    levels: tuple[LevelResult, ...]
-    best_params: Mapping[str, Value] | None
-    folder: Path
-    page: Path | None
-    problems: tuple[str, ...] = ()
-    _records: tuple[TrialRecord, ...] = field(default=(), repr=False, compare=False)
-
-    @property
-    def reference(self) -> LevelResult | None:
-        """The level that the others are compared with; None for a search."""
-        return next((level for level in self.levels if level.is_reference), None)
-
-    def level_table(self) -> pd.DataFrame:
-        """The levels of a question or of the reference model, a row each, indexed by level.
-
-        Columns: `is_reference`, `n_seeds`, `n_learnt`, `n_failed`; of each split's accuracy and of `gap` the figure, as
-        `test_accuracy`, with `_low` and `_high`; of each difference, as `test_difference`, the same with `_p` and
-        `_verdict`; the mean of every cost, as `train_s`. What was not measured is missing (NaN or None).
-
-        Raises:
-            ValueError: a search has no levels.
-        """
-        import pandas as pd
-
-        if not self.levels:
-            raise ValueError(f"{self.name} is a search, which compares no levels; see trial_table")
-        name = self.factor or "level"
-        return pd.DataFrame([{name: level.level, **_row(level)} for level in self.levels]).set_index(name)
-
-    def trial_table(self) -> pd.DataFrame:
-        """The trials that were begun, a row each, indexed by number.
-
-        Columns: `state` (Optuna's names), `role`, the sampled parameters, `seed`, `fold`, `epochs_run`, every split's
-        accuracy, loss and macro F1, as `test_accuracy`, every cost, `learnt`, `device` and `machine` that trained it,
-        `started_at` (UTC), and `failure`: the kind of failure and its message. What was not measured is missing (NaN or
-        None).
-        """
-        from search.api.tables import trial_table
-
-        return trial_table(self._records)
-
-
-def _row(level: LevelResult) -> dict[str, object]:
-    row: dict[str, object] = {
-        "is_reference": level.is_reference,
-        "n_seeds": len(level.seeds),
-        "n_learnt": len(level.learnt_seeds),
-        "n_failed": sum(level.failures.values()),
-    }
-    shares = {f"{split}_accuracy": accuracy for split, accuracy in level.accuracy.items()}
-    if level.gap is not None:
-        shares["gap"] = level.gap
-    for name, share in shares.items():
-        row |= {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
-    for what, one in level.differences.items():
-        name = f"{what}_difference"
-        row |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
-        row |= {f"{name}_p": one.p, f"{name}_verdict": one.verdict}
-    return row | {name: cost.mean for name, cost in level.costs.items()}

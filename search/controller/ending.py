@@ -103,7 +103,7 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
 
 
 def _answer(parts: Parts, record: StudyRecord | None, records: list[TrialRecord]) -> Answer:
-    from search.answer import Recorded, answer_of  # NumPy, SciPy and matplotlib: a second or two
+    from search.answer import Recorded, answer_of  # NumPy and SciPy: a second
 
     data, command = (record.data, record.command) if record else (None, parts.command)
     quick = record is not None and record.quick
@@ -120,15 +120,18 @@ def _queue_study(
     view: View,
 ) -> None:
     """What MLflow is told of the study itself, once it knows of every trial."""
-    from search.answer.markdown import answer_markdown
-    from search.pages.publish import draw, mlflow_links
+    from search.answer.tables.markdown import answer_markdown
+    from search.pages.publish import draw, mlflow_links, page_links
 
     tracker, mlflow = stores.tracker, stores.mlflow
     status: Status = "FINISHED" if end == "finished" else "KILLED"
     tally = controller.tally
     counts = {"trials": tally.total, "trials_complete": tally.complete, "trials_failed": tally.failed}
     metrics = {key: float(value) for key, value in counts.items()}
-    files = draw(answer, parts.folder, view.say) if end != "interrupted" and answer.recorded.records else {}
+    files: dict[str, bytes] = {}
+    if end != "interrupted" and answer.recorded.records:
+        run, _ = tracker.pages(parts.name, {})
+        files = draw(answer, parts.folder, view.say, page_links(run, record.optuna_page))
     text = answer_markdown(answer, mlflow_links(record.optuna_page))
     if files:
         mlflow.later(lambda: tracker.log_study_files(record, files))
@@ -157,8 +160,10 @@ def _note_on_dashboard(parts: Parts, answer: Answer, stores: Stores, view: View)
 
 
 def load_answer() -> None:
-    """Loads what the answer is made with, while the last trials train: NumPy, SciPy, matplotlib."""
+    """Loads what the answer is made with, while the last trials train: NumPy and SciPy here, and what draws it."""
     with contextlib.suppress(Exception):  # whoever needs it at the end will say what is wrong
-        import scipy.stats  # noqa: F401
+        import scipy.special  # noqa: F401
 
-        import search.pages.publish  # noqa: F401
+        from search.figures.in_process import DRAWING
+
+        DRAWING.load("search.pages.page")

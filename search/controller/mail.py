@@ -6,7 +6,7 @@ import queue
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from search.errors import StorageError
+from search.errors import SearchError
 from search.executors import SlotExit, SlotLine
 from search.folder.record import TrialRecord
 from search.study.space import ParamValue
@@ -36,7 +36,7 @@ class Proposed:
 class NotProposed:
     """The sampler cannot be asked, and will not answer when it is asked again."""
 
-    error: StorageError
+    error: SearchError
 
 
 @dataclass(frozen=True)

@@ -61,11 +61,11 @@ class Queue:
         return iter(self._trials)
 
     def extend(self, trials: Iterable[Waiting]) -> None:
-        """At the end."""
+        """Adds trials behind those that wait."""
         self._trials.extend(trials)
 
     def put_back(self, trial: Waiting) -> None:
-        """In front: it was under way."""
+        """Puts a trial that was under way in front of those that wait."""
         self._trials.appendleft(trial)
 
     def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting:

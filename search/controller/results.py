@@ -47,12 +47,12 @@ class Results:
 
     @property
     def numbers(self) -> list[int]:
-        """Of these trials."""
+        """The numbers of the trials that are over, in the order in which they ended."""
         return list(self._over)
 
     @property
     def outcomes(self) -> Iterator[Result]:
-        """What the plan of a study is made from."""
+        """The params, role and validation accuracy of each trial that is over; `plan` reads them."""
         return ((over.params, over.role, over.accuracy) for over in self._over.values())
 
     def settle(self, record: TrialRecord) -> None:

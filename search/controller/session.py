@@ -31,7 +31,7 @@ from search.stores.stores import Stores
 from search.study import Study
 from search.urls import dashboard_study, shown_url
 from trainer.data import DataOptions, scan
-from trainer.data.grouping import record_path
+from trainer.data.grouping.grouping import record_path
 from trainer.errors import ConfigError
 from trainer.events import Ready
 

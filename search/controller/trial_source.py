@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from search.controller.mail import Mails, NotProposed, Proposed
 from search.controller.queue import Graph, Queue, Waiting
-from search.errors import StorageError
+from search.errors import SamplerError, SearchError, StorageError
 from search.folder.record import Role
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
@@ -18,13 +18,15 @@ from search.study.space import ParamValue
 # What Optuna raises of a study in which somebody queued, ended or deleted trials: ValueError of a value outside the
 # space, RuntimeError of a trial that is over (UpdateFinishedTrialError), KeyError of one that is gone.
 NOT_OURS = (ValueError, KeyError, RuntimeError)
+# What no storage raises that is away: a sampler's own mistakes.
+MISTAKES = (TypeError, AttributeError, AssertionError, ArithmeticError, ImportError)
 QUEUED_AT_ONCE = 100  # trials; written to Optuna between two tellings
 
 Unfinished = tuple[int, dict[str, ParamValue], Role]  # number, params, role
 
 
 class TrialSource(ABC):
-    """The trials that wait, and whatever brings more. Every method belongs to the controller's thread.
+    """Holds the trials that wait for a slot, and gets more of them. The controller's thread alone calls its methods.
 
     Args:
         study: the design.
@@ -64,7 +66,7 @@ class TrialSource(ABC):
         return Waiting(number, params, role, config.model_copy(update={"photographs": self._photographs}))
 
     def put_back(self, trial: Waiting) -> None:
-        """A trial that was under way waits again, in front."""
+        """Puts a trial that was under way in front of those that wait."""
         self._waiting.put_back(trial)
 
     def _enqueue(self, results: Sequence[Result], known: Sequence[Waiting]) -> int:
@@ -167,14 +169,22 @@ class SearchSource(TrialSource):
         if self._is_stopping():
             return
         try:
-            number, params = self.store.ask()
-        except NOT_OURS as error:  # trying again will not help, and without an answer slots would wait for ever
-            changed = f"Optuna's study {self._name} was changed by somebody else: {error}"
-            self._mailbox.put(NotProposed(StorageError(changed)))
+            number, params = self._asked_for()
+        except SearchError as error:  # trying again will not help, and without an answer slots would wait for ever
+            self._mailbox.put(NotProposed(error))
             return
         if self._is_stopping():
             self.store.put_back(number)
         self._mailbox.put(Proposed(number, params))
+
+    def _asked_for(self) -> tuple[int, dict[str, ParamValue]]:
+        """Number and params of a new trial. What the storage raises while it is away is passed on."""
+        try:
+            return self.store.ask()
+        except NOT_OURS as error:
+            raise StorageError(f"Optuna's study {self._name} was changed by somebody else: {error}") from error
+        except MISTAKES as error:
+            raise SamplerError(f"The sampler cannot propose a trial: {type(error).__name__}: {error}") from error
 
     def proposed(self, mail: Proposed) -> None:
         self._asking = False

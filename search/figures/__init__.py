@@ -9,6 +9,7 @@
     wrong.py          the test images most often wrong
     gallery.py        which figures an answer has
     trial.py          learning curves and confusion matrix of one trial
+    in_process.py     has figures drawn in a process of its own, drawing_process.py
 
 Plotly's figures would carry 4.5 MB of script into every page, and say nothing that the tables do not; these take about
 40 KB each, print, need no script, and are the same in the README.

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from search.answer.answer import Answer
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
-from search.answer.verdicts import compared
-from search.answer.wording import named, points_text, share_text, word
+from search.answer.tables.rows import name_of
+from search.answer.words.sentence import called
+from search.answer.words.verdicts import compared
+from search.answer.words.wording import difference_text, p_text, percent, points, points_text, share_text, word
 from search.figures.style import (
     GRID,
     INK,
     MUTED,
+    PAPER,
     SMALL,
     SPLIT_COLORS,
     SPLIT_NAMES,
@@ -26,6 +29,8 @@ from search.figures.style import (
     line_of_chance,
     picture,
 )
+from search.figures.vector import hover_line, hover_point
+from search.study import Study
 from search.study.design import LOG_AXIS
 from search.study.space import ParamValue
 from search.text import shown
@@ -47,9 +52,9 @@ def accuracy_by_level(answer: Answer) -> Picture:
     chart = figure(3.6)
     axes = chart.subplots()
     for split in DRAWN:
-        _draw(axes, drawn, places, split)
+        _draw(axes, drawn, places, split, study)
     line_of_chance(axes, chance_of(drawn[0].trials[0]))
-    label_levels(axes, drawn, places)
+    label_levels(axes, answer, drawn, places)
     axes.set(ylim=(0, 1.02), ylabel="accuracy", xlabel=word(study.factor) if study.factor else "")
     if study.factor in LOG_AXIS:
         axes.set_xlabel(f"{word(study.factor or '')} (logarithmic)")
@@ -57,12 +62,12 @@ def accuracy_by_level(answer: Answer) -> Picture:
     bare(axes)
     legend(chart, axes)
     caption = (
-        "Large points are means over seeds, bars their 95 % intervals over photographs and seeds, small points single "
-        "seeds."
+        "Large points are means over seeds, bars their 95 % intervals over photographs and seeds; each small point is "
+        "a seed."
     )
     if any(len(level.measured) < len(level.trials) for level in drawn):
         caption += " Hollow and grey: trainings that did not learn, which are in no mean."
-    names = [f"{named(study.factor, level.level)} {share_text(level.accuracy['test'])}" for level in drawn]
+    names = [f"{called(study, level)} {share_text(level.accuracy['test'])}" for level in drawn]
     finding = f"Test accuracy: {'; '.join(names)}."
     return picture("accuracy", "Training and testing accuracy", caption, chart, finding=finding)
 
@@ -74,9 +79,9 @@ def positions(factor: str | None, levels: list[ParamValue | None]) -> list[float
     return [float(place) for place in range(len(levels))]
 
 
-def label_levels(axes: Axes, drawn: list[LevelAnswer], places: list[float]) -> None:
+def label_levels(axes: Axes, answer: Answer, drawn: list[LevelAnswer], places: list[float]) -> None:
     """Names of levels; the reference level's in bold."""
-    names = ["reference model" if level.level is None else shown(level.level) for level in drawn]
+    names = [name_of(answer, level) for level in drawn]
     order = sorted(range(len(places)), key=lambda place: places[place])
     axes.set_xticks([places[i] for i in order], [names[i] for i in order])
     axes.set_xlim(min(places) - 0.55, max(places) + 0.55)
@@ -89,7 +94,7 @@ def label_levels(axes: Axes, drawn: list[LevelAnswer], places: list[float]) -> N
             text.set(rotation=30, ha="right", rotation_mode="anchor")
 
 
-def _draw(axes: Axes, drawn: list[LevelAnswer], places: list[float], split: SplitName) -> None:
+def _draw(axes: Axes, drawn: list[LevelAnswer], places: list[float], split: SplitName, study: Study) -> None:
     color, marker = SPLIT_COLORS[split], MARKERS[split]
     offset = -0.13 if split == "train" else 0.13
     for number, (level, place) in enumerate(zip(drawn, places, strict=True)):
@@ -105,8 +110,19 @@ def _draw(axes: Axes, drawn: list[LevelAnswer], places: list[float], split: Spli
             if trial not in level.measured and trial.finished
         ]
         axes.plot([x] * len(stuck), stuck, marker, color=MUTED, markersize=3.5, markerfacecolor="none")
+        name = f"{called(study, level)}, {SPLIT_NAMES[split]}"
+        hover_line(axes, [x, x], [estimate.low, estimate.high], f"{name}: {share_text(estimate)}")
+        for trial, at, value in zip(level.measured, seeds, estimate.by_seed, strict=True):
+            hover_point(axes, at, value, f"{name}, seed {trial.config.seed}: {percent(value)}")
+        hover_point(axes, x, estimate.value, f"{name}: {share_text(estimate)}")
         label = SPLIT_NAMES[split] if number == 0 else None
         axes.plot([x], [estimate.value], marker, color=color, markersize=6.5, markeredgewidth=0, label=label)
+
+
+def _paired_seeds(level: LevelAnswer, reference: LevelAnswer) -> list[int]:
+    """Of the pairs that a level's differences are of, in their order."""
+    theirs = {trial.config.seed for trial in reference.measured}
+    return [trial.config.seed for trial in level.measured if trial.config.seed in theirs]
 
 
 def differences(answer: Answer) -> Picture | None:
@@ -126,9 +142,13 @@ def differences(answer: Answer) -> Picture | None:
         e = found.estimate
         axes.plot([e.low, e.high], [row, row], color=color, linewidth=2, solid_capstyle="butt")
         axes.plot(e.by_seed, [row + 0.22] * len(e.by_seed), "|", color=color, alpha=0.6, markersize=5)
-        axes.plot(
-            [e.value], [row], "D", color=color, markersize=6, markerfacecolor=color if found.is_clear else "white"
-        )
+        axes.plot([e.value], [row], "D", color=color, markersize=6, markerfacecolor=color if found.is_clear else PAPER)
+        name = called(answer.recorded.study, level)
+        told = f"{name}: {difference_text(e)}, {found.verdict}" + (f", p {p_text(found.p)}" if found.may_claim else "")
+        hover_line(axes, [e.low, e.high], [row, row], told)
+        for seed, value in zip(_paired_seeds(level, reference), e.by_seed, strict=True):
+            hover_point(axes, value, row + 0.22, f"{name}, seed {seed}: {points(value)} points")
+        hover_point(axes, e.value, row, told)
     names = [shown(level.level) for level in reversed(with_differences) if level.level is not None]
     axes.set_yticks(range(len(with_differences)), names)
     for text in axes.get_yticklabels():
@@ -139,9 +159,9 @@ def differences(answer: Answer) -> Picture | None:
     bare(axes, grid="x", keep=("bottom",))
     axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
     caption = (
-        "Paired by seed and photograph; bars are simultaneous 95 % intervals, strokes single seeds. Dark: decided to "
-        f"be higher or lower than the reference level; grey and hollow: not. Shaded: within {points_text(margin)}, the "
-        "margin of equivalence."
+        "Paired by seed and photograph; bars are simultaneous 95 % intervals, strokes single seeds. Filled: "
+        f"decided to be higher or lower than the reference level; hollow: not. Shaded: within {points_text(margin)}, "
+        "the margin of equivalence."
     )
     finding = compared(answer.recorded.study, reference, with_differences)
     return picture("differences", "Effect on test accuracy", caption, chart, finding=finding)

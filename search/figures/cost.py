@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from search.answer.answer import Answer
-from search.answer.wording import listed
+from search.answer.words.sentence import called
+from search.answer.words.wording import listed, share_text
 from search.figures.style import INK, MUTED, Picture, bare, figure, in_percent, label_points, picture
+from search.figures.vector import hover_line, hover_point
 from search.text import shown
 
 
@@ -31,6 +33,10 @@ def accuracy_against_cost(answer: Answer) -> Picture | None:
         color = INK if cost in on_front and (cost, test.value) in front else MUTED
         axes.plot([cost, cost], [test.low, test.high], color=color, linewidth=1.2, alpha=0.6)
         axes.plot([cost], [test.value], "D", color=color, markersize=6, markeredgewidth=0)
+        unit = "MiB" if answer.vram_measured else "parameters"
+        text = f"{called(answer.recorded.study, level)}: {share_text(test)}, {cost:,.0f} {unit}"
+        hover_line(axes, [cost, cost], [test.low, test.high], text)
+        hover_point(axes, cost, test.value, text)
     costs = [cost for cost, _ in drawn]
     if max(costs) > 5 * min(costs):
         axes.set_xscale("log")
@@ -47,6 +53,6 @@ def accuracy_against_cost(answer: Answer) -> Picture | None:
         [(cost, level.accuracy["test"].value, names[id(level)], level.is_reference) for cost, level in drawn],
     )
     on = [names[id(level)] for cost, level in drawn if (cost, level.accuracy["test"].value) in front]
-    caption = "Bars are 95 % intervals. Dark: no cheaper level is more accurate on average (the Pareto front)."
+    caption = "Bars are 95 % intervals. On the line: no cheaper level is more accurate on average (the Pareto front)."
     what = "VRAM" if answer.vram_measured else "parameters"
     return picture("cost", f"Accuracy against {what}", caption, chart, finding=f"On the Pareto front: {listed(on)}.")

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from search.answer.answer import Answer
-from search.answer.facts import is_public_set
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
-from search.answer.sentence import subject
-from search.answer.wording import named, percent
+from search.answer.words.facts import is_public_set
+from search.answer.words.sentence import called, subject
+from search.answer.words.wording import named, percent
 from search.figures.style import (
     GREEN,
     INK,
@@ -27,12 +27,14 @@ from search.figures.style import (
     legend,
     picture,
 )
+from search.figures.vector import hover_box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # The work that this project studies: the reference model after 600 epochs on the full set, grayscale.
 STUDIED_TRAIN, STUDIED_TEST = 1.00, 0.65
+MOST_BANDS = 25  # of a panel, that tell a pointer what the curves are: an epoch each, or several
 MOST_PANELS = 12  # a page's worth; a panel takes 0.1 s
 
 
@@ -57,6 +59,7 @@ def learning_curves(answer: Answer) -> Picture:
             epochs, values = _curves(answer.reference, "val")
             axes.plot(epochs, values.mean(axis=0), color=MUTED, linewidth=1.1, linestyle=(0, (2, 1.5)))
         _draw(axes, level, first=place == 0)
+        _tell(axes, level, called(study, level))
         if studied:
             _studied(axes)
         if study.factor is not None:
@@ -80,7 +83,7 @@ def learning_curves(answer: Answer) -> Picture:
     if studied:
         caption += " Dotted: what the studied work reports after 600 epochs."
     ends = [
-        f"{named(study.factor, level.level)} {percent(_curves(level, 'train')[1][:, -1].mean(), 0)} and "
+        f"{called(study, level)} {percent(_curves(level, 'train')[1][:, -1].mean(), 0)} and "
         f"{percent(_curves(level, 'val')[1][:, -1].mean(), 0)}"
         for level in drawn
         if all(trial.epochs for trial in level.measured)
@@ -120,6 +123,15 @@ def _draw(axes: Axes, level: LevelAnswer, *, first: bool) -> None:
     last = max(len(trial.epochs) for trial in level.measured)
     label = "testing, at the end" if first else None
     axes.plot([last], [test], "D", color=GREEN, markersize=4.5, clip_on=False, markeredgewidth=0, label=label)
+
+
+def _tell(axes: Axes, level: LevelAnswer, name: str) -> None:
+    epochs, train = _curves(level, "train")
+    _, val = _curves(level, "val")
+    step = -(-len(epochs) // MOST_BANDS) if epochs else 1
+    for at in range(len(epochs) - 1, -1, -step):  # the last one is told
+        means = f"training {percent(train[:, at].mean())}, validation {percent(val[:, at].mean())}"
+        hover_box(axes, epochs[at] - step + 0.5, 0, step, 1.02, f"{name}, epoch {epochs[at]}: {means}")
 
 
 def _studied(axes: Axes) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from search.answer.answer import Answer
-from search.answer.wording import named
+from search.answer.words.sentence import called
+from search.answer.words.wording import named
 from search.figures.accuracy import accuracy_by_level, differences
 from search.figures.confusion import confusion
 from search.figures.cost import accuracy_against_cost
@@ -26,7 +27,7 @@ def gallery(answer: Answer) -> list[Picture]:
     classes, factor = answer.recorded.class_names, answer.recorded.study.factor
     reference, best = answer.reference, answer.best
     if reference is not None:
-        name = named(factor, reference.level)
+        name = called(answer.recorded.study, reference)
         title = f"Test images by class: {name}{' (reference)' if factor else ''}"
         found.append(confusion(reference, classes, "confusion_reference", title))
     if best is not None and best is not reference:

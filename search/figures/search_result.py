@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from search.answer.answer import Answer
 from search.answer.evidence import Evidence
 from search.answer.importance import importances
-from search.answer.search_result import SearchAnswer, price, val_accuracy
-from search.answer.wording import word
+from search.answer.search_result import SearchAnswer, price, settings, val_accuracy
+from search.answer.words.wording import listed, percent, share_text, word
 from search.figures.confusion import confusion
 from search.figures.style import (
     BLUE,
@@ -28,6 +28,7 @@ from search.figures.style import (
     legend,
     picture,
 )
+from search.figures.vector import hover_line, hover_point
 from search.folder.record import TrialRecord
 from search.study.space import Levels, ParamValue, Range
 from search.text import shown
@@ -58,6 +59,8 @@ def _history(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     numbers = [record.number for record in done]
     values = [val_accuracy(record) for record in done]
     axes.plot(numbers, values, "o", color=BLUE, markersize=4, alpha=0.7, markeredgewidth=0, label="trials")
+    for record in done:
+        hover_point(axes, record.number, val_accuracy(record), _told(record))
     best = [max(values[: place + 1]) for place in range(len(values))]
     axes.plot(numbers, best, color=INK, linewidth=1.6, drawstyle="steps-post", label="best so far")
     if search.reference is not None:
@@ -68,7 +71,18 @@ def _history(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     in_percent(axes)
     bare(axes)
     legend(chart, axes)
-    return picture("history", "History", "Validation accuracy of each trial, in the order in which they began.", chart)
+    finding = f"The best of {len(done)} trials reached {percent(max(values))}"
+    if search.best is not None:
+        finding += f" (trial {search.best.number})"
+    if search.reference is not None:
+        finding += f", the reference model {percent(val_accuracy(search.reference))}"
+    caption = "Validation accuracy of each trial, in the order in which they began."
+    return picture("history", "History", caption, chart, finding=f"{finding}.")
+
+
+def _told(record: TrialRecord) -> str:
+    """What a pointer on a trial is told."""
+    return f"trial {record.number}: {percent(val_accuracy(record))} on validation ({settings(record)})"
 
 
 def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
@@ -87,7 +101,10 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
             alpha=1 if mine else 0.5,
             markeredgewidth=0,
         )
+    by_number = {record.number: record for record in done}
     for cost, value, number in priced:
+        what = COST_NAMES.get(search.cost, search.cost)
+        hover_point(axes, cost, value, f"{_told(by_number[number])}; {what} {cost:,.0f}")
         if number in on_front:
             place: dict[str, Any] = {"xytext": (5, 4), "textcoords": "offset points"}
             axes.annotate(str(number), (cost, value), fontsize=SMALL - 1, color=INK, **place)
@@ -113,8 +130,11 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer) -> Picture:
     in_percent(axes)
     bare(axes)
     legend(chart, axes)
-    caption = "Dark, with trial numbers: no other trial is more accurate and cheaper at once."
-    return picture("pareto", "Pareto front", caption, chart)
+    caption = "Diamonds with trial numbers: no other trial is both more accurate and cheaper (the Pareto front)."
+    front = [f"trial {r.number} ({percent(val_accuracy(r))}, {price(r, search.cost) or 0:,.0f})" for r in search.front]
+    what = COST_NAMES.get(search.cost, search.cost)
+    finding = f"On the front, with validation accuracy and {what}: {listed(front)}."
+    return picture("pareto", "Pareto front", caption, chart, finding=finding)
 
 
 def _importances(answer: Answer, cost: str) -> Picture | None:
@@ -133,13 +153,18 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
         if shares:
             rows = [row + offset for row in range(len(names))]
             axes.barh(rows, [shares.get(name, 0.0) for name in names], height=0.34, color=color, label=label)
+            for row, name in zip(rows, names, strict=True):
+                share = shares.get(name, 0.0)
+                hover_line(axes, [0, share], [row, row], f"{word(name)}, {label}: {percent(share, 0)}")
     axes.set_yticks(range(len(names)), [word(name) for name in names])
     in_percent(axes, "x")
     bare(axes, grid="x", keep=("left",))
     axes.tick_params(axis="y", length=0)
     legend(chart, axes, 2)
     caption = "Share of what sets the best trials apart from the others (PED-ANOVA)."
-    return picture("importances", "Importances", caption, chart)
+    parts = [f"{word(name)} {percent(share, 0)}" for name, share in accuracy.items()]
+    finding = f"For validation accuracy: {listed(parts)}."
+    return picture("importances", "Importances", caption, chart, finding=finding)
 
 
 def _parallel(answer: Answer) -> Picture:
@@ -162,6 +187,7 @@ def _parallel(answer: Answer) -> Picture:
             alpha=0.25 + 0.65 * strength,
             linewidth=0.9 + 1.3 * strength,
         )
+        hover_line(axes, range(len(heights)), heights, _told(record))
     for place, name in enumerate(names):
         axes.axvline(place, color=MUTED, linewidth=0.8)
         for height, text in _marks(study.scientific[name]):
@@ -178,16 +204,24 @@ def _parallel(answer: Answer) -> Picture:
     axes.axvline(len(names), color=MUTED, linewidth=0.8)
     for height, value in ((0.0, low), (1.0, high)):
         axes.annotate(
-            f"{value:.0%}", (len(names), height), (4, 0), textcoords="offset points", fontsize=SMALL - 1, color=INK
+            f"{value:.0%}",
+            (len(names), height),
+            (4, 0),
+            textcoords="offset points",
+            fontsize=SMALL - 1,
+            color=INK,
+            va="center",
         )
     axes.set_xticks(range(len(names) + 1), [*(word(name) for name in names), "validation\naccuracy"])
     axes.set(xlim=(-0.1, len(names) + 0.35), ylim=(-0.06, 1.06))
     axes.set_yticks([])
     bare(axes, grid=None, keep=())
-    caption = "A line a trial; the brighter, the more accurate on validation."
+    caption = "Each line is a trial; the brighter and thicker, the more accurate on validation."
     if len(done) > MOST_LINES:
         caption += f" The best {MOST_LINES} of {len(done):,} trials."
-    return picture("parallel_coordinates", "Parallel coordinates", caption, chart, wide=True)
+    best = max(done, key=val_accuracy)
+    finding = f"Most accurate: {_told(best)}."
+    return picture("parallel_coordinates", "Parallel coordinates", caption, chart, finding=finding, wide=True)
 
 
 def _height(spec: Levels | Range, value: ParamValue) -> float:
@@ -211,11 +245,12 @@ def _evidence(found: Evidence) -> Picture:
     shown_rows = [(name, level, color) for name, level, color in rows if level is not None]
     chart = figure(1.1 + 0.45 * len(shown_rows))
     axes = chart.subplots()
-    for row, (_, level, color) in enumerate(shown_rows):
+    for row, (name, level, color) in enumerate(shown_rows):
         test = level.accuracy["test"]
         axes.plot([test.low, test.high], [row, row], color=color, linewidth=2)
         axes.plot(test.by_seed, [row + 0.2] * len(test.by_seed), "|", color=color, markersize=6, alpha=0.7)
         axes.plot([test.value], [row], "D", color=color, markersize=7, markeredgewidth=0)
+        hover_line(axes, [test.low, test.high], [row, row], f"{name}: {share_text(test)}")
     axes.set_yticks(range(len(shown_rows)), [name for name, _, _ in shown_rows])
     axes.set(ylim=(-0.6, len(shown_rows) - 0.4), xlabel="test accuracy")
     in_percent(axes, "x")
@@ -223,4 +258,4 @@ def _evidence(found: Evidence) -> Picture:
     axes.tick_params(axis="y", length=0)
     both = "Both retrained on the same" if found.reference else "Retrained on"
     caption = f"{both} {len(found.best.trials)} new seeds; bars are 95 % intervals, strokes single seeds."
-    return picture("evidence", "Retrained on new seeds", caption, chart)
+    return picture("evidence", "Retrained on new seeds", caption, chart, finding=found.sentence)

@@ -6,17 +6,16 @@ Matplotlib's object API without pyplot, which keeps global state: any thread may
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import Bbox
 
+from search.figures.vector import hovers, inline_svg, pdf_file, svg_file
 from trainer.fonts import make_readable
 
 if TYPE_CHECKING:
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 # Stand for the page's own colours: in SVG they are replaced by its variables.
 INK, MUTED, GRID = "#1b1f23", "#5c6672", "#d9dee4"
-VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid"}
+PAPER = "#ffffff"
+VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper"}
 SPLIT_COLORS = {"train": BLUE, "val": VERMILLION, "test": GREEN}
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "testing"}
 
@@ -42,13 +42,15 @@ COUNTED_CLASSES = 12  # with more, the counts of a confusion matrix no longer fi
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in both forms.
+    """A figure in every form.
 
     Attributes:
-        key: names its file.
+        key: names its files.
         title: in a few words.
         caption: what is drawn, and what to look for.
-        svg: for the page.
+        svg: an element for the page, in the page's colours.
+        svg_file: for a paper, with text that can be edited.
+        pdf: for a paper.
         png: for everything else.
         wide: whether it takes the page's whole width.
     """
@@ -57,6 +59,8 @@ class Picture:
     title: str
     caption: str
     svg: str
+    svg_file: bytes
+    pdf: bytes
     png: bytes
     wide: bool = False
 
@@ -67,35 +71,19 @@ def figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
 
 
 def picture(key: str, title: str, caption: str, drawn: Figure, *, finding: str = "", wide: bool = False) -> Picture:
-    """The figure in both forms; `finding` is what it shows, in words, for those who do not see it."""
+    """The figure in every form; `finding` is what it shows, in words, for those who do not see it."""
     make_readable(drawn)
-    drawn.draw_without_rendering()  # lays it out, once for both
+    drawn.draw_without_rendering()  # lays it out, once for all
     drawn.set_layout_engine("none")
     drawn.set_facecolor("none")
-    vector = svg(drawn, " ".join(filter(None, (f"{title}.", finding, caption))))
+    words = " ".join(filter(None, (finding, caption)))
+    inline = inline_svg(drawn, f"{title}. {words}", VARIABLES)
+    for artist in hovers(drawn):
+        artist.remove()
+    file, pdf = svg_file(drawn, title, words), pdf_file(drawn, title)
     drawn.set_facecolor("white")
     drawn.set_dpi(DPI)  # the SVG took 72
-    return Picture(key, title, caption, vector, png(drawn), wide)
-
-
-def svg(drawn: Figure, label: str) -> str:
-    """An `<svg>` element for a page: no size of its own, ids that meet no others, the page's ink."""
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    FigureCanvasSVG(drawn).print_svg(buffer, metadata=nothing)  # type: ignore[no-untyped-call]
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[^"]*"', "<g", text)
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"\n\s*", "\n", text)
-    for colour, variable in VARIABLES.items():
-        text = text.replace(colour, f"var({variable})")
-    found = re.search(r'viewBox="([^"]+)"', text)
-    box = found[1] if found else "0 0 1 1"
-    escaped = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    opening = f'<svg viewBox="{box}" role="img" aria-label="{escaped}" xmlns:xlink="http://www.w3.org/1999/xlink">'
-    return opening + text[text.index(">") + 1 :].strip()
+    return Picture(key, title, caption, inline, file, pdf, png(drawn), wide)
 
 
 def png(drawn: Figure) -> bytes:

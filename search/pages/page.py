@@ -1,25 +1,26 @@
-"""An answer as one HTML file without scripts or a network: it opens from disk and in MLflow's sandboxed frame."""
+"""An answer as one HTML file: it needs no network, opens from disk and in MLflow's sandboxed frame, and prints.
+
+A small script sorts tables and shows values in figures; without scripts everything can be read all the same.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from search.answer.answer import Answer
-from search.answer.facts import facts
 from search.answer.fits import HEADROOM_MIB, what_fits
-from search.answer.method import GLOSSARY, method
-from search.answer.rows import MISSING, Table, tables
-from search.answer.wording import percent
+from search.answer.tables.rows import MISSING, Table, tables
+from search.answer.words.facts import facts
+from search.answer.words.method import GLOSSARY, method
+from search.answer.words.wording import percent
 from search.answer.wrong import Wrong, most_often_wrong
 from search.figures.gallery import gallery
 from search.figures.style import Picture
+from search.pages.style import rendered, text_of
 
 
 @dataclass(frozen=True)
@@ -30,22 +31,41 @@ class Drawn:
     pictures: tuple[Picture, ...]
     wrong: tuple[Wrong, ...]
 
+    @property
+    def name(self) -> str:
+        """The study's."""
+        return self.answer.recorded.name
+
     @classmethod
     def of(cls, answer: Answer) -> Drawn:
-        """Draws them: about three seconds."""
+        """Draws them: about four seconds."""
         return cls(answer, tuple(gallery(answer)), tuple(_wrong(answer)))
 
 
-def page(drawn: Sequence[Drawn], title: str = "") -> str:
-    """The page of one study, or of several with a summary on top."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
-    environment.filters["together"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
-    here = files("search.pages")
-    template = environment.from_string((here / "page.html.jinja").read_text(encoding="utf-8"))
-    return template.render(
+Links = Sequence[tuple[str, str]]  # text and address
+
+
+def page(
+    drawn: Sequence[Drawn],
+    title: str = "",
+    *,
+    folders: Mapping[str, str] | None = None,
+    links: Mapping[str, Links] | None = None,
+) -> str:
+    """The page of one study, or of several with a summary on top.
+
+    Args:
+        drawn: the studies.
+        title: of several; of one study it is its question.
+        folders: by study, the way from the page to its folder, as `""` or `"studies/pooling/"`, where the figures as
+            files and the checklist lie; studies without one have no links to them.
+        links: by study, where else it is recorded.
+    """
+    return rendered(
+        "page.html.jinja",
         title=title or drawn[0].answer.recorded.study.question,
-        css=(here / "page.css").read_text(encoding="utf-8"),
-        parts=[_part(one) for one in drawn],
+        script=text_of("page.js"),
+        parts=[_part(one, (folders or {}).get(one.name), (links or {}).get(one.name, ())) for one in drawn],
         fits=_fits(drawn),
         method=method([one.answer for one in drawn]),
         glossary=GLOSSARY,
@@ -53,7 +73,7 @@ def page(drawn: Sequence[Drawn], title: str = "") -> str:
     )
 
 
-def _part(drawn: Drawn) -> dict[str, Any]:
+def _part(drawn: Drawn, folder: str | None, links: Links) -> dict[str, Any]:
     answer, recorded = drawn.answer, drawn.answer.recorded
     progress = ""
     if not recorded.is_over:
@@ -66,6 +86,8 @@ def _part(drawn: Drawn) -> dict[str, Any]:
         "details": [*answer.words.details, *answer.caveats],
         "is_demo": answer.is_demo,
         "progress": progress,
+        "folder": folder,
+        "links": links,
         "pictures": drawn.pictures,
         "tables": tables(answer),
         "wrong": [
@@ -79,11 +101,16 @@ def _part(drawn: Drawn) -> dict[str, Any]:
             }
             for wrong in drawn.wrong
         ],
-        "wrong_of": "Counted over the trainings of the reference level that learnt."
-        if answer.reference
-        else "Counted over the trials of the Pareto front.",
+        "wrong_of": _wrong_of(answer),
         "facts": facts(answer),
     }
+
+
+def _wrong_of(answer: Answer) -> str:
+    if answer.reference is None:
+        return "Counted over the trials on the Pareto front."
+    whose = "of the reference level " if answer.recorded.study.factor else ""
+    return f"Counted over the trainings {whose}that learnt."
 
 
 def _wrong(answer: Answer) -> list[Wrong]:
@@ -107,15 +134,15 @@ def _fits(drawn: Sequence[Drawn]) -> Table | None:
                     percent(fit.test_accuracy),
                 )
                 if fit.trial is not None and fit.trial.finished is not None
-                else ("nothing that was measured fits", *[MISSING] * 3)
+                else ("nothing measured fits", *[MISSING] * 3)
             ),
         )
         for fit in fits
     ]
     note = (
-        f"The trial of highest validation accuracy among those measured to need at most the card's memory less "
-        f"{HEADROOM_MIB} MiB, which a driver and a desktop may take. VRAM is the whole process's where the driver told "
-        "it, else the allocator's peak."
+        f"The trial with the highest validation accuracy among those measured to fit into the card's memory less "
+        f"{HEADROOM_MIB} MiB, which a driver and a desktop may take. VRAM is that of the whole process where the "
+        "driver reports it, else the allocator's peak."
     )
     columns = ("card", "configuration", "VRAM", "validation", "test")
     return Table("fits", "What fits on which card", columns, tuple(rows), note=note)

@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search import urls as links
-from search.answer.answer import Answer
-from search.answer.markdown import answer_markdown
+from search.answer.answer import Answer, answer_of
+from search.answer.measure_table import MEASURES
+from search.answer.tables.markdown import answer_markdown
 from search.errors import StorageError
-from search.figures.wrong import contact_sheet
-from search.pages.page import Drawn, page
+from search.figures.in_process import DRAWING, DrawingError
+from search.folder.journal import read_trials
+from search.folder.load import Recorded
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.stores.optuna.notes import Notes
+from search.study.objectives import OBJECTIVES
+from search.study.pruners import PRUNERS
+from search.study.samplers import SAMPLERS
+from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 
-PAGE, FIGURES = "answer.html", "figures"
+if TYPE_CHECKING:
+    from search.pages.page import Drawn, Links  # matplotlib: only where something is drawn
+
+LOG = logging.getLogger(__name__)
+PAGE, CHECKLIST, FIGURES = "answer.html", "checklist.html", "figures"
 
 
-def files_of(drawn: Drawn) -> dict[str, bytes]:
-    """The page and its figures, by name; `figures/accuracy.png`."""
-    files = {PAGE: page([drawn]).encode()}
-    return files | {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
+def files_of(drawn: Drawn, found: Links = ()) -> dict[str, bytes]:
+    """The page, the checklist and the figures, by name: `figures/accuracy.png`, `.svg` and `.pdf`.
+
+    Args:
+        drawn: an answer.
+        found: text and address of where else the study is recorded.
+    """
+    from search.pages.checklist import checklist
+    from search.pages.page import page
+
+    files = {PAGE: page([drawn], folders={drawn.name: ""}, links={drawn.name: found}).encode()}
+    files[CHECKLIST] = checklist(drawn.answer).encode()
+    files |= {f"{FIGURES}/{name}.png": content for name, content in figures_of(drawn).items()}
+    for picture in drawn.pictures:
+        files |= {f"{FIGURES}/{picture.key}.svg": picture.svg_file, f"{FIGURES}/{picture.key}.pdf": picture.pdf}
+    return files
 
 
 def figures_of(drawn: Drawn) -> dict[str, bytes]:
     """PNG files by name."""
+    from search.figures.wrong import contact_sheet
+
     found = {picture.key: picture.png for picture in drawn.pictures}
     sheet = contact_sheet(drawn.wrong)
     return found | ({"most_often_wrong": sheet} if sheet else {})
@@ -49,16 +76,59 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
             raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def draw(answer: Answer, folder: Path, say: Callable[[str], None]) -> dict[str, bytes]:
+def draw(answer: Answer, folder: Path, say: Callable[[str], None], found: Links = ()) -> dict[str, bytes]:
     """The page and its figures, as files in the study's folder too; none where they cannot be made, which is said."""
     say("Drawing the answer ...")
     try:
-        files = files_of(Drawn.of(answer))
+        files = _drawn_elsewhere(answer, found)
         write(files, folder)
     except Exception as error:  # whatever it is, what was trained must still be told
         say(f"The page of the answer could not be made ({error}); try python -m search.report")
         return {}
     return files
+
+
+def _drawn_elsewhere(answer: Answer, found: Links) -> dict[str, bytes]:
+    """The files of an answer, from another process, or from this one where that cannot draw them."""
+    if answer.recorded.folder is None:
+        return _files(answer, found)
+    try:
+        recorded = replace(answer.recorded, records=())  # which are in the folder
+        files: dict[str, bytes] = DRAWING.call(__name__, files_of_folder.__name__, recorded, names(), found)
+    except DrawingError as error:
+        LOG.warning("the answer is drawn in this process: %s", error)
+        return _files(answer, found)
+    return files
+
+
+def names() -> list[list[str]]:
+    """Every name of the vocabularies that a page reads. What a program registers, only its own process knows."""
+    tables = (MEASURES, SAMPLERS, PRUNERS, OBJECTIVES, POOLINGS, NORMALIZATIONS, HEADS, AUGMENTATIONS, OPTIMIZERS)
+    return [list(table) for table in tables]
+
+
+def files_of_folder(recorded: Recorded, known: list[list[str]], found: Links = ()) -> dict[str, bytes]:
+    """The files of a study whose records are in its folder: of the trials that are over.
+
+    Args:
+        recorded: the study.
+        known: the `names` of the process that asks.
+        found: text and address of where else the study is recorded.
+
+    Raises:
+        LookupError: this process knows others.
+    """
+    if known != names():
+        raise LookupError("names were registered that only the process that asks knows")
+    assert recorded.folder is not None
+    records = (record for record in read_trials(recorded.folder / "trials") if record.terminal)
+    return _files(answer_of(replace(recorded, records=tuple(records))), found)
+
+
+def _files(answer: Answer, found: Links) -> dict[str, bytes]:
+    from search.pages.page import Drawn
+
+    return files_of(Drawn.of(answer), found)
 
 
 def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str]:
@@ -84,6 +154,23 @@ def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str
         tracker.close()
     problem = note_on_dashboard(places.storage_url, answer, run, trial_runs)
     return [*problems, *([problem] if problem else [])]
+
+
+def recorded_at(places: Places, name: str) -> Links:
+    """Text and address of the pages of a study in MLflow and on the Optuna dashboard; empty where they have none."""
+    tracker = Tracker(places.tracking_uri, places.artifacts)
+    try:
+        run = tracker.pages(name, {})[0] if tracker.look_up(name) else None
+    except StorageError:
+        run = None
+    finally:
+        tracker.close()
+    return page_links(run, page_on_dashboard(places, name))
+
+
+def page_links(run: str | None, study_page: str | None) -> Links:
+    """What an answer's page links to."""
+    return [(text, url) for text, url in (("Runs in MLflow", run), ("Optuna dashboard", study_page)) if url]
 
 
 def page_on_dashboard(places: Places, name: str) -> str | None:

@@ -35,7 +35,7 @@ class Live:
 
     @property
     def number(self) -> int:
-        """The trial's."""
+        """The trial's number."""
         return self.record.number
 
 

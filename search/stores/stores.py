@@ -63,7 +63,7 @@ class Stores:
 
     @property
     def outboxes(self) -> tuple[Outbox, Outbox]:
-        """Optuna's first."""
+        """Both outboxes, Optuna's before MLflow's."""
         return self.optuna, self.mlflow
 
     def hurry(self) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from search.study.diagnostics import Mistake, Path, shown, unknown
 from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.pruners import PRUNERS
-from search.study.samplers import SAMPLERS, Sampler
+from search.study.samplers import N_STARTUP_TRIALS, SAMPLERS, Sampler
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range
 from trainer.config import TrainConfig
 
@@ -159,6 +159,13 @@ def _check_methods(data: dict[str, Any]) -> Iterator[Mistake]:
     if isinstance(sampler, str) and sampler in SAMPLERS:
         for why in _sampler_lacks(SAMPLERS[sampler], len(known), data):
             yield Mistake(("search", "sampler"), f"found {shown(sampler)}, which {why}")
+        startup = search.get("n_startup_trials", N_STARTUP_TRIALS)
+        if startup != N_STARTUP_TRIALS and not SAMPLERS[sampler].starts_at_random:
+            having = ", ".join(name for name, entry in SAMPLERS.items() if entry.starts_at_random)
+            text = f"found {shown(startup)} with the sampler {shown(sampler)}, which does not start with random trials"
+            yield Mistake(
+                ("search", "n_startup_trials"), f"{text}; allowed: leave it out, or one of the samplers {having}"
+            )
     if isinstance(pruner, str) and pruner in PRUNERS and PRUNERS[pruner].build is not None:
         if len(known) > 1:
             text = f'with {len(known)} objectives, and Optuna prunes for one; allowed: one objective, or "none"'

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search.errors import SamplerError
 from trainer.registry import Registry
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+N_STARTUP_TRIALS = 10  # Optuna's default, of TPE and of Gaussian processes
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Sampler:
         build: makes it.
         most_objectives: how many it takes; None for any number.
         fewest_numbers: how many parameters with `low` and `high` it needs to do anything.
+        starts_at_random: whether `n_startup_trials` means something to it.
         package: what it needs beside Optuna, by the name that it is imported and installed by; "" for nothing.
     """
 
@@ -55,6 +59,7 @@ class Sampler:
     build: Callable[[Proposal], BaseSampler]
     most_objectives: int | None = None
     fewest_numbers: int = 0
+    starts_at_random: bool = False
     package: str = ""
 
     @property
@@ -120,9 +125,24 @@ def _gp(proposal: Proposal) -> BaseSampler:
 
 
 SAMPLERS = Registry[Sampler]("sampler")
-SAMPLERS.register("tpe", Sampler("TPE", _tpe))
+SAMPLERS.register("tpe", Sampler("TPE", _tpe, starts_at_random=True))
 SAMPLERS.register("random", Sampler("random search", _random))
 SAMPLERS.register("qmc", Sampler("quasi-random points (Sobol)", _qmc))
-SAMPLERS.register("cmaes", Sampler("CMA-ES", _cmaes, most_objectives=1, fewest_numbers=2, package="cmaes"))
+SAMPLERS.register(
+    "cmaes",
+    Sampler("CMA-ES", _cmaes, most_objectives=1, fewest_numbers=2, starts_at_random=True, package="cmaes"),
+)
 SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii))
-SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, package="torch"))
+SAMPLERS.register("gp", Sampler("Gaussian processes", _gp, starts_at_random=True, package="torch"))
+
+
+def build_sampler(name: str, proposal: Proposal) -> BaseSampler:
+    """The sampler of this name in `SAMPLERS`.
+
+    Raises:
+        SamplerError: it cannot be built; quotes what it raised.
+    """
+    try:
+        return SAMPLERS[name].build(proposal)
+    except Exception as error:
+        raise SamplerError(f"The sampler {name} cannot be built: {type(error).__name__}: {error}") from error

@@ -14,7 +14,7 @@ from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from search.study.overrides import QUICK_SIZES, overridden, quickened
 from search.study.pruners import PRUNERS
 from search.study.rules import PARAMETERS, check
-from search.study.samplers import SAMPLERS
+from search.study.samplers import N_STARTUP_TRIALS, SAMPLERS
 from search.study.space import Levels, ParamValue, Range, Scalar, Spec
 from trainer.config import TrainConfig
 from trainer.registry import OneOf
@@ -52,7 +52,7 @@ class Search(Table):
 
     n_trials: Annotated[int, Field(strict=True, ge=1, le=100_000, description="1 to 100000")]
     sampler: Annotated[str, OneOf(SAMPLERS)] = "tpe"
-    n_startup_trials: Annotated[int, Field(strict=True, ge=0, le=100_000, description="0 to 100000")] = 10
+    n_startup_trials: Annotated[int, Field(strict=True, ge=0, le=100_000, description="0 to 100000")] = N_STARTUP_TRIALS
     pruner: Annotated[str, OneOf(PRUNERS)] = "none"
     objectives: Annotated[tuple[Annotated[str, OneOf(OBJECTIVES)], ...], Field(min_length=1), AfterValidator(_once)] = (
         DEFAULT_OBJECTIVES

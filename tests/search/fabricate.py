@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from search.folder.journal import TrialJournal
 from search.folder.manifest import Manifest, write_manifest
 from search.folder.record import DataInfo, ParamValue, Role, StudyRecord, TrialRecord
 from search.study import Study
@@ -61,6 +62,20 @@ def note_study(folder: Path, study: Study, *, tracking: str | None = None, **cha
     values = {"name": study.name, "question": study.question, "kind": study.kind, "design": study.canonical()}
     write_manifest(folder, Manifest(study, study_record(**{**values, **changes}), tracking))
     return folder
+
+
+def note_trials(folder: Path, records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
+    """Journals of trials in a study's folder, as a controller would have written them, and the records read back."""
+    (folder / "trials").mkdir(parents=True, exist_ok=True)
+    read = []
+    for record in records:
+        journal = TrialJournal(folder / "trials", record.study, record.number, record.params, record.role)
+        written = journal.begin(record.config, record.ready, record.slot)
+        for event in record.events:
+            written = journal.add(written, event)
+        journal.close()
+        read.append(written)
+    return tuple(read)
 
 
 def ready(*, gpu: bool = False) -> Ready:

@@ -15,7 +15,7 @@ from search.hosts import main
 from tests.sshd import Sshd, running_sshd
 from trainer.data import open_dataset
 from trainer.data.fingerprint import folder_fingerprint
-from trainer.data.resizing import ImageSize
+from trainer.data.images.resizing import ImageSize
 from trainer.fingerprint import code_fingerprint
 
 

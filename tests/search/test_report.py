@@ -64,6 +64,7 @@ def test_a_study_ends_in_its_answer(places: Places) -> None:
     address = f"http://127.0.0.1:5050/#/experiments/{experiment.experiment_id}/runs/{parent.info.run_id}"
     assert f"[Study in MLflow]({address}?workflowType=machine_learning)" in note
     assert f"[Page of the answer]({address}/artifacts/answer.html?workflowType=machine_learning)" in note
+    assert f'<a href="{page_of_study}">Optuna dashboard</a>'.encode() in page
     children = {int(run.data.tags["trial"]): run for run in runs if run.data.tags["role"] != "study"}
     for trial in study.get_trials():
         child = children[trial.number]
@@ -75,6 +76,7 @@ def test_a_study_ends_in_its_answer(places: Places) -> None:
 
 
 def test_it_is_made_again(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a link to MLflow too, which may not have been told of a study yet when a run so short is drawn."""
     page = places.study("pooling") / "answer.html"
     page.unlink()
     assert made(places, "--study", "pooling") == 0
@@ -82,7 +84,7 @@ def test_it_is_made_again(places: Places, capsys: pytest.CaptureFixture[str]) ->
     assert err == ""
     assert said.startswith("pooling: What does the learning rate do?\n  ")
     assert said.endswith(f"\n\nPage: {page}\n")
-    assert page.exists()
+    assert ">Runs in MLflow</a>" in page.read_text()
 
 
 def test_all_of_them_on_one_page(places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +96,8 @@ def test_all_of_them_on_one_page(places: Places, tmp_path: Path, capsys: pytest.
     text = (places.runs / "answer.html").read_text()
     assert "What the studies found" in text
     assert text.index('id="pooling"') < text.index('id="joint"')
+    assert 'href="studies/pooling/figures/accuracy.svg"' in text
+    assert (places.runs / "studies" / "pooling" / "figures" / "accuracy.svg").exists()
     assert sorted(path.name for path in figures.iterdir()) == ["joint-pareto.png", "pooling-accuracy.png"]
 
 

@@ -44,11 +44,12 @@ def question(levels: tuple[float, ...] = (0.01, 0.001), seeds: int = 2, epochs: 
 
 def hunt(n_trials: int = 6, epochs: int = 3, **search: Any) -> Study:
     """A search over learning rates and depths."""
+    startup = {"n_startup_trials": 3} if search.get("sampler", "tpe") in ("tpe", "cmaes", "gp") else {}
     data = {
         "name": "hunt",
         "question": "Which is best?",
         "scientific": {"learning_rate": {"low": 1e-5, "high": 0.1, "log": True}, "depth": {"low": 1, "high": 6}},
-        "search": {"n_trials": n_trials, "n_startup_trials": 3, **search},
+        "search": {"n_trials": n_trials, **startup, **search},
         "fixed": {"epochs": epochs},
     }
     return Study.model_validate(data)

@@ -18,8 +18,8 @@ from PIL import Image
 
 from tests.trainer.data.sets import write_set
 from trainer import fonts
-from trainer.data.audit import audit
-from trainer.data.pictures import draw_frequencies, draw_samples
+from trainer.data.audit.audit import audit
+from trainer.data.audit.pictures import draw_frequencies, draw_samples
 from trainer.fonts import USUAL, make_readable, substituted
 
 MIDDLE, BLOOD = "中", "血"

@@ -59,7 +59,7 @@ def images(tiny_images: Path) -> list[Path]:
 
 def expected(classifier: Classifier, images: list[Path]) -> pd.DataFrame:
     """What the model says of the images, read as in training."""
-    from trainer.data.reader import read_image
+    from trainer.data.images.reader import read_image
 
     with_size = [read_image(io.BytesIO(image.read_bytes()), [classifier.size]).pixels[0] for image in images]
     shares = classifier.probabilities(np.stack(with_size))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from trainer.data.demo import DEMO_VERSION, demo_version, ensure_demo
+from trainer.data.demo.demo import DEMO_VERSION, demo_version, ensure_demo
 from trainer.data.download import KAGGLE_SET, download
 from trainer.data.options import add_data_options, data_options
 from trainer.errors import DataError
@@ -74,7 +74,7 @@ def _audit(options: argparse.Namespace) -> int:
     from rich.console import Console  # rich and matplotlib take a while: only where something is shown or drawn
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from trainer.data.audit import audit, print_audit, write_csv
+    from trainer.data.audit.audit import audit, print_audit, write_csv
 
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -91,9 +91,9 @@ def _audit(options: argparse.Namespace) -> int:
     print_audit(found, console, everything=options.all)
     out = options.out or Path("runs", "audit", found.index.name or "folder")
 
-    from trainer.data.depth import common_ranges
-    from trainer.data.pictures import draw_frequencies, draw_samples
-    from trainer.data.sheets import draw_leaks, draw_photographs
+    from trainer.data.audit.pictures import draw_frequencies, draw_samples
+    from trainer.data.audit.sheets import draw_leaks, draw_photographs
+    from trainer.data.images.depth import common_ranges
 
     grouping, good = found.grouping, found.good
     ranges = common_ranges(result.extent for result in found.results)

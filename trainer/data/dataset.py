@@ -10,15 +10,15 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.cache import CacheEntry
-from trainer.data.checks import check_photographs
-from trainer.data.depth import FULL, Ranges
+from trainer.data.cache.cache import CacheEntry
+from trainer.data.cache.prepare import decode_index, find_grouping, good_files
 from trainer.data.folds import FOLDS, assign_folds, fold_count
-from trainer.data.grouping import Grouping, grouped, read_record, record_path
+from trainer.data.grouping.checks import check_photographs
+from trainer.data.grouping.grouping import Grouping, grouped, read_record, record_path
+from trainer.data.images.depth import FULL, Ranges
+from trainer.data.images.resizing import ImageSize
 from trainer.data.index import Index, list_folder
 from trainer.data.options import DataOptions
-from trainer.data.prepare import decode_index, find_grouping, good_files
-from trainer.data.resizing import ImageSize
 from trainer.errors import DataError
 
 SplitName = Literal["train", "val", "test"]

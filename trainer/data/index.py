@@ -38,7 +38,7 @@ class Index:
         sides: "TRAIN", "VAL" or "TEST"; all "" where the folder names no splits.
         labels: places in `class_names`.
         photos: the name of each file's photograph. Listing cannot know it, so it is the file's own path until
-            `trainer.data.grouping.grouped` puts in what was found.
+            `trainer.data.grouping.grouping.grouped` puts in what was found.
         sizes: bytes; -1 where the file cannot be looked at.
         mtimes_ns: nanoseconds since 1970; 0 where the file cannot be looked at.
         told: the unit (patient or photograph) that the folder tells for a file; "" where it tells none. One name is one

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from search.figures.in_process import DRAWING
 from search.folder.record import StudyRecord, TrialRecord
 from trainer.events import Epoch, Failed, Finished
 
@@ -183,8 +184,6 @@ def metric_names(class_names: Iterable[str]) -> list[str]:
 
 def trial_files(record: TrialRecord, class_names: Sequence[str], *, with_pictures: bool = True) -> dict[str, bytes]:
     """The artifacts of a trial that is over, by name."""
-    from search.figures import trial as figures  # matplotlib takes a second to import, and slots start meanwhile
-
     files: dict[str, bytes] = {}
     terminal = record.terminal
     if isinstance(terminal, Finished):
@@ -192,11 +191,17 @@ def trial_files(record: TrialRecord, class_names: Sequence[str], *, with_picture
     elif isinstance(terminal, Failed):
         files["traceback.txt"] = (terminal.traceback or terminal.message).encode()
     if with_pictures and record.epochs:
-        files["learning_curves.png"] = figures.learning_curves(record, len(class_names))
+        files["learning_curves.png"] = _drawn("learning_curves", record, len(class_names))
     if with_pictures and isinstance(terminal, Finished) and "test" in terminal.splits:
         title = f"{record.study} · trial {record.number} · {record.label}\ntest images"
-        files["confusion_matrix.png"] = figures.confusion_matrix(terminal.splits["test"], class_names, title)
+        files["confusion_matrix.png"] = _drawn("confusion_matrix", terminal.splits["test"], class_names, title)
     return files
+
+
+def _drawn(figure: str, *arguments: Any) -> bytes:
+    """A PNG file."""
+    png: bytes = DRAWING.call("search.figures.trial", figure, *arguments)
+    return png
 
 
 def as_json(value: Any) -> bytes:

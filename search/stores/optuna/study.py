@@ -24,7 +24,7 @@ from search.study import Study
 from search.study.design import PlannedTrial, derived_seed
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
-from search.study.samplers import SAMPLERS, Proposal
+from search.study.samplers import Proposal, build_sampler
 from search.study.space import ParamValue
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -177,6 +177,9 @@ class OptunaStudy:
 
         The sampler's random state follows from the study's name and the trial's number alone. Asked again after a
         failure, the storage gives the trial that it may have made then.
+
+        Raises:
+            SamplerError: the sampler cannot be built.
         """
         if self._study_file.search is None:
             raise RuntimeError(f"{self.name} is a design: its trials are queued, not asked for")
@@ -208,7 +211,7 @@ class OptunaStudy:
             n_startup_trials=search.n_startup_trials,
             space=self._space,
         )
-        sampler = SAMPLERS[search.sampler].build(proposal)
+        sampler = build_sampler(search.sampler, proposal)
         # An object of its own: a Study keeps what it once read of the history.
         study = optuna.load_study(study_name=self.name, storage=self._storage, sampler=sampler)
         return propose(optuna.Trial(study, self._ids[number]), self._space)

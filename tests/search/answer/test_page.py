@@ -17,9 +17,9 @@ from rich.console import Console
 
 from search.answer import Recorded, answer_of
 from search.answer.fits import what_fits
-from search.answer.markdown import answer_markdown
-from search.answer.rows import tables
-from search.answer.terminal import print_answer
+from search.answer.tables.markdown import answer_markdown
+from search.answer.tables.rows import tables
+from search.answer.tables.terminal import print_answer
 from search.answer.wrong import most_often_wrong, photo_of
 from search.figures.gallery import gallery
 from search.figures.style import figure, label_points
@@ -102,7 +102,8 @@ def test_every_kind_has_a_page_that_needs_nothing_else(made: Recorded) -> None:
     assert text.count("<svg") >= 3
     addresses = re.findall(r'(?:src|href)="([^"#][^"]*)"', text)
     assert [address for address in addresses if not address.startswith("data:")] == []
-    assert "<script" not in text
+    assert text.count("<script>") == 1
+    assert "<script " not in text, "nothing is loaded"
     assert "Satterthwaite" in text
     assert "Gallas" in text
 
@@ -113,7 +114,7 @@ def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
     made = Recorded("pooling", made.study, data, "run --data '<i>'", made.records)
     drawn = Drawn.of(answer_of(made))
     text = page([drawn])
-    assert "<script>" not in text
+    assert "<script>alert" not in text
     assert "<b>A" not in text
     assert "&lt;i&gt;" in text
     assert "\\<script\\>" in answer_markdown(drawn.answer) or "<script>" not in answer_markdown(drawn.answer)
@@ -136,7 +137,37 @@ def test_files(tmp_path: Path) -> None:
         "figures/accuracy.png",
         "figures/differences.png",
         "figures/learning_curves.png",
+        "checklist.html",
     }
+    text = files["answer.html"].decode()
+    linked = set(re.findall(r'<a class="beside" href="([^"]*)"', text))
+    assert {"checklist.html", "figures/accuracy.svg", "figures/accuracy.pdf"} <= linked
+    assert linked <= set(files), "what is linked is there"
+
+
+def test_a_page_elsewhere_links_to_the_folders_of_its_studies() -> None:
+    one = Drawn.of(answer_of(question(LEVELS)))
+    text = page([one], folders={"pooling": "studies/pooling/"}, links={"pooling": [("Runs in MLflow", "http://h/#/1")]})
+    assert (
+        '<a class="beside" href="studies/pooling/figures/accuracy.svg" data-file="figures/accuracy.svg">SVG</a>' in text
+    )
+    assert '<a href="http://h/#/1">Runs in MLflow</a>' in text
+    assert 'class="beside"' not in page([one])
+
+
+def test_a_study_of_one_configuration_does_not_call_it_the_reference_model() -> None:
+    """As the retraining of a search's best."""
+    fixed = {"depth": 2, "train_on_validation": True}
+    study = Study.model_validate({"name": "joint-best", "question": "How well?", "seeds": 2, "fixed": fixed})
+    records = tuple(trial(n, {"seed": n}, n, spread=0.05) for n in range(2))
+    answer = answer_of(Recorded("joint-best", study, data_info(), COMMAND, records))
+    text = page([Drawn.of(answer)])
+    body = text[text.index("<main>") : text.index("How to read this")].replace("all else as in the reference model", "")
+    assert "this configuration" in body
+    assert "reference" not in body.lower()
+    console = Console(file=io.StringIO(), width=80)
+    print_answer(answer, console)
+    assert "reference" not in console.file.getvalue().replace("to reference", "")  # type: ignore[attr-defined]
 
 
 def test_the_terminal_has_80_columns() -> None:
@@ -185,7 +216,7 @@ def test_trainings_that_did_not_learn_are_counted_and_drawn_apart() -> None:
     found = next(table for table in tables(answer) if table.key == "accuracies")
     assert found.columns[-1] == "learnt at seeds"
     assert found.rows[2][-1] == "5 of 6"
-    assert "what is said is of a training that learns, not of one that is started." in found.note
+    assert "the figures describe a training that learns, not one that is merely started." in found.note
     captions = {picture.key: picture.caption for picture in gallery(answer)}
     assert captions["accuracy"].endswith("Hollow and grey: trainings that did not learn, which are in no mean.")
     assert captions["learning_curves"].endswith("seeds that did not learn, which are in no mean.")
@@ -234,17 +265,30 @@ def test_what_is_of_the_public_set_alone_stands_beside_no_other() -> None:
 
 def test_the_page_explains_its_words() -> None:
     text = page([Drawn.of(answer_of(question(LEVELS, seeds=5)))])
-    for word in ("seed", "replicate", "fold", "epoch", "gap", "macro F1", "strided", "blur", "FLOP", "photograph"):
+    for word in (
+        "seed",
+        "replicate",
+        "fold",
+        "level",
+        "epoch",
+        "gap",
+        "macro F1",
+        "strided",
+        "blur",
+        "FLOP",
+        "p",
+        "Pareto front",
+    ):
         assert f"<dt>{word}</dt>" in text
-    assert "Test accuracy is the primary outcome, the only one that is decided" in text
+    assert "Test accuracy is the primary outcome, and the only one decided on" in text
     assert "The margin of equivalence is 5 points." in text
 
 
 def test_the_page_of_all_says_how_many_studies_are_decided() -> None:
     drawn = [Drawn.of(answer_of(question(LEVELS, seeds=5))) for _ in range(2)]
     assert (
-        "2 studies are decided on this page, and no correction is made over them: the chance that some claim among all "
-        "is false is at most 10\N{NO-BREAK SPACE}%."
+        "2 studies are decided on this page, without a correction for their number: the chance that some claim among "
+        "all is false is at most 10\N{NO-BREAK SPACE}%."
     ) in page(drawn, "What the studies found")
     assert "are decided on this page" not in page(drawn[:1])
 
@@ -346,6 +390,27 @@ def test_in_a_browser(chromium: str, tmp_path: Path, width: int, scheme: Literal
         assert abs(_brightness(paper) - _brightness(ink)) > 600  # of 765
         letters = tab.evaluate("getComputedStyle(document.querySelector('td')).fontSize")
         assert float(letters.removesuffix("px")) >= 13
+        place = tab.locator("svg .hover").nth(3)
+        place.scroll_into_view_if_needed()
+        place.hover(force=True)
+        assert tab.locator(".tip").is_visible()
+        assert re.match(r"\w+ pooling, ", tab.locator(".tip").text_content() or "")
+        table = tab.locator("table.sortable").first
+        first = table.locator("tbody td:first-child").all_text_contents()
+        head = table.locator("th").nth(1)
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == "ascending"
+        values = [float(text.split()[0]) for text in table.locator("tbody td:nth-child(2)").all_text_contents()]
+        assert values == sorted(values)
+        head.locator("button").press("Enter")
+        assert head.get_attribute("aria-sort") == "descending"
+        head.locator("button").press("Enter")
+        assert head.get_attribute("aria-sort") == "none"
+        assert table.locator("tbody td:first-child").all_text_contents() == first
+        scrolls = (
+            "(box => box.scrollWidth > box.clientWidth + 1)(document.querySelector('.hint').previousElementSibling)"
+        )
+        assert tab.locator(".hint").first.is_visible() == tab.evaluate(scrolls)
         tab.screenshot(path=shots / f"answer-{width}-{scheme}.png", full_page=True)
         browser.close()
     assert problems == []

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import optuna
 import psutil
 import pytest
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.controller.faults import ATTEMPTS
 from search.controller.slot_pool import STARTS
-from search.errors import ExecutorError, StorageError
+from search.errors import ExecutorError, SamplerError, StorageError
 from search.folder.record import TrialRecord
 from search.stores.optuna import OptunaStudy
 from search.study import Study
 from search.study.design import config_of, plan
+from search.study.samplers import SAMPLERS, Proposal, Sampler
 from tests.search import workshop
 from tests.search.noop_trainer import GARBAGE, epoch_accuracy, expected
 from tests.search.workshop import PATIENCE_S, Noops, Watcher, Workshop, closed_gate, hunt, question
@@ -404,6 +408,31 @@ def test_a_search_into_which_somebody_puts_trials_stops_with_a_word(shop: Worksh
 
     with pytest.raises(StorageError, match="Optuna's study hunt was changed by somebody else: "):
         shop.run(hunt(3), view=Watcher(meddle))
+
+
+def raising(proposal: Proposal) -> BaseSampler:
+    raise NotImplementedError("no such space")
+
+
+class Mistaken(RandomSampler):
+    def sample_independent(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("no number")
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (raising, "The sampler mine cannot be built: NotImplementedError: no such space"),
+        (lambda _: Mistaken(), "The sampler cannot propose a trial: TypeError: no number"),
+    ],
+)
+def test_a_sampler_that_fails_stops_the_search(
+    shop: Workshop, build: Callable[[Proposal], BaseSampler], words: str
+) -> None:
+    with SAMPLERS.registered("mine", Sampler("mine", build)), pytest.raises(SamplerError) as raised:
+        shop.run(hunt(3, sampler="mine"))
+    assert str(raised.value) == words
+    assert raised.value.__cause__ is not None  # whose traceback stands in the log
 
 
 def test_a_slot_that_was_given_a_gpu_and_finds_none_stops_the_study(

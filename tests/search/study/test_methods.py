@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from search.answer.wording import named, named_all
+from search.answer.words.wording import named, named_all
 from search.study.cost import relative_cost
 from search.study.objectives import OBJECTIVES, Objective
 from search.study.samplers import SAMPLERS, Sampler
@@ -43,6 +43,11 @@ ONE = ["val_accuracy"]
         (
             {"pruner": "median", "objectives": ["cost"]},
             'pruner: found "median" with the objective "cost", which has no value an epoch; allowed: "none"',
+        ),
+        (
+            {"sampler": "qmc", "n_startup_trials": 5},
+            'n_startup_trials: found 5 with the sampler "qmc", which does not start with random trials; '
+            "allowed: leave it out, or one of the samplers tpe, cmaes, gp",
         ),
         (
             {"objectives": ["cost", "test_accuracy"]},

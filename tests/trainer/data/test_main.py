@@ -62,7 +62,7 @@ def test_audit_into_a_file(root: Path, tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainer.data.demo._draw", lambda drawn, *_: write_marker(drawn))
+    monkeypatch.setattr("trainer.data.demo.demo._draw", lambda drawn, *_: write_marker(drawn))
     folder = tmp_path / "demo"
     assert main(["demo", str(folder)]) == 0
     assert main(["demo", str(folder)]) == 0

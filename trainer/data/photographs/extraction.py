@@ -13,11 +13,11 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from trainer.data.depth import Range, Ranges
+from trainer.data.images.depth import Range, Ranges
+from trainer.data.images.reader import ORIENTATION_TAG, BadImageError, TooLargeNowError, read_image
+from trainer.data.images.resizing import SWAPS_SIDES, ImageSize
 from trainer.data.photographs.features import Features, extract, working_size
 from trainer.data.photographs.store import Store
-from trainer.data.reader import ORIENTATION_TAG, BadImageError, TooLargeNowError, read_image
-from trainer.data.resizing import SWAPS_SIDES, ImageSize
 from trainer.errors import DataError
 
 CHUNK = 512  # images kept as one file: 12 MB, some seconds of work

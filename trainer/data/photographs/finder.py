@@ -41,7 +41,7 @@ def find_photographs(
 
     Args:
         root: a folder.
-        files: relative to it; usable images, as `trainer.data.prepare` leaves them.
+        files: relative to it; usable images, as `trainer.data.cache.prepare` leaves them.
         contents: a hash of each file's bytes.
         store: a folder where features and results are kept, made where it is missing; None keeps nothing.
         workers: threads; None takes one for each CPU.

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from tests.trainer.data.photographs.scenes import contents, darkened, find, scene, sheared, turned, write
 from trainer.data import write_demo
-from trainer.data.demo import demo_truth
+from trainer.data.demo.demo import demo_truth
 from trainer.data.photographs import Found, Link, find_photographs, foreseen_seconds
 from trainer.errors import DataError
 

@@ -1,0 +1,114 @@
+"""The model card of a champion, in Markdown (after Mitchell et al. 2019, "Model Cards for Model Reporting")."""
+
+from __future__ import annotations
+
+from search.answer.evidence import Evidence
+from search.answer.levels import LevelAnswer
+from search.answer.measure_table import CLASS_MEASURES, MEASURES
+from search.answer.search_result import val_accuracy
+from search.answer.tables.rows import difference, with_interval
+from search.answer.words.wording import count, listed, p_text, word
+from search.folder.load import Recorded
+from search.folder.record import TrialRecord
+from search.text import shown
+
+
+def model_card(
+    search: Recorded, chosen: TrialRecord, best: Recorded, trial: TrialRecord, evidence: Evidence, name: str
+) -> str:
+    """What the model is, what it was made from, how well it does, and what it must not be used for.
+
+    Args:
+        search: that recommended it.
+        chosen: its trial.
+        best: the study that retrained it.
+        trial: whose model is registered.
+        evidence: of the retraining.
+        name: in the registry.
+    """
+    data = best.data
+    assert data is not None
+    level = evidence.best
+    split = {what: data.images[what] for what in ("train", "val", "test")}
+    photos = data.photographs
+    demo = "\n\n**Trained on the demo set: drawn cells. It knows nothing about blood.**" if data.is_demo else ""
+    demo += "".join(f"\n\n**{text}**" for text in data.caveats)
+    settings = {key: value for key, value in best.study.fixed.items() if key != "train_on_validation"}
+    highest = max(val_accuracy(record) for record in search.finished)
+    how = ", the best by validation accuracy" if val_accuracy(chosen) == highest else ", chosen by hand"
+    seeds, trained = count(len(level.trials), "seed"), photos["train"] + photos["val"]
+    columns = [entry.words for entry in MEASURES.values()]
+    columns += [f"{m.words}, {label.lower()}" for m in CLASS_MEASURES.values() for label in data.class_names]
+    line = "\n"  # no backslash within an f-string before Python 3.12
+    return f"""# Model card: {name}
+
+A classifier of images: {listed([label.lower() for label in data.class_names])}. **Not for diagnosis.**{demo}
+
+## The model
+
+- Trial {chosen.number} of the search `{search.name}` ({count(len(search.finished), "trial")}){how}.
+- Settings: {"; ".join(f"{word(key)} {shown(value)}" for key, value in settings.items()) or "the reference model's"}.
+- {_cost(trial)}
+- The model of seed {trial.config.seed}, one of {seeds}; test images played no part in the choice.
+
+## The data
+
+- {data.name}, fingerprint {data.fingerprint[:16]}.
+- Trained on {split["train"] + split["val"]:,} images of {trained:,} photographs (validation photographs included),
+  tested on {split["test"]:,} images of {photos["test"]:,} other photographs.
+- Images made from one photograph resemble each other, so evidence is counted in photographs.
+
+## How well it does
+
+On the test images, per cent, with 95 % intervals over photographs and seeds:
+
+| | {" | ".join(columns)} |
+| --- | {" | ".join(["---:"] * len(columns))} |
+| this configuration | {_row(evidence.best)} |
+{f"| reference model | {_row(evidence.reference)} |{line}" if evidence.reference else ""}
+{evidence.sentence}{_difference(evidence)}
+
+## Limits
+
+- The intervals hold for photographs like these, of the same stain, microscope and laboratory; of no others is anything
+  known.
+- {photos["test"]:,} test photographs are few, {_fewest(best)}.
+- Not for diagnosis, nor for any decision about a person.
+
+## How to use it
+
+With `MLFLOW_TRACKING_URI` at the address of MLflow:
+
+```
+mlflow models serve -m models:/{name}@champion --env-manager local -p 5001
+```
+"""
+
+
+def _row(level: LevelAnswer) -> str:
+    texts = [with_interval(level.measures.get(name), share=entry.unit == "%") for name, entry in MEASURES.items()]
+    texts += [with_interval(estimate) for name in CLASS_MEASURES for estimate in level.by_class.get(name, ())]
+    return " | ".join(texts)
+
+
+def _cost(trial: TrialRecord) -> str:
+    end = trial.finished
+    assert end is not None
+    vram = f"{end.vram_peak_mib:,.0f} MiB of VRAM at its peak" if end.vram_peak_mib is not None else "VRAM not measured"
+    return f"{end.parameters:,} parameters; in training {vram}, {end.train_s:,.0f} s on {trial.ready.device_name}."
+
+
+def _difference(evidence: Evidence) -> str:
+    if "test" not in evidence.differences:
+        return ""
+    test = evidence.differences["test"].estimate
+    return f" Difference in points: {difference(test)}, p {p_text(test.p)}."
+
+
+def _fewest(best: Recorded) -> str:
+    end = best.finished[0].finished
+    assert end is not None
+    labels = [photo.label for photo in end.splits["test"].photos]
+    counts = {name: labels.count(label) for label, name in enumerate(best.class_names)}
+    name = min(counts, key=lambda key: counts[key])
+    return f"and only {counts[name]} show a {name.lower()}"

@@ -1,0 +1,127 @@
+"""The design of a study, its data and its machine, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from search.answer.answer import Answer
+from search.answer.words.devices import device_facts
+from search.answer.words.wording import count, listed, points_text, word
+from search.folder.record import DataInfo
+from search.study.objectives import OBJECTIVES
+from search.study.pruners import PRUNERS
+from search.study.samplers import SAMPLERS
+from search.study.space import Levels, Range
+from search.text import duration, shown
+from trainer.events import SplitName
+
+PUBLIC_IMAGES = (9957, 2487)
+PUBLIC_CLASSES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
+
+
+def facts(answer: Answer) -> list[tuple[str, str]]:
+    """The facts on design, data and machine: what each is of, and its text."""
+    return [*_design(answer), *_data(answer), *_machine(answer)]
+
+
+def fact(answer: Answer, name: str) -> str:
+    """The text of one of them; empty where a study knows nothing of it, or of its images."""
+    return dict(facts(answer)).get(name, "") if answer.recorded.data is not None else ""
+
+
+def is_public_set(data: DataInfo | None) -> bool:
+    """Whether these are the images that the studied work was measured on: the public set, whole. Its folders TRAIN and
+    TEST hold 9,957 and 2,487 images of these classes.
+    """
+    if data is None or data.is_demo:
+        return False
+    images = data.images["train"] + data.images["val"], data.images["test"]
+    return images == PUBLIC_IMAGES and tuple(data.class_names) == PUBLIC_CLASSES
+
+
+def _design(answer: Answer) -> list[tuple[str, str]]:
+    recorded = answer.recorded
+    study = recorded.study
+    found = []
+    if study.factor:
+        levels = [shown(level) + (" (reference)" if level == study.reference else "") for level in study.levels]
+        found.append((f"Levels of {word(study.factor)}", ", ".join(levels)))
+    if study.search is not None:
+        space = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.scientific.items())
+        found.append(("Searched over", space))
+        budget = f"{count(study.search.n_trials, 'trial')}, proposed by {SAMPLERS[study.search.sampler].words}"
+        if PRUNERS[study.search.pruner].build is not None:
+            budget += f", pruned by {PRUNERS[study.search.pruner].words}"
+        objectives = [OBJECTIVES[name].words for name in study.search.objectives]
+        found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
+    else:
+        found.append(("Seeds", f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"))
+    if study.factor:
+        found.append(("Margin", f"{points_text(study.margin)} of test accuracy count as no difference"))
+        if study.factor != "learning_rate" and "learning_rate" not in study.nuisance:
+            rate = shown(study.base_config().learning_rate)
+            found.append(("Learning rate", f"{rate} at every level, not tuned: a level may do better at another rate"))
+    if study.nuisance and study.tuning:
+        tuned = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.nuisance.items())
+        trials = count(study.tuning.trials_per_level, "trial")
+        found.append(("Tuned for each level", f"{tuned}: {trials} per level, the best by validation accuracy"))
+    fixed = ", ".join(f"{word(name)} {shown(value)}" for name, value in study.fixed.items())
+    found.append(("Fixed", f"{fixed or 'nothing changed'}; all else as in the reference model"))
+    spent = sum(r.finished_at - r.started_at for r in recorded.records if r.finished_at is not None)
+    states = Counter(record.state for record in recorded.records if record.terminal)
+    failed = states["FAIL"] + states["PRUNED"]
+    trials = f"{recorded.over} of {recorded.total} trials have ended" + (
+        f", {failed} without a result" if failed else ""
+    )
+    found.append(("Budget", f"{trials}; {duration(spent)} of training"))
+    return found
+
+
+def _space(spec: Levels | Range) -> str:
+    if isinstance(spec, Levels):
+        return ", ".join(shown(level) for level in spec.levels)
+    return f"{shown(spec.low)} to {shown(spec.high)}" + (" (logarithmic)" if spec.log else "")
+
+
+def _data(answer: Answer) -> list[tuple[str, str]]:
+    data = answer.recorded.data
+    if data is None:
+        return [("Images", "not read yet")]
+    what = "the built-in demo set: drawn cells, not blood" if data.is_demo else data.name
+    found = [("Images", f"{what}: {listed(_splits(data))}"), ("Fingerprint", data.fingerprint[:16])]
+    if data.photographs_by:
+        found.append(("Photographs", data.photographs_by))
+    if data.notes:
+        found.append(("About the images", " ".join(data.notes)))
+    if data.bad_files:
+        found.append(("Left out", count(data.bad_files, "file") + " that could not be read"))
+    end = next((record.finished for record in answer.recorded.finished), None)
+    if end is not None:
+        by_class = Counter(photo.label for photo in end.splits["test"].photos)  # one of two classes counts in both
+        texts = [f"{by_class[label]} {name.lower()}" for label, name in enumerate(data.class_names)]
+        found.append(("Test photographs", listed(texts)))
+    return found
+
+
+def _splits(data: DataInfo) -> list[str]:
+    """What trains, validates and tests."""
+
+    def part(splits: Sequence[SplitName], what: str) -> str:
+        images, photographs = (sum(counts[split] for split in splits) for counts in (data.images, data.photographs))
+        return f"{images:,} images of {photographs:,} photographs for {what}"
+
+    if data.folds == 1:
+        return [part(["train"], "training"), part(["val"], "validation"), part(["test"], "testing")]
+    return [part(["train", "val"], f"training and validation ({data.folds} folds)"), part(["test"], "testing")]
+
+
+def _machine(answer: Answer) -> list[tuple[str, str]]:
+    ready = [record.ready for record in answer.recorded.records]
+    if not ready:
+        return []
+    devices = listed(sorted({f"{r.device_name} ({r.device.upper()})" for r in ready}))
+    versions = {name: version for name, version in ready[-1].versions.items() if name != "numpy"}
+    software = ", ".join(f"{name.capitalize()} {version}" for name, version in versions.items())
+    unequal = device_facts(answer.recorded.study, answer.recorded.records)
+    return [("Device", devices), *unequal, ("Software", software), ("Command", answer.recorded.command)]

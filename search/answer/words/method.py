@@ -1,0 +1,96 @@
+"""The method of the intervals and comparisons, for a page's reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from search.answer.answer import Answer
+from search.answer.words.wording import listed, percent, points_text
+
+METHOD = (
+    "Two things are reported for each level: at how many seeds it learns, and how accurate it is where it learnt. A "
+    "training has learnt if its final training accuracy is at least 10 points above that of always naming the most "
+    "frequent class. The interval of the share of seeds is exact (Clopper and Pearson 1934, Biometrika 26, 404–413). "
+    "Accuracies are those of the trainings that learnt, and two levels are compared at the seeds where both did, if "
+    "each learns at 80 % of its seeds or more. So a comparison holds for trainings that learn, which are a selection; "
+    "what to expect of a training that is started depends on its chance to learn as well.",
+    "Test accuracy is the primary outcome, and the only one decided on: higher, lower, performs as well as, or cannot "
+    "tell. Training accuracy, validation accuracy and the gap are described.",
+    "Training, validation and test accuracy are measured after the last epoch, in inference mode, without "
+    "augmentation. Only validation is used to choose; the test images play no part in any choice.",
+    "Evidence is counted in photographs, not images: images made from one photograph resemble each other and are not "
+    "independent. Photographs and seeds are the two samples that a study draws; a 95 % interval would contain the "
+    "accuracy over all photographs and seeds of their kind in 95 of 100 such studies.",
+    "The variance is that of studies with several readers and cases, with a trained model as the reader: over "
+    "photographs plus over models, less their interaction, which both contain (Gallas, Bandos, Samuelson and Wagner "
+    "2009, Communications in Statistics 38, 2586–2603). Photographs are stratified by class and weighted by their "
+    "images, as a ratio (Cochran 1977, Sampling Techniques, chapters 5 and 6). In validation, where folds rotate, a "
+    "photograph counts for the models that saw it.",
+    "Degrees of freedom are Satterthwaite's (1946, Biometrics Bulletin 2, 110–114; compared by Hillis 2007, "
+    "Statistics in Medicine 26, 596–619), and no more than seeds less one where seeds make up nearly half of the "
+    "variance. Differences have t intervals, accuracies Wilson's with the effective number of images (Korn and "
+    "Graubard 1998, Survey Methodology 24, 193–201). Where every photograph and seed agrees, the exact binomial bound"
+    " over photographs stands in (Hanley and Lippman-Hand 1983, JAMA 249, 1743–1745).",
+    "Levels are compared at equal seeds and equal photographs (paired). A difference is claimed with five seeds or "
+    "more, if its p-value, corrected for the number of levels by Holm's method (1979, Scand. J. Statistics 6, 65–70), "
+    "is below 0.05. The intervals beside it are simultaneous over the levels (Bonferroni) and agree with the claims: "
+    "one excludes 0 exactly where a difference is claimed. Two levels count as equivalent where two one-sided tests "
+    "show that they differ by less than the margin (Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15, "
+    "657–680).",
+    "In simulated studies with 5 seeds, on a dozen kinds of data, intervals contained the truth in 95 to 97 of 100 "
+    "cases (98 to 99 for accuracies near 1), and a difference between equal levels was claimed in at most 5.2 of 100 "
+    "(benchmarks/coverage.py). Every training counted there: leaving out those that did not learn was not simulated.",
+    "With one seed an interval covers photographs alone, and nothing is claimed. No interval covers photographs from "
+    "another laboratory, stain or microscope.",
+)
+
+GLOSSARY = (
+    ("photograph", "what the camera took; many images may be cut, turned or shifted from one"),
+    (
+        "seed",
+        "the number that fixes a training's random choices: initial weights, order of images, dropout, augmentation",
+    ),
+    (
+        "level",
+        "one value of the parameter that the study asks about; the reference level is what others are compared with",
+    ),
+    (
+        "fold",
+        "a part of the training photographs that is held out for validation; each replicate holds out another part",
+    ),
+    ("replicate", "a seed with its fold: the same ones at every level, so that levels are compared in pairs"),
+    ("epoch", "one pass over all training images"),
+    ("gap", "training accuracy minus test accuracy: how much of what was learnt holds only for the training images"),
+    ("recall", "the share of a class's images that is recognised as such (sensitivity)"),
+    (
+        "macro F1",
+        "the mean over classes of F1, the harmonic mean of recall and precision; rare classes count as much as others",
+    ),
+    ("strided", "pooling by a convolution that moves two pixels at a time"),
+    ("blur", "pooling that smooths before it skips pixels, so that small shifts of the image change little"),
+    ("FLOP", "a floating-point operation, one addition or multiplication; MFLOP: a million of them"),
+    ("VRAM", "the memory of the graphics card"),
+    (
+        "95 % interval",
+        "the range that is compatible with the data: in 95 of 100 such studies it contains the true value",
+    ),
+    ("p", "how often chance alone would give a difference as large as this one, if there were none"),
+    ("equivalent", 'shown to differ by less than the margin; not the same as "no difference was found"'),
+    ("Pareto front", "the choices that no other beats in accuracy and in cost at once"),
+)
+
+
+def method(answers: Sequence[Answer]) -> list[str]:
+    """What is said of how the answers of a page were computed, with how many studies are decided on it."""
+    margins = sorted({answer.recorded.study.margin for answer in answers if answer.recorded.study.factor})
+    found = list(METHOD)
+    if margins:
+        found.append(f"The margin of equivalence is {listed([points_text(margin) for margin in margins])}.")
+    decided = sum(any(level.differences for level in answer.levels) for answer in answers)
+    if decided > 1:
+        found.append(
+            f"Each study decides with an error of at most 5 %, over its levels together. {decided} studies "
+            "are decided on this page, without a correction for their number: the chance that some claim among all is "
+            f"false is at most {percent(min(0.05 * decided, 1.0), 0)}."
+        )
+    return found

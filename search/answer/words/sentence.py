@@ -1,0 +1,237 @@
+"""The answer to a question in plain English, made from the numbers; it claims nothing that they do not show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from search.answer.learning import chance_of
+from search.answer.levels import LevelAnswer, Spread
+from search.answer.statistics.planning import effort
+from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM
+from search.answer.words.advice import what_it_takes
+from search.answer.words.verdicts import (
+    compared,
+    condition,
+    described,
+    disagreeing,
+    learning,
+    seeds_learnt,
+    simplified,
+    unranked,
+    values,
+    where_learnt,
+)
+from search.answer.words.wording import (
+    count,
+    difference_text,
+    first_upper,
+    listed,
+    named,
+    named_all,
+    percent,
+    points,
+    share_text,
+)
+from search.folder.load import Recorded
+from search.study import Study
+from trainer.config import TrainConfig
+
+# Settings of a training that leave the reference model what it is.
+CIRCUMSTANCES = {
+    "epochs",
+    "batch_size",
+    "image_height",
+    "image_width",
+    "train_on_validation",
+    "early_stopping_patience",
+}
+
+FAILED = {
+    "not_finite": "diverged",
+    "out_of_memory": "ran out of memory",
+    "data": "without images",
+    "disk": "without disk space",
+    "config": "refused",
+    "error": "crashed",
+    "stopped": "stopped",
+}
+
+DEMO = "The demo set: drawn cells. This says nothing about blood."
+
+
+class Words(NamedTuple):
+    """An answer in words.
+
+    Attributes:
+        headline: which levels learn, and the effect on test accuracy where they do; or why there is no answer.
+        details: sentences on the reference level, training accuracy, the gap, the costs, and what would tell more.
+        ranks: whether any level was compared with the reference level.
+    """
+
+    headline: str
+    details: tuple[str, ...] = ()
+    ranks: bool = False
+
+
+def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
+    """The answer of a question, or of the reference study."""
+    reference = next((level for level in levels if level.is_reference), None)
+    lost = _lost(study.factor, [level for level in levels if level.failed])
+    rest = (lost,) if lost else ()
+    if reference is None or not reference.trials:
+        if reference is not None and reference.failed >= study.seeds:
+            who = f"with {named(study.factor, reference.level)}, the reference," if study.factor else "that was begun"
+            return Words(f"No answer: every training {who} failed, so there is nothing to compare.", rest)
+        return Words("No answer yet: no trial at the reference level has finished.", rest)
+    if not reference.learning.learnt:
+        return _nothing_learnt(study, reference, rest)
+    if study.factor is None:
+        return _alone(study, reference, rest)
+    others = [level for level in levels if level.differences]
+    learns = learning(study, levels)
+    headline = [] if all(level.learning.learnt == level.learning.seeds for level in levels) else [learns]
+    details = [lost, *(() if headline else (learns,)), _at_reference(study, reference)]
+    simpler, told = simplified(study, reference, others) if study.factor == "depth" else ("", ())
+    said = compared(study, reference, [level for level in others if level not in told])
+    headline += [simpler] if simpler else [said]
+    details += [said] if simpler else []
+    headline.append(where_learnt(study, levels))
+    if not others:
+        headline.append(_nothing_compared(reference, levels))
+    details.append(unranked(study, levels))
+    details.append(_pairs(study, levels, others))
+    n_seeds = max((level.differences["test"].estimate.n_seeds for level in others), default=0)
+    details.append(disagreeing(study, others))
+    if n_seeds >= SEEDS_TO_CLAIM:
+        details.append(described(study, others))
+    trained = [level for level in levels if level.trials and level is not reference]
+    details.append(_costs(study.factor, reference, trained))
+    unclear = [level for level in others if level.differences["test"].verdict in ("cannot tell", "too few seeds")]
+    if unclear:
+        found = effort([level.differences["test"].estimate for level in unclear], len(others), study.margin)
+        details.append(what_it_takes(found, n_seeds, study.margin))
+    return Words(" ".join(filter(None, headline)), tuple(filter(None, details)), ranks=bool(others))
+
+
+def _nothing_learnt(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words:
+    train, chance = reference.accuracy["train"], chance_of(reference.trials[0])
+    where, epochs = condition(study), count(reference.trials[0].config.epochs, "epoch")
+    unranked = ", so differences between levels mean nothing and none is ranked" if study.factor else ""
+    return Words(
+        f"No answer: {subject(study)} did not learn in {epochs}{f' {where}' if where else ''} at any of its "
+        f"{count(reference.learning.seeds, 'seed')} (training accuracy {percent(train.value)}, chance "
+        f"{percent(chance)}){unranked}. Give it more epochs.",
+        rest,
+    )
+
+
+def _alone(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words:
+    """The reference study."""
+    train, test = (share_text(reference.accuracy[split]) for split in ("train", "test"))
+    whole = reference.learning.learnt == reference.learning.seeds
+    joined = " and" if whole else "; where it learns, it"
+    return Words(
+        f"{first_upper(subject(study))} learns {seeds_learnt(reference)}{joined} classifies {train} of the training "
+        f"images and {test} of the test images correctly.",
+        (*rest, *filter(None, [_gap_alone(reference)])),
+    )
+
+
+def subject(study: Study) -> str:
+    """What a study without levels trains."""
+    default = TrainConfig.model_fields
+    changed = [n for n, value in study.fixed.items() if n not in CIRCUMSTANCES and value != default[n].default]
+    return "this configuration" if changed and study.factor is None else "the reference model"
+
+
+def called(study: Study, level: LevelAnswer) -> str:
+    """A level in words, as `max pooling`; in a study without levels what is trained: `the reference model`."""
+    return subject(study) if study.factor is None else named(study.factor, level.level)
+
+
+def _at_reference(study: Study, reference: LevelAnswer) -> str:
+    where = condition(study)
+    start = f"{first_upper(where)} and with" if where else "With"
+    gap = points(reference.gap.value if reference.gap else 0).lstrip("+")
+    return (
+        f"{start} {named(study.factor, reference.level)}, the reference, training accuracy is "
+        f"{share_text(reference.accuracy['train'])} and test accuracy {share_text(reference.accuracy['test'])}, a gap "
+        f"of {gap} points."
+    )
+
+
+def _nothing_compared(reference: LevelAnswer, levels: Sequence[LevelAnswer]) -> str:
+    """Why no level has a difference."""
+    trained = [level for level in levels if level.trials and level is not reference]
+    if not trained:
+        return "There is nothing yet to compare it with."
+    if reference.learning.is_reliable and any(level.learning.is_reliable for level in trained):
+        return (
+            "No level is compared with another: one seed is too few to separate an effect from the luck of the seed. "
+            f"Run at least {SEEDS_TO_CLAIM} seeds."
+        )
+    return ""
+
+
+def _pairs(study: Study, levels: Sequence[LevelAnswer], others: Sequence[LevelAnswer]) -> str:
+    """How many replicates the differences rest on, where some did not learn."""
+    if not others or all(level.learning.learnt == level.learning.seeds for level in levels):
+        return ""
+    parts = [
+        f"{level.differences['test'].estimate.n_seeds} with {named(study.factor, level.level)}" for level in others
+    ]
+    few = [level for level in others if not level.differences["test"].may_claim]
+    rule = f" Fewer than {SEEDS_TO_CLAIM} decide nothing." if few else ""
+    return (
+        "Accuracies are of the trainings that learnt; levels are compared at the seeds where both learnt: "
+        f"{listed(parts)}.{rule}"
+    )
+
+
+def prefix(recorded: Recorded) -> str:
+    """How far a study is that is not over: `So far (7 of 18 trials): `."""
+    return "" if recorded.is_over else f"So far ({recorded.over} of {recorded.total} trials): "
+
+
+def _lost(factor: str | None, levels: Sequence[LevelAnswer]) -> str:
+    """Trainings that did not finish: they are no accident of the record, but what a level does."""
+    parts = []
+    for level in levels:
+        total = level.failed + len(level.trials)
+        how = listed([f"{n} {FAILED[kind]}" for kind, n in level.failures.items()])
+        parts.append(f"{level.failed} of {total} with {named(factor, level.level)} ({how})")
+    if not parts:
+        return ""
+    rest = "; the results are those of the others" if any(level.trials for level in levels) else ""
+    return f"Failed trainings: {listed(parts)}{rest}."
+
+
+def _gap_alone(reference: LevelAnswer) -> str:
+    return f"The gap between the two is {difference_text(reference.gap).replace('+', '')}." if reference.gap else ""
+
+
+def _costs(factor: str, reference: LevelAnswer, others: Sequence[LevelAnswer]) -> str:
+    """VRAM where measured, parameters, and time: where they change by a tenth, time by a quarter or more."""
+    told = []
+    kinds: tuple[tuple[str, Callable[[LevelAnswer], Spread | None], str, float], ...] = (
+        ("VRAM", lambda level: level.vram_mib, " MiB", 0.1),
+        ("parameters", lambda level: level.parameters, "", 0.1),
+        ("training time", lambda level: level.train_s, " s", 0.25),  # other programs on the machine change it too
+    )
+    same = []
+    for name, of, unit, threshold in kinds:
+        base = of(reference)
+        if base is None or not base.mean:
+            continue
+        costs = [(level, cost.mean) for level in others if (cost := of(level))]
+        changed = [(level, cost) for level, cost in costs if abs(cost / base.mean - 1) >= threshold]
+        if changed:
+            figures = [f"{cost:,.0f}{unit}" for _, cost in changed]
+            against = named_all(factor, values([level for level, _ in changed]), notes=figures)
+            told.append(f"{name} {base.mean:,.0f}{unit} at the reference, with {against}")
+        else:
+            same.append(name)
+    differ = f"{listed(same)} {'differs' if same in (['VRAM'], ['training time']) else 'differ'} little" if same else ""
+    text = "; ".join([*told, *([differ] if differ else [])])
+    return f"Cost: {text}." if told else f"{text[:1].upper()}{text[1:]}." if text else ""

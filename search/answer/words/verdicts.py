@@ -1,0 +1,198 @@
+"""What is decided about levels, in plain English: higher, lower, as well as, or cannot tell; an interval a level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from search.answer.levels import Compared, LevelAnswer
+from search.answer.statistics.simultaneous import simplest
+from search.answer.words.wording import (
+    count,
+    difference_text,
+    first_upper,
+    listed,
+    named,
+    named_all,
+    note_text,
+    points_text,
+    share_text,
+)
+from search.study import Study
+from search.study.space import ParamValue
+
+CLEAR = ("higher", "lower")
+
+
+def condition(study: Study) -> str:
+    """What every statement of a study holds at, where levels are not tuned: `at learning rate 0.0005`; else nothing.
+
+    A level that does worse at the reference model's learning rate may do better at its own.
+    """
+    name = "learning_rate"
+    if study.factor == name or study.factor is None:
+        return ""
+    if name in study.nuisance:
+        return "with the learning rate tuned for each level"
+    return f"at {named(name, study.base_config().learning_rate)}"
+
+
+def compared(study: Study, reference: LevelAnswer, others: Sequence[LevelAnswer]) -> str:
+    """The effect on test accuracy, a clause a verdict; empty without levels.
+
+    Args:
+        study: a question.
+        reference: its reference level.
+        others: those with differences.
+    """
+    factor, against = study.factor or "", named(study.factor, reference.level)
+    by_verdict: dict[str, list[LevelAnswer]] = {}
+    for level in others:
+        by_verdict.setdefault(level.differences["test"].verdict, []).append(level)
+    clauses = []
+    clear = [f"{verdict} with {_noted(factor, by_verdict[verdict])}" for verdict in CLEAR if verdict in by_verdict]
+    if clear:
+        clauses.append(f"test accuracy is {' and '.join(clear)} than with {against}")
+    if mine := by_verdict.get("equivalent", []):
+        does = f"{'perform' if _are_several(factor, mine) else 'performs'} as well as {against}"
+        clauses.append(f"{_noted(factor, mine)} {does}, to within {points_text(study.margin)} of test accuracy")
+    if mine := by_verdict.get("cannot tell", []):
+        differ = "differ" if factor == "depth" and _are_several(factor, mine) else "differs"
+        unknown = f"whether {_noted(factor, mine, 'or')} {differ} from {against} in test accuracy"
+        clauses.append(f"this study cannot tell {unknown}")
+    if mine := by_verdict.get("too few seeds", []):
+        clauses.append(f"there are too few seeds to decide on {_noted(factor, mine)} against {against}")
+    where = condition(study)
+    return first_upper(f"{f'{where}, ' if where else ''}{'; '.join(clauses)}.") if clauses else ""
+
+
+def simplified(
+    study: Study, reference: LevelAnswer, others: Sequence[LevelAnswer]
+) -> tuple[str, Sequence[LevelAnswer]]:
+    """Whether the model can do with fewer blocks: the least depth that performs as well, or is shown not to be worse by
+    the margin; what is not known where there is none. Empty where no smaller depth was compared.
+
+    Returns the text, and the levels whose verdicts it tells.
+    """
+    fewer = sorted((level for level in others if _blocks(level) < _blocks(reference)), key=_blocks)
+    if not fewer:
+        return "", ()
+    where, against, margin = condition(study), named("depth", reference.level), points_text(study.margin)
+    start = f"{first_upper(where)}, " if where else ""
+    level = simplest((level, level.differences["test"]) for level in fewer).non_inferior
+    if isinstance(level, LevelAnswer):
+        difference = level.differences["test"]
+        how = f"test accuracy is not worse than with {against} by {margin} or more"
+        if difference.verdict == "higher":
+            how = f"test accuracy is higher than with {against}"
+        elif difference.verdict == "lower":
+            how = f"test accuracy is lower than with {against}, but by less than {margin}"
+        elif difference.is_equivalent:
+            how = f"it performs as well as with {against}, to within {margin} of test accuracy"
+        simpler = f"the model can be simplified to {named('depth', level.level)}"
+        return first_upper(f"{start}{simpler}: {how} ({note_text(difference.estimate)})."), [level]
+    if all(level.differences["test"].verdict == "lower" for level in fewer):
+        lower = f"test accuracy is lower with {_noted('depth', fewer)} than with {against}"
+        return first_upper(f"{start}no simpler model performs as well: {lower}."), fewer
+    return (
+        first_upper(
+            f"{start}it is not known whether the model can be simplified: no smaller depth is shown to lose less than "
+            f"{margin} of test accuracy against {against}."
+        ),
+        (),
+    )
+
+
+def learning(study: Study, levels: Sequence[LevelAnswer]) -> str:
+    """At how many seeds each level learns; with the exact interval where it is not all of them."""
+    known = [level for level in levels if level.learning.seeds]
+    groups: dict[tuple[int, int], list[LevelAnswer]] = {}
+    for level in sorted(known, key=lambda level: level.learning.share):
+        groups.setdefault((level.learning.learnt, level.learning.seeds), []).append(level)
+    where = condition(study)
+    parts = [f"{seeds_learnt(mine[0])} with {named_all(study.factor or '', values(mine))}" for mine in groups.values()]
+    return first_upper(f"{f'{where}, ' if where else ''}the model learns {listed(parts)}.") if parts else ""
+
+
+def seeds_learnt(level: LevelAnswer) -> str:
+    """`at 3 of 5 seeds (95 % interval 15 to 95 %)`, `at all 5 seeds`."""
+    n, of = level.learning.learnt, level.learning.seeds
+    if n == of:
+        return f"at all {of} seeds" if of > 1 else "at the one seed"
+    low, high = level.learning.interval
+    return f"at {n or 'none'} of {count(of, 'seed')} (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+
+
+def where_learnt(study: Study, levels: Sequence[LevelAnswer]) -> str:
+    """Test accuracy at the levels that learn too rarely to be ranked, and at the reference level; described only."""
+    reference = next(level for level in levels if level.is_reference)
+    rare = [level for level in levels if level.learning.learnt and not level.learning.is_reliable]
+    if not rare:
+        return ""
+    shown = [level for level in levels if level.learning.learnt and (reference in rare or level in (*rare, reference))]
+    parts = [f"{share_text(level.accuracy['test'])} with {named(study.factor, level.level)}" for level in shown]
+    where = condition(study)
+    text = first_upper(f"{f'{where}, ' if where else ''}where the model learns, test accuracy is {listed(parts)}.")
+    return text
+
+
+def unranked(study: Study, levels: Sequence[LevelAnswer]) -> str:
+    """Which levels learn too rarely to be ranked; all, where the reference level is one of them."""
+    rare = [level for level in levels if level.learning.learnt and not level.learning.is_reliable]
+    if not rare:
+        return ""
+    reference = next(level for level in levels if level.is_reference)
+    if reference in rare:
+        whose = f"the reference, {named(study.factor, reference.level)}, learns"
+        return f"No level is ranked, as {whose} at fewer than 80 % of its seeds."
+    are = "is not ranked, as it learns" if len(rare) == 1 else "are not ranked, as they learn"
+    return f"{first_upper(named_all(study.factor or '', values(rare)))} {are} at fewer than 80 % of the seeds."
+
+
+def described(study: Study, others: Sequence[LevelAnswer]) -> str:
+    """The effect on training accuracy and on the gap: described, with intervals, and nothing decided."""
+    clauses = []
+    whats: tuple[tuple[Compared, str], ...] = (("train", "training accuracy"), ("gap", "the gap"))
+    for what, name in whats:
+        parts = [
+            f"{difference_text(level.differences[what].estimate)} with {named(study.factor, level.level)}"
+            for level in others
+        ]
+        clauses.append(f"{name} changes by {listed(parts)}")
+    where = condition(study)
+    start = f"{where}, against the reference" if where else "against the reference"
+    return first_upper(f"{start}, {'; '.join(clauses)}.") if others else ""
+
+
+def disagreeing(study: Study, others: Sequence[LevelAnswer]) -> str:
+    """Levels that validation and test photographs judge in opposite ways."""
+    found = [level for level in others if level.disagrees]
+    if not found:
+        return ""
+    notes = []
+    for level in found:
+        val, test = (level.differences[what].estimate for what in ("val", "test"))
+        notes.append(f"{points_text(val.value, signed=True)} and {points_text(test.value, signed=True)}")
+    return (
+        "By more than chance explains, validation and test disagree about "
+        f"{named_all(study.factor or '', values(found), notes=notes)}: what validation would choose is not what the "
+        "test photographs favour."
+    )
+
+
+def values(levels: Sequence[LevelAnswer]) -> list[ParamValue]:
+    """The levels themselves."""
+    return [level.level for level in levels if level.level is not None]
+
+
+def _noted(factor: str, levels: Sequence[LevelAnswer], last: str = "and") -> str:
+    notes = [note_text(level.differences["test"].estimate) for level in levels]
+    return named_all(factor, values(levels), last, notes)
+
+
+def _are_several(factor: str, levels: Sequence[LevelAnswer]) -> bool:
+    """Whether these levels, in words, take a verb in the plural: `2 blocks` do, and `average and blur pooling`."""
+    return len(levels) > 1 or (factor == "depth" and levels[0].level != 1)
+
+
+def _blocks(level: LevelAnswer) -> float:
+    return float(level.level) if isinstance(level.level, int | float) else float("inf")
