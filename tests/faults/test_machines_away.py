@@ -50,7 +50,7 @@ class Two(HostsExecutor):
 
 
 class Strike(Watcher):
-    """Strikes lab2 in its first training, and mends it once that was noticed. The trainings of lab1 wait meanwhile.
+    """Strikes lab2 in its first training, and mends it once that was noticed. The trainings of lab1 wait till then.
 
     Attributes:
         noticed_s: seconds from the strike until the trial was put back.
@@ -106,7 +106,7 @@ class Strike(Watcher):
             return
         if record.slot == 1 and not self.struck_at:
             self.strike(record.ready.pid)
-        elif self.struck_at and not self.back_s:
+        elif not self.back_s:
             self.waiting.append(record)
         else:
             self.step(record)

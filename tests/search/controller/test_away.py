@@ -134,7 +134,7 @@ def test_a_training_that_hangs_is_no_lost_slot(shop: Workshop) -> None:
 
 
 class Cut(Watcher):
-    """Cuts `lab2` off in its first training, and mends the link when the search has noticed; others wait meanwhile."""
+    """Cuts `lab2` off in its first training, and mends the link when the search has noticed; others wait till then."""
 
     def __init__(self, shop: Workshop) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Cut(Watcher):
             self.was_cut = True
             self.cut.touch()
             psutil.Process(record.ready.pid).kill()
-        elif self.was_cut and not self.is_back:
+        elif not self.is_back:
             self.waiting.append(record)
         else:
             self.shop.step(record)
