@@ -33,7 +33,8 @@ from search.commands import (
 from search.console.progress import view_for
 from search.controller.ending import Outcome
 from search.controller.images import prepare_images
-from search.controller.session import Options, run_study
+from search.controller.options import Options
+from search.controller.session import run_study
 from search.environment import Environment
 from search.errors import SettingsError
 from search.executors import Executor, TrainerSource

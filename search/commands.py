@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,14 @@ from rich.console import Console
 from search.console.progress import WIDTH
 from search.environment import Environment, chosen, gpus_of
 from search.errors import SearchError, SettingsError
-from search.executors import EXECUTORS, Resources, executors_in_words
+from search.executors import (
+    EXECUTORS,
+    HostSettings,
+    HostsExecutor,
+    Resources,
+    chosen_hosts,
+    executors_in_words,
+)
 from trainer.command import command, refused
 from trainer.errors import DataError
 
@@ -61,9 +69,25 @@ def add_slot_options(where: Group) -> None:
         help=f"what starts trainers: {executors_in_words()}; default: docker where the stack of docker-compose.yml is "
         "up, else local",
     )
+    add_host_options(where)
     where.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
     where.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
     where.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
+
+
+def add_host_options(where: argparse.ArgumentParser | Group) -> None:
+    """The flags that name machines; `hosts_of` reads them."""
+    where.add_argument("--hosts", metavar="NAME[:SLOTS],...", help="train on these machines, by ssh: lab1,lab2:2")
+    where.add_argument("--hosts-file", metavar="FILE", help="what is to be known of them (default: hosts.toml)")
+
+
+def hosts_of(args: argparse.Namespace) -> tuple[HostSettings, ...]:
+    """The machines that the flags name.
+
+    Raises:
+        SettingsError: a name, or the file, cannot be used; lists every mistake.
+    """
+    return chosen_hosts(args.hosts, args.hosts_file)
 
 
 def check_at_least_one(args: argparse.Namespace, *flags: str) -> None:
@@ -93,7 +117,13 @@ def environment_of(args: argparse.Namespace) -> Environment:
         SearchError: the stack is up in part, or what was asked for cannot be used.
     """
     executor = args.executor if hasattr(args, "executor") else "local"
-    return chosen(args.runs, args.storage_url, args.tracking_uri, executor, stack=not args.no_stack)
+    hosts: tuple[HostSettings, ...] = ()
+    if executor == HostsExecutor.name or getattr(args, "hosts", None):
+        if executor not in (None, HostsExecutor.name):
+            raise SettingsError(f"--hosts {args.hosts}: goes with --executor hosts, not with --executor {executor}")
+        executor, hosts = HostsExecutor.name, hosts_of(args)
+    found = chosen(args.runs, args.storage_url, args.tracking_uri, executor, stack=not args.no_stack)
+    return replace(found, hosts=hosts)
 
 
 def new_console() -> Console:

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from search.addresses import check_addresses
 from search.errors import SettingsError
-from search.executors import DockerExecutor, Executor, LocalExecutor, Order, Resources, TrainerSource, make_executor
+from search.executors import (
+    DockerExecutor,
+    Executor,
+    HostSettings,
+    LocalExecutor,
+    Order,
+    Resources,
+    TrainerSource,
+    make_executor,
+)
 from search.settings import STORAGE, TRACKING, Places
 
 
@@ -22,18 +31,20 @@ class Environment:
         executor: its name.
         why: a sentence for the user.
         image: of the trainers, for the docker executor.
+        hosts: the machines, for the hosts executor.
     """
 
     places: Places
     executor: str
     why: str
     image: str
+    hosts: tuple[HostSettings, ...] = ()
 
     def make(self, resources: Resources, study: str = "study") -> Callable[[TrainerSource, Path], Executor]:
         """Makes the executor, for a study of this name."""
 
         def make(source: TrainerSource, logs: Path) -> Executor:
-            return make_executor(self.executor, Order(source, logs, resources, study, self.image))
+            return make_executor(self.executor, Order(source, logs, resources, study, self.image, self.hosts))
 
         return make
 

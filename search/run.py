@@ -30,22 +30,21 @@ from search.commands import (
 )
 from search.console.progress import view_for
 from search.controller.ending import Outcome
-from search.controller.session import HANG_S, Options, run_study
+from search.controller.options import HANG_S, Options
+from search.controller.session import run_study
+from search.controller.setup import SILENCE_S
 from search.environment import Environment
 from search.errors import SettingsError
-from search.executors import TrainerSource
+from search.executors import ALIVE_S, TrainerSource
 from search.folder.names import study_name
 from search.settings import Places
 from search.stores.optuna import names_in
 from search.study import Study
 from search.study.cost import estimate
-from search.study.deciding import DECIDING
 from search.study.design import is_at_most, plan, trial_count
-from search.study.looks import seeds_flag
 from search.study.samplers import SAMPLERS
-from search.study.space import ParamValue
-from search.study.toml_file import load_studies, load_study, study_names
-from search.study.tune import RATE
+from search.study.toml_file import load_studies, study_names
+from search.study_flags import add_changes, changed_study, settings_of
 from search.text import duration, shown
 from search.urls import mlflow_ui
 from trainer.data import scan
@@ -71,41 +70,7 @@ def parser() -> argparse.ArgumentParser:
         help="folder of images (default: $BLOOD_CELLS_DIR, else data/blood-cells, else the built-in demo set)",
     )
     add_data_options(what)
-    change = result.add_argument_group("changes to the study")
-    change.add_argument(
-        "--seeds",
-        type=seeds_flag,
-        metavar='N|"N to M"',
-        help='replicates of each level of a question; "5 to 20": a level leaves at a look once it is decided',
-    )
-    change.add_argument(
-        "--epochs", type=int, metavar="N", help="epochs of each trial, with epochs_after_start the most"
-    )
-    change.add_argument("--n-trials", type=int, metavar="N", help="trials of a search (joint)")
-    change.add_argument(
-        "--tune",
-        action="store_true",
-        help="each level at a third of the learning rate, at it and at three times it, judged at its own best",
-    )
-    change.add_argument(
-        "--margin", type=float, metavar="SHARE", help="the difference in the measure that counts as none (0.05)"
-    )
-    change.add_argument(
-        "--measure", metavar="NAME", help=f"what decides: {DECIDING.listed(quote='')} (default: the study's)"
-    )
-    change.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="any other fixed setting, as batch_size=32 or color=true; may be given several times",
-    )
-    change.add_argument(
-        "--model", metavar="FILE.py:FUNCTION", help="train the model that this function builds (see README.md)"
-    )
-    change.add_argument(
-        "--quick", action="store_true", help="some minutes on two cores: small images, few epochs, at most 5 seeds"
-    )
+    add_changes(result)
     how = result.add_argument_group("how to run it")
     add_slot_options(how)
     how.add_argument(
@@ -118,6 +83,13 @@ def parser() -> argparse.ArgumentParser:
         default=HANG_S,
         metavar="S",
         help="end a trainer that says nothing for so many seconds (%(default)g); 0: never",
+    )
+    how.add_argument(
+        "--silence-s",
+        type=float,
+        default=SILENCE_S,
+        metavar="S",
+        help="give up a trainer on another machine without a sign of life for so many seconds (%(default)g)",
     )
     how.add_argument("--isolation", choices=["slot", "trial"], default="slot", help="`trial`: each in a new process")
     how.add_argument("--fresh", action="store_true", help="start anew, beside the study that is there")
@@ -140,14 +112,18 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         raise SettingsError("--all: found no question; allowed: a file in studies/ that compares levels")
     if not names:
         raise SettingsError(f"Name a study with --study, or --all. There are: {', '.join(study_names())}.")
-    fixed = _settings([*args.set, *([f"model={args.model}"] if args.model is not None else [])])
-    studies = [_study(name, args, fixed) for name in dict.fromkeys(names)]  # all are checked before one is run
+    fixed = settings_of([*args.set, *([f"model={args.model}"] if args.model is not None else [])])
+    studies = [changed_study(name, args, fixed) for name in dict.fromkeys(names)]  # all are checked before one is run
     resources = resources_of(args)
     check_at_least_one(args, "slots", "threads", "slots_per_gpu")
     if args.timeout_s is not None and not args.timeout_s > 0:
         raise SettingsError(f"--timeout-s {args.timeout_s}: more than 0")
     if not args.hang_s >= 0:
         raise SettingsError(f"--hang-s {args.hang_s:g}: at least 0")
+    if not args.silence_s >= 2 * ALIVE_S:
+        raise SettingsError(
+            f"--silence-s {args.silence_s:g}: at least {2 * ALIVE_S:g}; trainers speak every {ALIVE_S:g} s"
+        )
     environment = environment_of(args)
     places = environment.places
     data, why = resolve_data(args.data, places.cache)
@@ -158,6 +134,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         **asdict(resources),
         timeout_s=args.timeout_s,
         hang_s=args.hang_s or None,
+        silence_s=args.silence_s,
         fresh=args.fresh,
         images=data_options(args),
         max_trials_per_slot=1 if args.isolation == "trial" else None,
@@ -177,31 +154,6 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         if any(record.state == "FAIL" for record in outcome.records) or not outcome.is_told:
             status = ExitStatus.INCOMPLETE
     return status
-
-
-def _settings(given: Sequence[str]) -> dict[str, ParamValue]:
-    wrong = [text for text in given if "=" not in text]
-    if wrong:
-        raise SettingsError(f"--set {wrong[0]}: found no `=`; allowed: NAME=VALUE, as batch_size=32")
-    pairs = [text.partition("=") for text in given]
-    return {name: value for name, _, value in pairs}  # texts, to be read as TOML
-
-
-def _study(name: str, args: argparse.Namespace, fixed: dict[str, ParamValue]) -> Study:
-    study = load_study(name)
-    if args.quick:
-        study = study.quick()
-    several = args.all or len(args.study) > 1
-    search = study.kind == "search"
-    return study.override(
-        seeds=None if several and search else args.seeds,
-        epochs=args.epochs,
-        n_trials=None if several and not search else args.n_trials,
-        margin=args.margin,
-        measure=args.measure,
-        tune=args.tune and not (several and (study.kind != "levels" or study.factor == RATE)),
-        fixed=fixed,
-    )
 
 
 def _dry_run(study: Study, options: Options, environment: Environment, console: Console) -> None:

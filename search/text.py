@@ -13,6 +13,11 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def first_upper(text: str) -> str:
+    """The beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def duration(seconds: float) -> str:
     """A span of time, as `45 s`, `12 min` or `3 h 20 min`."""
     if seconds < 90:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import memory, overhead, peer, training
+from benchmarks import executors, memory, overhead, peer, training
 from benchmarks.__main__ import main
 from benchmarks.photographs import quality
 from benchmarks.processes import PYTHON, ROOT, BenchmarkError, run
@@ -143,3 +143,10 @@ def test_the_quality_of_a_grouping() -> None:
     wrong = quality("112323", photographs, fields)  # one of three pairs is right
     assert (wrong.precision, wrong.recall) == (1 / 3, 1 / 3)
     assert wrong.rand_photographs == pytest.approx((1 - 0.6) / (3 - 0.6))  # 3 * 3 / 15 pairs by chance
+
+
+def test_executors(tiny_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert executors.main(["--data", str(tiny_images), "--slots", "1", "--trials", "3"]) == 0
+    head, row = [line for line in capsys.readouterr().out.splitlines() if "executor" in line or "local" in line]
+    assert "trials/s" in head
+    assert row.count("ms") == 2

@@ -12,24 +12,25 @@ progress bar:
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import queue
+import platform
 import sys
+import tempfile
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO
 
+from trainer import __version__
 from trainer.command import command, refused
 from trainer.config import TrainConfig
 from trainer.data.options import add_data_options, data_options
 from trainer.environment import noted
 from trainer.errors import ConfigError, DataError
-from trainer.events import Checked, Event, Failed, Ready
+from trainer.events import Failed, Ready
+from trainer.fingerprint import code_fingerprint
 from trainer.gc_pause import gc_paused
+from trainer.pipe import Inbox, Outbox, value_in
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
     add_data_options(result)
     result.add_argument(
         "--exit-with-stdin", action="store_true", help="end at once when stdin closes, also in the middle of a training"
+    )
+    away = result.add_argument_group("on another machine than the search")
+    away.add_argument("--alive-s", type=float, metavar="S", help="say that it is alive, every so many seconds")
+    away.add_argument("--silence-s", type=float, metavar="S", help="end when stdin said nothing for so many seconds")
+    away.add_argument(
+        "--send-models", action="store_true", help="send saved models on stdout, in place of leaving them in --output"
     )
     return result
 
@@ -78,9 +85,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    out = _private_stdout()
-    inbox = _Inbox()
-    threading.Thread(target=inbox.read, args=(args.exit_with_stdin,), name="stdin", daemon=True).start()
+    if not args.send_models:
+        return _serve_from(args, Path(args.output) if args.output else None)
+    with tempfile.TemporaryDirectory(prefix="models-", ignore_cleanup_errors=True) as folder:
+        return _serve_from(args, Path(folder))
+
+
+def _serve_from(args: argparse.Namespace, output: Path | None) -> int:
+    """Serves; models are saved in `output`."""
+    outbox = Outbox(output if args.send_models else None)
+    if args.alive_s:
+        outbox.beat(args.alive_s)
+    inbox = Inbox(Path(args.cache), output if args.send_models else None)
+    reading = (args.exit_with_stdin, args.silence_s)
+    threading.Thread(target=inbox.read, args=reading, name="stdin", daemon=True).start()
 
     from trainer.folder import resolve_data
 
@@ -95,16 +113,10 @@ def _serve(args: argparse.Namespace) -> int:
         from trainer.fit import Session
         from trainer.source import Source
 
-    output = Path(args.output) if args.output else None
     code = Path(args.code) if args.code else None
     session = Session(Source(data, Path(args.cache), output, data_options(args), code), driver)
-
-    def emit(event: Event | Checked) -> None:
-        out.write(event.model_dump_json() + "\n")
-        out.flush()
-
     kind, name = device()
-    emit(
+    outbox.say(
         Ready(
             backend=keras.backend.backend(),
             device=kind,
@@ -114,84 +126,24 @@ def _serve(args: argparse.Namespace) -> int:
             pid=os.getpid(),
             versions=versions(),
             environment=noted(),
+            version=__version__,
+            code=code_fingerprint(),
+            machine=platform.node(),
         )
     )
     while (line := inbox.lines.get()) is not None:
-        if _asks_for_check(line):
+        if line.startswith('{"check":'):
             from trainer.own import check
 
-            emit(check.answer(line, code))
+            outbox.say(check.answer(line, code))
             continue
-        label = _value(line, "trial")
+        label = value_in(line, "trial")
         try:
-            session.train(TrainConfig.parse(line), emit, partial(inbox.should_stop, label))
+            session.train(TrainConfig.parse(line), outbox.say, partial(inbox.should_stop, label))
         except ConfigError as error:
-            emit(Failed(trial=label, kind="config", message=str(error)[:4000]))
+            outbox.say(Failed(trial=label, kind="config", message=str(error)[:4000]))
         inbox.done(label)
     return 0
-
-
-def _private_stdout() -> IO[str]:
-    """The real stdout, kept for events: from now on what a library prints goes to stderr."""
-    sys.stdout.flush()
-    mine = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return mine
-
-
-class _Inbox:
-    """What comes on stdin: configs in their order, and which of them should stop.
-
-    One thread reads, another trains. A stop counts for the training of that label that runs or waits; one that comes
-    after its end is forgotten, so that the same label can be trained again.
-    """
-
-    def __init__(self) -> None:
-        self.lines: queue.Queue[str | None] = queue.Queue()
-        self._open: Counter[str] = Counter()
-        self._stopped: set[str] = set()
-        self._lock = threading.Lock()
-
-    def read(self, exit_at_end: bool) -> None:
-        with open(os.dup(0), "rb") as stdin:  # not sys.stdin, whose lock a waiting thread would hold at the end
-            for raw in stdin:
-                if line := raw.decode("utf-8", "replace").strip():
-                    self._take(line)
-        if exit_at_end:
-            os._exit(0)  # the controller is gone: nobody wants this training's result
-        self.lines.put(None)
-
-    def _take(self, line: str) -> None:
-        stop = _value(line, "stop")
-        with self._lock:
-            if stop:
-                self._stopped |= {stop} & self._open.keys()
-                return
-            self._open[_value(line, "trial")] += 1
-        self.lines.put(line)
-
-    def should_stop(self, label: str) -> bool:
-        with self._lock:
-            return label in self._stopped
-
-    def done(self, label: str) -> None:
-        with self._lock:
-            self._stopped.discard(label)
-            self._open -= Counter([label])  # which forgets a label at 0
-
-
-def _asks_for_check(line: str) -> bool:
-    return line.startswith('{"check":')
-
-
-def _value(line: str, key: str) -> str:
-    """A string in a JSON object that may be no object, or no JSON; empty where it is not there."""
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return ""
-    value = found.get(key, "") if isinstance(found, dict) else ""
-    return value[:200].encode("utf-8", "replace").decode() if isinstance(value, str) else ""  # half a pair of JSON's \u
 
 
 if __name__ == "__main__":

@@ -66,10 +66,13 @@ def process_environment(also: Iterable[str] = ()) -> dict[str, str]:
     """
     beginnings = tuple(also)
     found = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(beginnings)}
-    for name in filter(None, (part.strip() for part in os.environ.get(PASS, "").split(","))):
-        if name in os.environ and not name.startswith(SECRETS):
-            found[name] = os.environ[name]
-    return {**found, **FIXED}
+    return {**found, **passed_on(), **FIXED}
+
+
+def passed_on() -> dict[str, str]:
+    """The variables that the user names in `SEARCH_PASS_ENV`, those that are there and no secrets."""
+    names = (part.strip() for part in os.environ.get(PASS, "").split(","))
+    return {name: os.environ[name] for name in names if name in os.environ and not name.startswith(SECRETS)}
 
 
 def server_environment() -> dict[str, str]:

@@ -1,17 +1,19 @@
 """What a trainer says, one JSON object a line on stdout. `parse` reads a line back.
 
-A slot's life: `ready` once; then for each config `started`, an `epoch` each, and `finished`, `failed` or `stopped`.
+A slot's life: `ready` once; then for each config `started`, an `epoch` each, and `finished`, `failed` or `stopped`. A
+trainer on another machine also says `alive` every few seconds, and before `finished` sends its `model` in parts.
 Accuracies are shares (0-1), times are seconds, memory is MiB, epochs count from 1. A measure that was not taken is
 absent (None), never 0.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
-PROTOCOL = 1  # raised when a reader of the old events would misread the new
+PROTOCOL = 2  # raised when a reader of the old events would misread the new
 
 Count = int | float  # of images: a mean over several evaluations need not be whole
 SplitName = Literal["train", "val", "test"]
@@ -27,8 +29,18 @@ class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Alive(_Event):
+    """The trainer lives; said every few seconds by a thread, whatever the training is doing."""
+
+    event: Literal["alive"] = "alive"
+
+
 class Ready(_Event):
-    """The slot has loaded Keras and waits for a config."""
+    """The slot has loaded Keras and waits for a config.
+
+    `version` and `code` (`trainer.fingerprint`) are the trainer's, `machine` is the name of the machine. Trainers of
+    protocol 1 said none of the three.
+    """
 
     event: Literal["ready"] = "ready"
     protocol: int = PROTOCOL
@@ -40,6 +52,9 @@ class Ready(_Event):
     pid: int
     versions: dict[str, str]
     environment: dict[str, str] = {}  # the settings among its variables
+    version: str = ""
+    code: str = ""
+    machine: str = ""
 
     @property
     def peaks_once(self) -> bool:
@@ -112,6 +127,23 @@ class SplitMeasures(_Event):
     log_probabilities: str | None = None
 
 
+class Model(_Event):
+    """A part of a saved model's file, for a search that does not see the slot's output folder.
+
+    Parts come in their order, before `finished`. `part` counts from 0; `size` (bytes) and `sha256` (hexadecimal) are of
+    the whole file; `data` is base64.
+    """
+
+    event: Literal["model"] = "model"
+    trial: str
+    file: str
+    part: int
+    parts: int
+    size: int
+    sha256: str
+    data: str
+
+
 class Finished(_Event):
     """A training is over.
 
@@ -182,7 +214,8 @@ class Checked(_Event):
     models: list[ModelSummary] = Field(default_factory=list)
 
 
-Event = Annotated[Ready | Started | Epoch | Finished | Failed | Stopped, Field(discriminator="event")]
+Event = Annotated[Alive | Ready | Started | Epoch | Model | Finished | Failed | Stopped, Field(discriminator="event")]
+TrialEvent = Started | Epoch | Model | Finished | Failed | Stopped  # those that name their trial
 TERMINAL = (Finished, Failed, Stopped)
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
@@ -205,3 +238,15 @@ def parse_checked(line: str | bytes) -> Ready | Checked:
         pydantic.ValidationError: the line is neither.
     """
     return _TRIED.validate_json(line)
+
+
+def protocol_of(line: str | bytes) -> int | None:
+    """The protocol's version in a line that is a trainer's `ready`, of whatever version; None for any other line."""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict) or said.get("event") != "ready":
+        return None
+    version = said.get("protocol")
+    return version if isinstance(version, int) else None

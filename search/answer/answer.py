@@ -10,6 +10,7 @@ from search.answer.looks import Course, course
 from search.answer.search_result import SearchAnswer, search_answer
 from search.answer.statistics.planning import Effort, effort
 from search.answer.tuned import CrossFit, cross_fitted, tuned_text
+from search.answer.words.devices import device_caveats
 from search.answer.words.looks import seen, with_looks
 from search.answer.words.sentence import DEMO, Words, prefix, words
 from search.folder.load import Recorded
@@ -49,11 +50,11 @@ class Answer:
     @property
     def caveats(self) -> list[str]:
         """What must stand beside every figure: drawn cells, photographs that are not known, leaks that were kept,
-        replicates that were added after the result was seen.
+        replicates that were added after the result was seen, levels that cannot be told from devices.
         """
-        data = self.recorded.data
+        data, devices = self.recorded.data, device_caveats(self.recorded.study, self.recorded.records)
         kept = data.caveats if data is not None else ()
-        return [*([DEMO] if self.is_demo else []), *kept, *seen(self.recorded.seen)]
+        return [*([DEMO] if self.is_demo else []), *kept, *seen(self.recorded.seen), *devices]
 
     @property
     def is_demo(self) -> bool:

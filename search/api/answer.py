@@ -86,9 +86,9 @@ class StudyAnswer:
         """The trials that were begun, a row each, indexed by number.
 
         Columns: `state` (Optuna's names), `role`, the sampled parameters, `seed`, `fold`, `epochs_run`, every split's
-        accuracy, loss and macro F1, as `test_accuracy`, every cost, `start_epoch`, `learnt`, `started_at` (UTC), and
-        `failure`: the kind of failure and its message. What was not measured is missing (NaN or None), as the
-        `start_epoch` of a training that never left chance.
+        accuracy, loss and macro F1, as `test_accuracy`, every cost, `start_epoch`, `learnt`, `device_name` and
+        `machine` that trained it, `started_at` (UTC), and `failure`: the kind of failure and its message. What was not
+        measured is missing (NaN or None), as the `start_epoch` of a training that never left chance.
         """
         from search.api.tables import trial_table
 

@@ -50,6 +50,7 @@ TRIALS = {
     "slot": Meaning("", "number of the trainer process that ran it"),
     "device": Meaning("", "cpu or gpu"),
     "device_name": Meaning("", "name of the processor or the graphics card"),
+    "machine": Meaning("", "name of the machine that trained it; missing where the trainer did not tell it"),
     "backend": Meaning("", "backend of Keras"),
     "threads": Meaning("threads", "CPU threads of the trainer"),
     "software": Meaning("", "versions of the trainer's packages"),

@@ -40,7 +40,8 @@ COMPARISONS = (
 )
 # The types of columns in which nothing was seen; of all others, float64.
 UNSEEN = {
-    **dict.fromkeys(("failure", "failure_message", "level", "reference", "split", "class", "verdict"), "string"),
+    **dict.fromkeys(("failure", "failure_message", "machine", "level", "reference"), "string"),
+    **dict.fromkeys(("split", "class", "verdict"), "string"),
     "early_stopping_patience": "Int64",
 }
 
@@ -108,7 +109,7 @@ def trial_rows(records: Sequence[TrialRecord], class_names: Sequence[str]) -> It
         row["started_at"] = pd.Timestamp(record.started_at, unit="s", tz="UTC")
         ready = record.ready
         row |= {"slot": record.slot, "device": ready.device, "device_name": ready.device_name}
-        row |= {"backend": ready.backend, "threads": ready.threads}
+        row |= {"machine": ready.machine or None, "backend": ready.backend, "threads": ready.threads}
         row["software"] = ", ".join(f"{name} {version}" for name, version in ready.versions.items())
         yield row
 

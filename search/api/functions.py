@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -62,6 +63,7 @@ def run_study(
     fresh: bool = False,
     slots: int | None = None,
     executor: str | None = None,
+    hosts: str | None = None,
     use_stack: bool = True,
     photographs: str | None = None,
     leaks: Literal["stop", "drop", "keep"] = "stop",
@@ -87,6 +89,7 @@ def run_study(
         fresh: begins anew, beside the study that is there.
         slots: how many trainers run at once; None: one a GPU, or one a core.
         executor: what starts trainers, a name of `search.executors.EXECUTORS`; None: what suits.
+        hosts: the machines of the executor "hosts", as "lab1,lab2:2"; None: all of `hosts.toml`.
         use_stack: whether the stack of docker-compose.yml is used where it is up.
         photographs: which images show one photograph: a CSV file, a pattern, "pixels" or "none"; None: what the folder
             tells, else the pixels.
@@ -110,7 +113,9 @@ def run_study(
     from search.console.callbacks import View
     from search.console.progress import view_for
     from search.controller import session
+    from search.controller.options import Options
     from search.environment import chosen
+    from search.executors import chosen_hosts
     from trainer.data import DataOptions
     from trainer.folder import resolve_data
 
@@ -121,11 +126,14 @@ def run_study(
     asked = load_study(study) if isinstance(study, str | Path) else study
     asked = asked.quick() if quick else asked
     asked = asked.override(seeds=seeds, epochs=epochs, n_trials=n_trials, tune=tune, fixed=fixed)
+    machines = chosen_hosts(hosts, None) if hosts or executor == "hosts" else ()
+    executor = "hosts" if machines else executor
     environment = chosen(str(runs) if runs is not None else None, None, None, executor, stack=use_stack)
+    environment = replace(environment, hosts=machines)
     folder, why = resolve_data(str(data) if data is not None else None, environment.places.cache)
     view = View() if quiet else view_for(new_console())
     view.say(f"Images: {why}")
-    options = session.Options(
+    options = Options(
         data=folder,
         slots=slots,
         fresh=fresh,

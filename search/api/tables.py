@@ -29,6 +29,7 @@ def trial_table(records: Sequence[TrialRecord]) -> pd.DataFrame:
 def _trial(record: TrialRecord) -> dict[str, object]:
     row: dict[str, object] = {"number": record.number, "state": record.state, "role": record.role, **record.params}
     row |= {"seed": record.config.seed, "fold": record.config.fold}
+    row |= {"device_name": record.ready.device_name, "machine": record.ready.machine or None}
     row["started_at"] = pd.Timestamp(record.started_at, unit="s", tz="UTC")
     end = record.terminal
     if isinstance(end, Finished):

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from search.console.callbacks import Tally
+from search.controller.models import IncomingModel
 from search.controller.queue import Waiting
 from search.controller.results import Results
 from search.controller.setup import Setup
@@ -14,7 +15,7 @@ from search.controller.slots import SlotState, Work
 from search.folder.journal import TrialJournal
 from search.folder.record import TrialRecord
 from search.stores.optuna import OptunaStudy
-from trainer.events import TERMINAL, Event, Ready, Stopped
+from trainer.events import TERMINAL, Event, Finished, Model, Ready, Stopped
 
 LOG = logging.getLogger(__name__)
 
@@ -48,12 +49,36 @@ class Bookkeeper:
         state.begin(Work(trial, journal, record))
         self.share(record)
 
+    def receive(self, work: Work, part: Model) -> None:
+        """Takes a part of a trial's model, from a slot on another machine.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        if work.model is None:
+            work.model = IncomingModel(self._setup.models, work.record.config.trial)
+        work.model.add(part)
+
+    def _with_model(self, work: Work, event: Finished) -> Finished:
+        """The event, with its model in the study's folder; without a model where that did not arrive whole."""
+        if event.model_file is None or self._setup.executor.shares_machine:
+            return event
+        problem = work.model.accept() if work.model else "no part of it came"
+        if not problem:
+            return event
+        self._setup.view.say(f"the model of trial {work.trial.number} did not arrive: {problem}")
+        return event.model_copy(update={"model_file": None})
+
     def add(self, state: SlotState, work: Work, event: Event) -> TrialRecord:
         """Appends an event to the journal of the trial; one that ends it settles it. Returns its record with the event.
 
         Raises:
             StorageError: the disk refuses.
         """
+        if isinstance(event, Finished):
+            event = self._with_model(work, event)
+        elif isinstance(event, TERMINAL) and work.model:
+            work.model.drop()
         work.record = record = work.journal.add(work.record, event)
         if isinstance(event, TERMINAL):
             state.work = None

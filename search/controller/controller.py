@@ -12,8 +12,6 @@ import queue
 import threading
 import time
 
-from pydantic import ValidationError
-
 from search.console.callbacks import Tally
 from search.controller.bookkeeper import Bookkeeper
 from search.controller.faults import check_machine, failure_of, why
@@ -24,13 +22,13 @@ from search.controller.recovery import reconcile, remove_half_saved
 from search.controller.results import Results
 from search.controller.setup import End, Setup
 from search.controller.slot_pool import SlotPool
-from search.controller.slots import SlotState, Work
+from search.controller.slots import Silence, SlotState, Work
 from search.controller.trial_source import SearchSource, TrialSource
 from search.errors import StorageError
 from search.executors import SlotExit, SlotLine
 from search.folder.record import TrialRecord
 from search.study.design import trial_count
-from trainer.events import Event, Failed, Ready, Stopped, parse
+from trainer.events import Failed, Model, Stopped, TrialEvent
 
 LOG = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ class Controller:
         self.setup = setup
         self.mailbox: Mails = queue.SimpleQueue()
         self.results = Results(setup.study, setup.models)
-        self._slots = SlotPool(setup.executor, self.mailbox, setup.view, setup.hang_s)
+        self._slots = SlotPool(setup.executor, self.mailbox, setup.view, Silence(setup.hang_s, setup.silence_s))
         self._trials: TrialSource = (
             SearchSource(setup.study, setup.name, setup.optuna, self.mailbox, lambda: self.is_stopping)
             if setup.study.search
@@ -132,6 +130,7 @@ class Controller:
         store = setup.callbacks.open_store()
         left = reconcile(setup.study, setup.name, setup.folder, store, setup.outboxes, self.results, setup.view.say)
         self._trials.open(store, setup.callbacks.photographs(), left)
+        self._slots.record = setup.callbacks.photographs_record()
         self._progress = Phase.OPEN
         self._extend()
         setup.view.begin(setup.name, self.tally)
@@ -180,27 +179,18 @@ class Controller:
         self.critical_s += time.perf_counter() - begun
 
     def _line(self, mail: SlotLine) -> None:
-        state = self._slots.get(mail.slot)
-        if state is None:
-            return
-        try:
-            event = parse(mail.line)
-        except ValidationError:
-            self.setup.view.say(f"slot {mail.slot.number} wrote what is no event, ignored: {mail.line[:120]!r}")
-            return
-        state.heard_at = time.monotonic()
-        if isinstance(event, Ready):
-            self._slots.ready(state, event)
-        elif state.work is None or event.trial != state.work.record.config.trial:
-            self.setup.view.say(f"slot {mail.slot.number} spoke of trial {event.trial!r}, which it does not train")
-        else:
-            self._event(state, state.work, event)
+        heard = self._slots.hear(mail)
+        if heard is not None:
+            self._event(*heard)
 
-    def _event(self, state: SlotState, work: Work, event: Event) -> None:
+    def _event(self, state: SlotState, work: Work, event: TrialEvent) -> None:
         if isinstance(event, Stopped) and self.is_stopping:
             self._put_back(state, work)
             return
-        check_machine(event, state.slot.number, self.setup.callbacks.fingerprint())
+        if isinstance(event, Model):
+            self._books.receive(work, event)
+            return
+        check_machine(event, state.slot, self.setup.callbacks.fingerprint())
         if isinstance(event, Failed) and event.kind in ("out_of_memory", "error"):
             state.retire()  # what it left in the process or on the device is not the next trial's business
         self._settled(self._books.add(state, work, event))
@@ -217,7 +207,7 @@ class Controller:
         if gone is None:
             return
         state, mail = gone
-        LOG.info("slot %d %s", mail.slot.number, mail.reason)
+        LOG.info("%s %s", mail.slot.title, mail.reason)
         if state.work is not None and self.is_stopping:
             self._put_back(state, state.work)
         elif state.work is not None:
@@ -238,6 +228,8 @@ class Controller:
         for state in self._slots:
             if state.work is None and not state.leaving:
                 self._give_work(state)
+        if self._has_trained and not self._may_get_work():
+            self._slots.leave()
         if self.phase is Phase.STOPPING:
             for state in self._slots:
                 state.stop_training()
@@ -251,6 +243,8 @@ class Controller:
             state.retire()
             return
         if state.ready is None or self._progress is Phase.PREPARING:
+            if self._has_trained and not self._may_get_work():
+                state.retire()  # a machine that does not come back keeps nobody waiting
             return
         if self._progress is Phase.OPEN:
             self.setup.callbacks.first_slot_ready(state.ready, self._trials.store)
@@ -260,8 +254,10 @@ class Controller:
             state.retire()
             return
         others = {other.graph for other in self._slots if other is not state}
-        trial = self._trials.take(state.graph, others) if self._still_time() else None
+        device = state.ready.device_name
+        trial = self._trials.take(state.graph, others, device) if self._still_time() else None
         if trial is not None:
+            self._slots.introduce(state)
             self._books.begin(state, state.ready, trial)
         elif not self._may_get_work():
             state.retire()
@@ -272,7 +268,7 @@ class Controller:
         trial.attempts += 1
         failure = failure_of(state, work, mail)
         if failure is None:
-            self.setup.view.say(f"slot {mail.slot.number} {why(mail)}; trial {trial.number} is trained again")
+            self.setup.view.say(f"{mail.slot.title} {why(mail)}; trial {trial.number} is trained again")
             work.journal.close()
             self._trials.put_back(trial)
             return

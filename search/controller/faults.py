@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from search.controller.slots import SlotState, Work
 from search.errors import StorageError
-from search.executors import SlotExit, log_tail
-from trainer.events import Event, Failed, Started
+from search.executors import Slot, SlotExit, log_tail
+from search.text import first_upper
+from trainer.events import Failed, Started, TrialEvent
 
 ATTEMPTS = 3  # a trial whose slot dies is trained again; this often it is the trial's own fault
 # Failures that are no matter of the trial, and what mends them: the images were read before the first trial.
@@ -15,23 +16,28 @@ NOT_THE_TRIALS = {
 }
 
 
-def check_machine(event: Event, slot: int, fingerprint: str | None) -> None:
+def check_machine(event: TrialEvent, slot: Slot, fingerprint: str | None) -> None:
     """Whether an event says that the machine is at fault; the trial is trained again then, when the study goes on.
 
     Args:
         event: of a slot.
-        slot: its number.
+        slot: which said it.
         fingerprint: of the images that the study began with; None: not known.
 
     Raises:
         StorageError: the disk is full, or the images are others than before.
     """
     if isinstance(event, Failed) and event.kind in NOT_THE_TRIALS:
-        raise StorageError(f"Slot {slot}: {event.message.rstrip('.')}. {NOT_THE_TRIALS[event.kind]}")
+        raise StorageError(f"{first_upper(slot.title)}: {event.message.rstrip('.')}. {NOT_THE_TRIALS[event.kind]}")
     if isinstance(event, Started) and event.fingerprint and fingerprint and event.fingerprint != fingerprint:
+        if slot.where:
+            raise StorageError(
+                f"{slot.where} has other images than this machine: their fingerprint is {event.fingerprint} there and "
+                f"{fingerprint} here. Copy the folder again (rsync -a --delete), and run the same command to go on."
+            )
         raise StorageError(
-            f"Slot {slot} found other images than the study began with ({event.fingerprint}, not {fingerprint}): files "
-            f"were added, taken away or changed. {NOT_THE_TRIALS['data']}"
+            f"Slot {slot.number} found other images than the study began with ({event.fingerprint}, not "
+            f"{fingerprint}): files were added, taken away or changed. {NOT_THE_TRIALS['data']}"
         )
 
 

@@ -52,6 +52,7 @@ class Queue:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._trials: deque[Waiting] = deque()
+        self._devices: dict[int, str] = {}  # of the replicates, by seed
 
     def __len__(self) -> int:
         return len(self._trials)
@@ -67,20 +68,25 @@ class Queue:
         """Puts a trial that was under way in front of those that wait."""
         self._trials.appendleft(trial)
 
-    def take(self, last: Graph, others: Collection[Graph]) -> Waiting:
+    def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting:
         """The first trial, or one soon after it that spares the slot a trace (some seconds).
 
         A slot keeps to the graph of its last trial, and leaves those of other slots to them. A graph of its own is the
         one with most left to do, so that what is long is not left to the end, when other slots stand idle. All this
         within LOOK_AHEAD seeds: further, and a study that is stopped early would have compared few levels.
 
+        Levels are compared at equal seeds. So where devices differ, the levels of a seed keep to the kind of device on
+        which the first of them was begun, and no level sits on one machine; unless a slot would stand idle for it.
+
         Args:
             last: of the slot.
             others: of the other slots.
+            device: of the slot, its name.
         """
         soon = list(itertools.islice(self._trials, LOOK_AHEAD * max(1, len(self._study.levels))))
         furthest = soon[0].seed + LOOK_AHEAD - 1
         soon = [trial for trial in soon if trial.seed <= furthest]
+        soon = [trial for trial in soon if self._devices.get(trial.seed, device) == device] or soon
         left: defaultdict[Graph, float] = defaultdict(float)
         for trial in soon:
             left[trial.graph] += trial.cost
@@ -88,4 +94,6 @@ class Queue:
         free = [trial for trial in soon if trial.graph not in others]
         chosen = ours[0] if ours else max(free or soon, key=lambda trial: left[trial.graph])
         self._trials.remove(chosen)
+        if chosen.role == "replicate":
+            self._devices.setdefault(chosen.seed, device)
         return chosen

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from search.console.callbacks import View
@@ -14,13 +13,14 @@ from search.controller.ending import Outcome, Parts, close_study, load_answer
 from search.controller.first_telling import FirstTelling
 from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
+from search.controller.options import Options
 from search.controller.own_code import try_code
 from search.controller.phase import Phase
 from search.controller.setup import Callbacks, Setup
 from search.controller.signals import signals_interrupt
 from search.environment import Environment
 from search.errors import SettingsError, StorageError
-from search.executors import Executor, Resources, TrainerSource
+from search.executors import Executor, TrainerSource
 from search.folder.code import code_folder
 from search.folder.lock import StudyLock
 from search.folder.manifest import (
@@ -43,51 +43,10 @@ from search.study import Study
 from search.study.space import ParamValue
 from search.text import plain
 from search.urls import shown_url
-from trainer.data import DataOptions, scan
+from trainer.data import scan
+from trainer.data.grouping.grouping import record_path
 from trainer.errors import ConfigError
 from trainer.events import Ready
-
-# A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
-# allows takes some 30 times as long, and its first epoch a trace.
-HANG_S = 1800.0
-
-
-@dataclass
-class Options:
-    """What a user may say of a run.
-
-    Attributes:
-        data: the folder of images.
-        slots: trainers at once; None: as many as suit the machine.
-        threads: CPU threads of a slot.
-        gpus: indexes of the GPUs to use; None: all; empty: the CPU.
-        slots_per_gpu: how many share one.
-        timeout_s: no trial begins after so long.
-        hang_s: a trainer that should say something, and says nothing for so long, is ended; None: never.
-        fresh: a new study, beside the old one.
-        images: how the folder of images is to be read.
-        max_trials_per_slot: a slot is replaced after so many trials; None: never.
-        quick: the study was cut short, and is named so.
-        command: the command line.
-    """
-
-    data: Path
-    slots: int | None = None
-    threads: int = 1
-    gpus: tuple[int, ...] | None = None
-    slots_per_gpu: int = 1
-    timeout_s: float | None = None
-    hang_s: float | None = HANG_S
-    fresh: bool = False
-    images: DataOptions = field(default_factory=DataOptions)
-    max_trials_per_slot: int | None = None
-    quick: bool = False
-    command: str = field(default_factory=lambda: " ".join(["python -m search.run", *sys.argv[1:]]))
-
-    @property
-    def resources(self) -> Resources:
-        """What slots may have."""
-        return Resources(self.slots, self.threads, self.gpus, self.slots_per_gpu)
 
 
 def run_study(
@@ -202,6 +161,7 @@ class _Run(Callbacks):
             max_trials_per_slot=options.max_trials_per_slot,
             timeout_s=options.timeout_s,
             hang_s=options.hang_s,
+            silence_s=options.silence_s,
             callbacks=self,
             prepared=not new,
         )
@@ -283,6 +243,10 @@ class _Run(Callbacks):
         assert record is not None
         self.stores.study = record = replace(record, left=tuple(left.items()))
         write_manifest(self.folder, Manifest(self.study, record, shown_url(self.places.tracking_uri)))
+
+    def photographs_record(self) -> Path | None:
+        name = self.photographs()
+        return record_path(self.places.cache, name) if name else None
 
     def last_trial_begun(self) -> None:
         threading.Thread(target=load_answer, name="load-answer", daemon=True).start()

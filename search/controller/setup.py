@@ -15,6 +15,8 @@ from search.study import Study
 from search.study.space import ParamValue
 from trainer.events import Ready
 
+# Four times what lies between two signs of life of a trainer: one may be late while a library keeps Python's lock.
+SILENCE_S = 20.0
 End = Literal["finished", "interrupted", "timeout"]
 
 
@@ -35,6 +37,10 @@ class Callbacks:
     def photographs(self) -> str:
         """The id of the record in the image cache that trainers split by; empty: they find it."""
         return ""
+
+    def photographs_record(self) -> Path | None:
+        """The file of that record, for slots on other machines; None: there is none."""
+        return None
 
     def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
         """A slot is ready, before the first trial begins."""
@@ -64,6 +70,7 @@ class Setup:
         max_trials_per_slot: a slot is replaced after so many; None: never. 1 gives each trial a process of its own.
         timeout_s: no trial begins after so long.
         hang_s: a slot that should say something, and says nothing for so long, is ended; None: never.
+        silence_s: a slot on another machine that gives no sign of life for so long is lost.
     """
 
     study: Study
@@ -79,6 +86,7 @@ class Setup:
     max_trials_per_slot: int | None = None
     timeout_s: float | None = None
     hang_s: float | None = None
+    silence_s: float = SILENCE_S
 
     @property
     def optuna(self) -> Outbox:

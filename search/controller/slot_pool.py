@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from search.console.callbacks import View
+from search.controller.equality import check_protocol, check_ready
 from search.controller.mail import Mails, Restart
-from search.controller.slots import Silence, SlotState
-from search.errors import ExecutorError
-from search.executors import Executor, Slot, SlotExit, log_tail
-from trainer.events import PROTOCOL, Ready
+from search.controller.slots import Silence, SlotState, Work
+from search.errors import ExecutorError, StorageError
+from search.executors import Executor, Slot, SlotExit, SlotLine, log_tail
+from trainer.events import Alive, Ready, TrialEvent, parse, protocol_of
 
 STARTS = 3  # a slot that dies this often in a row before it is ready will not get better
+RESTART_MOST_S = 30.0  # between tries to reach a machine that is away; each costs it and the network a connection
 RESTART_S, RESTART_PATIENCE_S = 1.0, 180.0  # between tries to start a slot again; a Docker engine is back in seconds
 
 
@@ -28,16 +34,21 @@ class SlotPool:
         executor: starts them.
         mailbox: of the controller.
         view: is shown slots that come and go.
-        hang_s: how long a slot that should say something may keep silent; None: for ever.
+        silence: how long slots may keep silent.
+
+    Attributes:
+        record: the file of the record of photographs, once it is known; slots on other machines are sent it.
     """
 
-    def __init__(self, executor: Executor, mailbox: Mails, view: View, hang_s: float | None) -> None:
+    def __init__(self, executor: Executor, mailbox: Mails, view: View, silence: Silence) -> None:
         self._executor, self._mailbox, self._view = executor, mailbox, view
         self._slots: dict[Slot, SlotState] = {}
-        self._silence = Silence(hang_s)
+        self._silence = silence
         self._failed_starts: Counter[int] = Counter()
         self._returning: set[int] = set()  # slots that could not be replaced, and are tried again
         self._stuck_since: float | None = None
+        self._devices: dict[str, str] = {}  # kinds that were seen, and where first
+        self.record: Path | None = None
 
     def __iter__(self) -> Iterator[SlotState]:
         return iter(list(self._slots.values()))
@@ -63,26 +74,62 @@ class SlotPool:
         slot = self._executor.start(number, self._mailbox)
         self._slots[slot] = SlotState(slot)
 
-    def ready(self, state: SlotState, ready: Ready) -> None:
-        """A slot introduces itself.
+    def hear(self, mail: SlotLine) -> tuple[SlotState, Work, TrialEvent] | None:
+        """What a slot says of the trial that it trains; None where it says anything else, which is dealt with here.
 
         Raises:
-            ExecutorError: it is not what was asked for, and no other one of this executor will be.
+            ExecutorError: it introduces itself, and is not what was asked for.
         """
-        if state.slot.has_gpu and ready.device != "gpu":
-            raise ExecutorError(
-                f"Slot {state.slot.number} was given a GPU, and {ready.backend} finds none. Is its part for CUDA "
-                f"installed (GPU=yes make setup), and the driver new enough? The end of its log ({state.slot.log}):\n"
-                f"{log_tail(state.slot.log)}\nOr train on the CPU: --gpus none"
-            )
-        if ready.protocol != PROTOCOL:
-            raise ExecutorError(
-                f"Slot {state.slot.number} speaks version {ready.protocol} of the trainer's protocol, this search "
-                f"{PROTOCOL}: install both from one checkout."
-            )
-        self._failed_starts[state.slot.number] = 0
+        state = self._slots.get(mail.slot)
+        if state is None:
+            return None
+        state.alive_at = time.monotonic()
+        try:
+            event = parse(mail.line)
+        except ValidationError:
+            check_protocol(mail.slot, protocol_of(mail.line))
+            self._view.say(f"{mail.slot.title} wrote what is no event, ignored: {mail.line[:120]!r}")
+            return None
+        if isinstance(event, Alive):
+            return None
+        state.heard_at = state.alive_at
+        if isinstance(event, Ready):
+            self._ready(state, event)
+            return None
+        if state.work is None or event.trial != state.work.record.config.trial:
+            self._view.say(f"{mail.slot.title} spoke of trial {event.trial!r}, which it does not train")
+            return None
+        return state, state.work, event
+
+    def _ready(self, state: SlotState, ready: Ready) -> None:
+        check_ready(state.slot, ready)
+        number = state.slot.number
+        self._failed_starts[number] = 0
+        self._stuck_since = None
         state.ready = ready
-        self._view.slot_ready(state.slot.number, ready)
+        self._view.slot_ready(number, ready)
+        if ready.device_name not in self._devices:
+            self._devices[ready.device_name] = state.slot.title
+            if len(self._devices) > 1:
+                kinds = "; ".join(f"{where}: {device}" for device, where in self._devices.items())
+                self._view.say(
+                    f"Devices differ ({kinds}): levels of one seed are kept on devices of one kind where they can."
+                )
+
+    def introduce(self, state: SlotState) -> None:
+        """Sends a slot on another machine what it needs before its first config.
+
+        Raises:
+            StorageError: the record of photographs cannot be read.
+        """
+        if self.record is None or self._executor.shares_machine or state.has_record:
+            return
+        try:
+            text = self.record.read_text(encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"{self.record}: cannot be read: {error.strerror or error}") from None
+        state.slot.send(json.dumps({"record": self.record.name, "text": text}))
+        state.has_record = True
 
     def gone(self, mail: SlotExit, *, wanted: bool) -> tuple[SlotState, SlotExit] | None:
         """A slot has ended: its state, and its exit in words for people; None of one that is not known.
@@ -101,9 +148,16 @@ class SlotPool:
         self._view.slot_gone(number)
         if state.silent_s is not None:
             mail = replace(mail, reason=f"said nothing for {state.silent_s:g} s (--hang-s) and was ended")
-        if state.ready is None and wanted:
+        if state.lost_s is not None:
+            mail = replace(mail, reason=f"gave no sign of life for {state.lost_s:g} s (--silence-s) and was given up")
+        if state.ready is None and wanted and not state.leaving:
             self._failed_starts[number] += 1
-            if self._failed_starts[number] >= STARTS:
+            if self._may_come_back:
+                if self._failed_starts[number] == 1:
+                    why = f" ({last})" if (last := log_tail(mail.slot.log, 1)) else ""
+                    end = f"{mail.slot.title} {mail.reason} before it was ready{why}"
+                    self._view.say(f"{end}; it is tried again while others train")
+            elif self._failed_starts[number] >= STARTS:
                 raise ExecutorError(
                     f"Slot {number} {mail.reason} before it was ready, {STARTS} times in a row. The end of its log "
                     f"({mail.slot.log}):\n{log_tail(mail.slot.log)}"
@@ -111,34 +165,62 @@ class SlotPool:
         return state, mail
 
     def replace(self, number: int, *, patient: bool) -> None:
-        """Starts the next slot of this number; where that fails, `Restart` comes in a second.
+        """Starts the next slot of this number; where that fails, or has failed, `Restart` comes after a while.
 
         Args:
             number: of the slot that is gone.
-            patient: whether slots of this run have trained, so that an engine that is restarted may be waited for.
+            patient: whether slots of this run have trained, so that an engine that is restarted, or a machine that was
+                cut off, may be waited for.
 
         Raises:
             ExecutorError: it cannot be started, and has been tried for long enough.
         """
+        is_its_turn = number in self._returning
         self._returning.discard(number)
+        if self._failed_starts[number] and not is_its_turn and self._may_come_back:
+            self._wait_for(number, patient)
+            return
         now = time.monotonic()
         try:
             self.start(number)
-            self._stuck_since = None
+            if self._executor.shares_machine:
+                self._stuck_since = None
         except ExecutorError as error:
             if self._stuck_since is None:
                 self._stuck_since = now
                 self._view.say(f"{error} It is tried again for {RESTART_PATIENCE_S:g} s.")
             if not patient or now - self._stuck_since > RESTART_PATIENCE_S:
                 raise
-            self._returning.add(number)
-            timer = threading.Timer(RESTART_S, self._mailbox.put, [Restart(number)])
-            timer.daemon = True
-            timer.start()
+            self._later(number, RESTART_S)
 
-    def leave(self, number: int) -> None:
-        """The slot that was to be tried again is no longer wanted."""
-        self._returning.discard(number)
+    @property
+    def _may_come_back(self) -> bool:
+        """Whether a machine that does not answer is no reason to stop: it is another one, and slots have been ready."""
+        return not self._executor.shares_machine and bool(self._devices)
+
+    def _wait_for(self, number: int, patient: bool) -> None:
+        """A slot of another machine ended before it was ready: it is tried again while others train."""
+        now, failed = time.monotonic(), self._failed_starts[number]
+        if any(state.ready for state in self):
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = now
+        elif not patient or now - self._stuck_since > RESTART_PATIENCE_S:
+            raise ExecutorError(
+                f"No machine has answered for {RESTART_PATIENCE_S:g} s. Run the same command to go on when they are "
+                f"back: python -m search.hosts check says which are."
+            )
+        self._later(number, min(RESTART_S * 2 ** min(failed - 1, 10), RESTART_MOST_S))
+
+    def _later(self, number: int, wait_s: float) -> None:
+        self._returning.add(number)
+        timer = threading.Timer(wait_s, self._mailbox.put, [Restart(number)])
+        timer.daemon = True
+        timer.start()
+
+    def leave(self, number: int | None = None) -> None:
+        """The slot that was to be tried again is no longer wanted; None: no such slot is."""
+        self._returning &= set() if number is None else self._returning - {number}
 
     def silence_s(self) -> float | None:
         """How long the controller may wait for mail before it looks at the slots; None: for ever."""
@@ -146,7 +228,7 @@ class SlotPool:
 
     def end_silent(self) -> None:
         """No mail came for `silence_s`."""
-        self._silence.end_silent(list(self))
+        self._silence.look(list(self))
 
     def kill(self) -> None:
         """Ends every slot now."""

@@ -6,12 +6,17 @@ import json
 import time
 from dataclasses import dataclass, field
 
+from search.controller.models import IncomingModel
 from search.controller.queue import Graph, Waiting
 from search.executors import Slot
 from search.folder.journal import TrialJournal
 from search.folder.record import TrialRecord
 from trainer.events import Ready
 
+BEAT = json.dumps({"alive": True})
+BEAT_S = 10.0  # how often slots on other machines are told so; they end after 60 s without
+# Until a slot is ready: the import of TensorFlow from a cold network disk may keep Python's lock for a minute or two.
+START_S = 180.0
 AWAY_S = 5.0  # a wait that ends this late: the controller itself was stopped, and slots could not be heard
 
 
@@ -23,6 +28,7 @@ class Work:
     journal: TrialJournal
     record: TrialRecord
     told_to_stop: bool = False
+    model: IncomingModel | None = None  # of a slot on another machine
 
 
 @dataclass
@@ -35,13 +41,21 @@ class SlotState:
     trained: int = 0
     leaving: bool = False
     graph: Graph = ()  # of the last trial
-    heard_at: float = field(default_factory=time.monotonic)
+    heard_at: float = field(default_factory=time.monotonic)  # an event
+    alive_at: float = field(default_factory=time.monotonic)  # anything
     silent_s: float | None = None  # it was ended for having kept silent so long
+    lost_s: float | None = None  # it was given up for having given no sign of life so long
+    has_record: bool = False  # it was sent the record of photographs
 
     @property
     def busy(self) -> bool:
         """Whether it should say something soon."""
-        return (self.ready is None or self.work is not None) and self.silent_s is None
+        return (self.ready is None or self.work is not None) and not self.is_given_up
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it was ended for its silence; its exit is on the way."""
+        return self.silent_s is not None or self.lost_s is not None
 
     def begin(self, work: Work) -> None:
         """It is given a trial."""
@@ -62,33 +76,49 @@ class SlotState:
 
 
 class Silence:
-    """Ends slots that should say something and do not.
+    """Ends slots that should say something and do not, and those on other machines that give no sign of life.
 
     Args:
-        limit_s: how long one may keep silent; None: for ever.
+        hang_s: how long one that trains or starts may keep silent, signs of life aside; None: for ever.
+        lost_s: how long one on another machine may go without a sign of life, once it is ready.
     """
 
-    def __init__(self, limit_s: float | None) -> None:
-        self._limit_s = limit_s
+    def __init__(self, hang_s: float | None, lost_s: float) -> None:
+        self._hang_s, self._lost_s = hang_s, lost_s
+        self._beat_at = time.monotonic() + BEAT_S
 
     def wait_s(self, slots: list[SlotState]) -> float | None:
         """How long the controller may wait for mail before it looks at these slots; None: for ever."""
-        if self._limit_s is None:
-            return None
-        heard = [state.heard_at for state in slots if state.busy]
-        return max(0.0, min(heard) + self._limit_s - time.monotonic()) if heard else None
+        ends = [end for state in slots for end in (self._hangs_at(state), self._lost_at(state)) if end is not None]
+        if any(state.slot.where for state in slots):
+            ends.append(self._beat_at)
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
 
-    def end_silent(self, slots: list[SlotState]) -> None:
-        """No mail came for `wait_s`."""
-        if self._limit_s is None:
-            return
+    def look(self, slots: list[SlotState]) -> None:
+        """No mail came for `wait_s`: ends slots that were silent too long, and says that the controller is there."""
         now = time.monotonic()
-        busy = [state for state in slots if state.busy]
-        if any(now - state.heard_at > self._limit_s + AWAY_S for state in busy):
-            for state in busy:
-                state.heard_at = now
-            return
-        for state in busy:
-            if now - state.heard_at >= self._limit_s:
-                state.silent_s = self._limit_s
+        ends = [(state, self._hangs_at(state), self._lost_at(state)) for state in slots]
+        if any(end is not None and now - end > AWAY_S for _, *both in ends for end in both):
+            for state in slots:
+                state.heard_at = state.alive_at = now
+            ends = []
+        for state, hangs_at, lost_at in ends:
+            if hangs_at is not None and now >= hangs_at:
+                state.silent_s = self._hang_s
                 state.slot.kill()
+            elif lost_at is not None and now >= lost_at:
+                state.lost_s = max(self._lost_s, 0.0 if state.ready else START_S)
+                state.slot.kill()
+        if now >= self._beat_at:
+            self._beat_at = now + BEAT_S
+            for state in slots:
+                if state.slot.where:
+                    state.slot.send(BEAT)
+
+    def _hangs_at(self, state: SlotState) -> float | None:
+        return state.heard_at + self._hang_s if self._hang_s is not None and state.busy else None
+
+    def _lost_at(self, state: SlotState) -> float | None:
+        if not state.slot.where or state.is_given_up:
+            return None
+        return state.alive_at + max(self._lost_s, 0.0 if state.ready else START_S)

@@ -107,7 +107,7 @@ class TrialSource(ABC):
         """
 
     @abstractmethod
-    def take(self, last: Graph, others: Collection[Graph]) -> Waiting | None:
+    def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting | None:
         """A trial for a slot to begin; None where there is none now. Arguments as of `Queue.take`."""
 
     @abstractmethod
@@ -125,8 +125,8 @@ class DesignSource(TrialSource):
     def extend(self, results: Sequence[Result], under_way: Sequence[Waiting]) -> None:
         self._enqueue(results, under_way)
 
-    def take(self, last: Graph, others: Collection[Graph]) -> Waiting | None:
-        return self._waiting.take(last, others) if self._waiting else None
+    def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting | None:
+        return self._waiting.take(last, others, device) if self._waiting else None
 
     def proposed(self, mail: Proposed) -> None:
         raise RuntimeError(f"trial {mail.number} was proposed to a design")
@@ -162,9 +162,9 @@ class SearchSource(TrialSource):
         if self._asked == 0:
             self._asked = self._enqueue(results, under_way)
 
-    def take(self, last: Graph, others: Collection[Graph]) -> Waiting | None:
+    def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting | None:
         if self._waiting:
-            return self._waiting.take(last, others)
+            return self._waiting.take(last, others, device)
         if self.left and not self._asking:
             self._asking = True
             self._optuna.later(self._ask)

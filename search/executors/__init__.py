@@ -4,6 +4,8 @@ _base.py      the contract, and what passes between executors and the controller
 _table.py     the executors by name: one entry adds one
 _local.py     `local`: a slot is a process on this machine
 _docker.py    `docker`: a slot is a container on this machine
+hosts/        `hosts`: a slot is a process on another machine
+_host_settings.py  hosts.toml and --hosts
 _command.py   arguments and environment of a slot, the same for all
 _machine.py   cores, GPUs, the names of signals
 _kernel.py    whether the kernel ended a process for its memory
@@ -21,15 +23,23 @@ from search.executors._base import (
     TrainerSource,
     log_tail,
 )
+from search.executors._command import ALIVE_S
 from search.executors._docker import DockerExecutor
+from search.executors._host_settings import HostSettings, chosen_hosts
 from search.executors._local import LocalExecutor
 from search.executors._table import EXECUTORS, ExecutorEntry, executors_in_words, make_executor
+from search.executors.hosts import Connections, Found, HostsExecutor, look_at_all
 
 __all__ = [
+    "ALIVE_S",
     "EXECUTORS",
+    "Connections",
     "DockerExecutor",
     "Executor",
     "ExecutorEntry",
+    "Found",
+    "HostSettings",
+    "HostsExecutor",
     "LocalExecutor",
     "Mailbox",
     "Order",
@@ -38,7 +48,9 @@ __all__ = [
     "SlotExit",
     "SlotLine",
     "TrainerSource",
+    "chosen_hosts",
     "executors_in_words",
     "log_tail",
+    "look_at_all",
     "make_executor",
 ]

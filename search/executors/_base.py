@@ -1,5 +1,12 @@
 """The contract of executors: they start trainers ("slots") and carry lines to and from them. They know no study.
 
+An executor is made by `of`, from an `Order`. What a slot may ask for stands in `Resources`: CPU threads, and a GPU or a
+share of one. Arguments and environment of every slot are built in `_command.py`.
+
+Where `shares_machine` is false, slots see neither this machine's folders nor its controller's end: their trainers say
+that they are alive, end when the controller keeps silent, get the record of photographs by their pipe, and send their
+models by it (`trainer.pipe`). A slot of such an executor may be cut off at any time and its place be empty for a while.
+
 Threads: `start`, `close` and a slot's `send`, `kill` and `close` are called by the controller's thread. What a slot
 says arrives in the mailbox, from a thread of the executor's: for each slot its lines in order, then exactly one
 `SlotExit`. A slot that was told to end still sends its exit.
@@ -11,6 +18,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
+
+from search.executors._host_settings import HostSettings
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,11 @@ class Resources:
     gpus: tuple[int, ...] | None = None
     slots_per_gpu: int = 1
 
+    @property
+    def gpu_share(self) -> float:
+        """The part of a GPU that a slot on one is given."""
+        return 1 / self.slots_per_gpu
+
 
 @dataclass(frozen=True)
 class Order:
@@ -60,6 +74,7 @@ class Order:
         resources: what they may have.
         study: the study's name.
         image: of the trainers, for executors of containers.
+        hosts: the machines, for executors of several.
     """
 
     source: TrainerSource
@@ -67,6 +82,7 @@ class Order:
     resources: Resources
     study: str
     image: str
+    hosts: tuple[HostSettings, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,12 @@ class Slot(ABC):
     number: int  # 0, 1, 2 ...; its replacement has the same
     log: Path  # what it wrote on stderr
     has_gpu: bool = False  # whether it was given one
+    where: str = ""  # the name of its machine; empty: this one
+
+    @property
+    def title(self) -> str:
+        """Its name for people, as `slot 2 on lab1`."""
+        return f"slot {self.number} on {self.where}" if self.where else f"slot {self.number}"
 
     @abstractmethod
     def send(self, line: str) -> None:
@@ -118,6 +140,16 @@ class Executor(ABC):
     """Starts slots. One object a run of a study; a context manager that leaves no trainer behind."""
 
     name: ClassVar[str]  # as --executor has it
+    shares_machine: ClassVar[bool] = True  # slots see the folders of this machine, and end with its controller
+
+    @classmethod
+    @abstractmethod
+    def of(cls, order: Order) -> Executor:
+        """Makes one; nothing is started yet.
+
+        Raises:
+            SettingsError, ExecutorError: the order is not what may be asked for.
+        """
 
     @abstractmethod
     def check(self) -> str:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import trainer
 from search.engine import Engine, EngineError, Request
 from search.errors import ExecutorError
-from search.executors._base import Executor, Mailbox, Slot, TrainerSource
+from search.executors._base import Executor, Mailbox, Order, Slot, TrainerSource
 from search.executors._command import cpu_environment, trainer_arguments
 from search.executors._docker_slot import DockerSlot
 from search.executors._identity import controller_identity, is_dead
@@ -73,6 +73,20 @@ class DockerExecutor(Executor):
         self._gpus: list[int] | None = None  # once the image was looked at
         self._swept = False
         self._slots: list[DockerSlot] = []
+
+    @classmethod
+    def of(cls, order: Order) -> DockerExecutor:
+        wanted = order.resources
+        return cls(
+            order.source,
+            order.logs,
+            image=order.image,
+            study=order.study,
+            slots=wanted.slots,
+            threads=wanted.threads,
+            gpus=wanted.gpus,
+            slots_per_gpu=wanted.slots_per_gpu,
+        )
 
     @property
     def engine(self) -> Engine:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.engine import STDOUT, Attached
 from search.executors._base import Mailbox, Slot, SlotExit, SlotLine
-from search.executors._machine import signal_name
+from search.executors._machine import reason_of
 
 
 class DockerSlot(Slot):
@@ -45,12 +45,7 @@ class DockerSlot(Slot):
         end = self._attached.ending()
         # Engines give 128 + n for an end by signal n, as shells do.
         status = end.status if end.status is None or end.status <= 128 else 128 - end.status
-        if status is None:
-            reason = "was lost with the Docker engine"
-        elif status < 0:
-            reason = f"was ended by {signal_name(-status)}"
-        else:
-            reason = f"ended with status {status}"
+        reason = "was lost with the Docker engine" if status is None else reason_of(status)
         starved = end.out_of_memory and status == -signal.SIGKILL and not self._killed
         mailbox.put(SlotExit(self, status, reason, out_of_memory=starved))
         self._attached.gone()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from search.errors import ExecutorError
-from search.executors._base import Executor, Mailbox, Slot, TrainerSource
+from search.executors._base import Executor, Mailbox, Order, Slot, TrainerSource
 from search.executors._command import cpu_environment, own_environment, trainer_arguments
 from search.executors._kernel import KernelKills
 from search.executors._local_slot import LocalSlot
@@ -52,6 +52,13 @@ class LocalExecutor(Executor):
         self._environment = dict(environment or {})
         self._slots: list[LocalSlot] = []
         self._kills = KernelKills()
+
+    @classmethod
+    def of(cls, order: Order) -> LocalExecutor:
+        wanted = order.resources
+        return cls(
+            order.source, order.logs, threads=wanted.threads, gpus=wanted.gpus, slots_per_gpu=wanted.slots_per_gpu
+        )
 
     def check(self) -> str:
         if shutil.which(self._command[0]) is None:

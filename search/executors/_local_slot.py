@@ -13,7 +13,7 @@ from pathlib import Path
 from search.errors import ExecutorError
 from search.executors._base import Mailbox, Slot, SlotExit, SlotLine
 from search.executors._kernel import KernelKills
-from search.executors._machine import signal_name
+from search.executors._machine import reason_of
 
 
 class LocalSlot(Slot):
@@ -53,9 +53,13 @@ class LocalSlot(Slot):
         status = self._process.wait()
         self._process.stdout.close()
         self.close()
+        mailbox.put(self._ending(status))
+
+    def _ending(self, status: int) -> SlotExit:
+        """What an end with this status means."""
         by_kernel = status == -signal.SIGKILL and not self._killed
-        reason = f"was ended by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
-        mailbox.put(SlotExit(self, status, reason, out_of_memory=by_kernel and self._kills.ended(self._process.pid)))
+        starved = by_kernel and self._kills.ended(self._process.pid)
+        return SlotExit(self, status, reason_of(status), out_of_memory=starved)
 
     def send(self, line: str) -> None:
         assert self._process.stdin is not None

@@ -54,3 +54,8 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal
         return f"signal {number}"
+
+
+def reason_of(status: int) -> str:
+    """How a process ended, in words that follow its name; a negative status is a signal's number."""
+    return f"was ended by {signal_name(-status)}" if status < 0 else f"ended with status {status}"

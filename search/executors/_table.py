@@ -9,6 +9,7 @@ from search.errors import SettingsError
 from search.executors._base import Executor, Order
 from search.executors._docker import DockerExecutor
 from search.executors._local import LocalExecutor
+from search.executors.hosts import HostsExecutor
 
 
 @dataclass(frozen=True)
@@ -24,30 +25,10 @@ class ExecutorEntry:
     make: Callable[[Order], Executor]
 
 
-def _local(order: Order) -> Executor:
-    wanted = order.resources
-    return LocalExecutor(
-        order.source, order.logs, threads=wanted.threads, gpus=wanted.gpus, slots_per_gpu=wanted.slots_per_gpu
-    )
-
-
-def _docker(order: Order) -> Executor:
-    wanted = order.resources
-    return DockerExecutor(
-        order.source,
-        order.logs,
-        image=order.image,
-        study=order.study,
-        slots=wanted.slots,
-        threads=wanted.threads,
-        gpus=wanted.gpus,
-        slots_per_gpu=wanted.slots_per_gpu,
-    )
-
-
 EXECUTORS: dict[str, ExecutorEntry] = {
-    LocalExecutor.name: ExecutorEntry("processes of this machine", _local),
-    DockerExecutor.name: ExecutorEntry("containers of this machine", _docker),
+    LocalExecutor.name: ExecutorEntry("processes of this machine", LocalExecutor.of),
+    DockerExecutor.name: ExecutorEntry("containers of this machine", DockerExecutor.of),
+    HostsExecutor.name: ExecutorEntry("processes of other machines, over ssh", HostsExecutor.of),
 }
 
 

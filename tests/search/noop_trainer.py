@@ -15,8 +15,10 @@ NOOP_TRAINER, a JSON object:
     gate      a file; each training waits, after `started`, while somebody holds an exclusive flock on it
     steps     true: after each epoch the training waits on stdin for {"step": TRIAL} or {"stop": TRIAL}
     gpu       true: VRAM is measured
+    device    its name, as it is told
     backend   Keras's, as it is told
     images    the fingerprint that it says it found
+    code      the fingerprint of its code, as it is told
     models    true: a file is saved for each trial
     wrong     problems that it finds with code of one's own; else it finds none. "exit": it ends in place of an answer;
               "hang": it never answers
@@ -29,6 +31,7 @@ import fcntl
 import json
 import math
 import os
+import platform
 import random
 import signal
 import sys
@@ -37,6 +40,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from trainer import __version__
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
 from trainer.events import (
@@ -54,6 +58,8 @@ from trainer.events import (
     Started,
     Stopped,
 )
+from trainer.fingerprint import code_fingerprint
+from trainer.pipe import GONE_STATUS, Inbox, Outbox, lines_of
 
 VARIABLE = "NOOP_TRAINER"
 COMMAND = (sys.executable, __file__)
@@ -63,7 +69,8 @@ LARGE_BYTES = 10_000_000
 KINDS = (
     "kill",  # ends by SIGKILL
     "exit",  # ends with status 3 and words on stderr
-    "hang",  # says nothing more
+    "hang",  # says nothing more, but that it lives
+    "freeze",  # stops as a whole, by SIGSTOP
     "garbage",  # writes what is no event, and goes on
     "stray",  # speaks of a trial that nobody asked for, and goes on
     "large",  # an event of 10 MB, and goes on
@@ -100,13 +107,28 @@ def epoch_accuracy(config: TrainConfig, epoch: int) -> float:
 class Noop:
     """One process."""
 
-    def __init__(self, data: str | None, output: str | None, exit_with_stdin: bool) -> None:
+    def __init__(
+        self,
+        data: str | None,
+        output: str | None,
+        exit_with_stdin: bool,
+        cache: str = "",
+        alive_s: float | None = None,
+        silence_s: float | None = None,
+        send_models: bool = False,
+    ) -> None:
         folder = Path(data or "", "TRAIN")
         self._classes = len(os.listdir(folder)) if folder.is_dir() else 2
         self._output, self._exit_with_stdin = output, exit_with_stdin
         self._settings: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))
-        self._out = os.fdopen(os.dup(1), "wb")
-        os.dup2(2, 1)
+        self._inbox_silence_s = silence_s
+        self._records = Inbox(Path(cache))
+        if send_models:
+            self._output = f"{cache}/models-{os.getpid()}"
+        self._stdout = os.dup(1)
+        self._out = Outbox(Path(self._output) if send_models and self._output else None)
+        if alive_s:
+            self._out.beat(alive_s)
         self._heard = threading.Condition()
         self._configs: list[str | None] = []
         self._stopped: set[str] = set()
@@ -127,11 +149,14 @@ class Noop:
                 protocol=PROTOCOL + 1 if start == "protocol" else PROTOCOL,
                 backend=self._settings.get("backend", "noop"),
                 device="gpu" if gpu else "cpu",
-                device_name="none",
+                device_name=self._settings.get("device", "none"),
                 vram_measured=gpu,
                 threads=1,
                 pid=os.getpid(),
                 versions={"noop": "1"},
+                version=__version__,
+                code=self._settings.get("code", code_fingerprint()),
+                machine=platform.node(),
             )
         )
         while (line := self._next()) is not None:
@@ -152,7 +177,10 @@ class Noop:
     # -- stdin and stdout --------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        for raw in sys.stdin.buffer:
+        for raw in lines_of(os.dup(0), self._inbox_silence_s):
+            if raw is None:
+                print("noop: the controller is silent", file=sys.stderr, flush=True)
+                os._exit(GONE_STATUS)
             line = raw.decode("utf-8", "replace").strip()
             try:
                 said = json.loads(line)
@@ -164,6 +192,8 @@ class Noop:
                     print(f"noop: told to stop {said['stop']}", file=sys.stderr, flush=True)
                 elif isinstance(said, dict) and "step" in said:
                     self._steps[said["step"]] = self._steps.get(said["step"], 0) + 1
+                elif isinstance(said, dict) and ("alive" in said or "record" in said):
+                    self._records.take(line)
                 else:
                     self._configs.append(line)
                 self._heard.notify_all()
@@ -191,8 +221,7 @@ class Noop:
         self._emit(Checked(problems=wrong, models=models))
 
     def _emit(self, event: Event | Checked) -> None:
-        self._out.write(event.model_dump_json().encode() + b"\n")
-        self._out.flush()
+        self._out.say(event)
 
     # -- training ----------------------------------------------------------------------------------------------------
 
@@ -278,9 +307,10 @@ class Noop:
                 os._exit(3)
             case "hang":
                 signal.pause()
+            case "freeze":
+                os.kill(os.getpid(), signal.SIGSTOP)
             case "garbage":
-                self._out.writelines(GARBAGE)
-                self._out.flush()
+                os.write(self._stdout, b"".join(GARBAGE))
             case "stray":
                 self._emit(Stopped(trial="somebody-else", epoch=1))
             case "large":
@@ -360,8 +390,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--skip-bad-files", action="store_true")
     parser.add_argument("--exit-with-stdin", action="store_true")
+    parser.add_argument("--alive-s", type=float)
+    parser.add_argument("--silence-s", type=float)
+    parser.add_argument("--send-models", action="store_true")
     args = parser.parse_args(argv)
-    return Noop(args.data, args.output, args.exit_with_stdin).serve()
+    away = (args.alive_s, args.silence_s, args.send_models)
+    return Noop(args.data, args.output, args.exit_with_stdin, args.cache or "", *away).serve()
 
 
 if __name__ == "__main__":

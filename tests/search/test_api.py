@@ -99,6 +99,7 @@ def test_the_signatures() -> None:
         "fresh: 'bool' = False",
         "slots: 'int | None' = None",
         "executor: 'str | None' = None",
+        "hosts: 'str | None' = None",
         "use_stack: 'bool' = True",
         "photographs: 'str | None' = None",
         "leaks: \"Literal['stop', 'drop', 'keep']\" = 'stop'",
@@ -214,7 +215,7 @@ def test_what_cannot_be_used_is_refused(run: Run, house: Path, tmp_path: Path) -
         run(leaks="all")
     with pytest.raises(SettingsError, match="slots=0: at least 1"):
         run(slots=0)
-    with pytest.raises(SettingsError, match="executor magic: unknown; allowed: local, docker, noop"):
+    with pytest.raises(SettingsError, match="executor magic: unknown; allowed: local, docker, hosts, noop"):
         run(executor="magic")
     with pytest.raises(SettingsError, match=r"nosuch: no such study in .*; there are: rates"):
         search.read_answer("nosuch", runs=house / "runs")

@@ -59,6 +59,12 @@ def test_refusals(elsewhere: Path, tiny_images: Path, capsys: pytest.CaptureFixt
         ([*pooling, "--threads", "-2"], r"--threads -2: at least 1"),
         ([*pooling, "--timeout-s", "0"], r"--timeout-s 0\.0: more than 0"),
         ([*pooling, "--timeout-s", "nan"], r"--timeout-s nan: more than 0"),
+        ([*pooling, "--silence-s", "3"], r"--silence-s 3: at least 10; trainers speak every 5 s"),
+        ([*pooling, "--executor", "hosts"], r"--executor hosts: found no machine; allowed: --hosts lab1,lab2:2, or .*"),
+        (
+            [*pooling, "--executor", "local", "--hosts", "lab1"],
+            r"--hosts lab1: goes with --executor hosts, not with --executor local",
+        ),
         (
             [*pooling, "--tracking-uri", "./mlruns"],
             r"--tracking-uri \./mlruns: allowed are a server .* or a database .*",
@@ -203,3 +209,16 @@ def test_a_dry_run_with_looks_says_at_most(
     assert "seeds: at most 20, looks after 5, 8, 12, 20" in said
     assert re.search(r"trials: at most \d+, the first \d+ queued at the start", said)
     assert "time: at most about" in said
+
+
+def test_what_a_run_on_other_machines_would_do(
+    elsewhere: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--hosts` alone asks for the executor. The machine is this one, without ssh."""
+    (elsewhere / "hosts.toml").write_text(f'[here]\nprefix = []\nslots = 3\ngpus = []\ncache = "{elsewhere}/cache"\n')
+    asked = ["--study", "pooling", "--data", str(tiny_images), "--hosts", "here:2", "--no-stack", "--dry-run"]
+    assert run.main(asked) == 0
+    said = capsys.readouterr().out
+    assert "Executor: hosts (as given)" in said
+    assert re.search(r"runs on: here: 2 slots on .+; 2 slots", said)
+    assert (elsewhere / "cache" / "code").is_dir()

@@ -140,9 +140,11 @@ class Workshop:
         on_store: Callable[[OptunaStudy], None] | None = None,
         prepare: Callable[[], None] | None = None,
         fingerprint: str | None = None,
+        record: Path | None = None,
+        make: Callable[[TrainerSource, Path], Any] | None = None,
         **setup: Any,
     ) -> End:
-        """One run of the study."""
+        """One run of the study. `record` is the file of the photographs, `make` makes another executor than `Noops`."""
         opened: list[OptunaStudy] = []
 
         def open_store() -> OptunaStudy:
@@ -190,12 +192,16 @@ class Workshop:
             def fingerprint(self) -> str | None:
                 return fingerprint
 
+            def photographs_record(self) -> Path | None:
+                return record
+
             def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
                 store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
                 outboxes[0].later(store.note_cost)
 
         source = TrainerSource(self.place / "data", self.place / "cache", self.place / "models")
-        self.executor = executor = Noops(source, self.place / "slots", settings)
+        make = make or (lambda source, logs: Noops(source, logs, settings))
+        self.executor = executor = make(source, self.place / "slots")
         self.controller = controller = Controller(
             Setup(
                 study=study,

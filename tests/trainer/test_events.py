@@ -7,16 +7,19 @@ from pydantic import ValidationError
 
 from trainer.events import (
     TERMINAL,
+    Alive,
     Epoch,
     Event,
     Failed,
     Finished,
+    Model,
     PhotoCount,
     Ready,
     SplitMeasures,
     Started,
     Stopped,
     parse,
+    protocol_of,
 )
 
 SPLIT = SplitMeasures(
@@ -24,6 +27,8 @@ SPLIT = SplitMeasures(
     photos=[PhotoCount(photo="TEST/A/_1", label=0, predicted=[1, 1])], wrong={"TEST/A/_1_2.jpeg": 1},
 )  # fmt: skip
 EVENTS: list[Event] = [
+    Alive(),
+    Model(trial="a", file="a.keras", part=0, parts=1, size=3, sha256="ab", data="QUJD"),
     Ready(
         backend="jax",
         device="gpu",
@@ -92,19 +97,19 @@ def test_a_failure_may_name_a_path_that_is_no_utf_8() -> None:
 
 
 def test_a_measure_that_was_not_taken_is_none() -> None:
-    finished = parse(EVENTS[3].model_dump_json())
+    finished = parse(EVENTS[5].model_dump_json())
     assert (finished.vram_peak_mib, finished.vram_process_mib, finished.model_file) == (None, None, None)
 
 
 def test_a_trainer_that_did_not_tell_of_the_start_is_told_from_one_that_never_started() -> None:
-    line = EVENTS[3].model_dump_json()
+    line = EVENTS[5].model_dump_json()
     assert '"start_epoch":null' in line
     assert "start_epoch" in parse(line).model_fields_set
     assert "start_epoch" not in parse(line.replace('"start_epoch":null,', "")).model_fields_set
 
 
 def test_a_training_ends_with_one_of_three() -> None:
-    assert [isinstance(event, TERMINAL) for event in EVENTS] == [False, False, False, True, True, True, True]
+    assert [isinstance(event, TERMINAL) for event in EVENTS] == [False] * 5 + [True] * 4
 
 
 @pytest.mark.parametrize(
@@ -113,3 +118,30 @@ def test_a_training_ends_with_one_of_three() -> None:
 def test_a_line_that_is_no_event_is_refused(line: str) -> None:
     with pytest.raises(ValidationError):
         parse(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ('{"event": "ready", "protocol": 7, "something": "new"}', 7),
+        (EVENTS[2].model_dump_json(), 2),
+        ('{"event": "ready", "protocol": "x"}', None),
+        ('{"event": "epoch", "protocol": 7}', None),
+        ("[", None),
+        ("[" * 100_000, None),
+        ("17", None),
+    ],
+)
+def test_the_protocol_of_any_version_is_told(line: str, version: int | None) -> None:
+    assert protocol_of(line) == version
+
+
+def test_trainers_of_protocol_1_are_still_read() -> None:
+    """In journals; what they did not say is empty."""
+    line = (
+        '{"event":"ready","protocol":1,"backend":"tensorflow","device":"cpu","device_name":"x","vram_measured":false,'
+        '"threads":1,"pid":1,"versions":{}}'
+    )
+    ready = parse(line)
+    assert isinstance(ready, Ready)
+    assert (ready.protocol, ready.version, ready.code, ready.machine) == (1, "", "", "")

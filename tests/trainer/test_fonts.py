@@ -141,7 +141,7 @@ def test_the_search_s_pictures() -> None:
     from search.figures import style
     from search.figures.trial import confusion_matrix
 
-    measures = SimpleNamespace(confusion=[[3, 1], [0, 4]], accuracy=0.9, macro_f1=0.9)
+    measures = SimpleNamespace(confusion=[[3, 1], [0, 4]], accuracy=0.9, macro_f1=0.9, recall=[0.75, 1.0])
     assert confusion_matrix(measures, ["中性粒细胞", "лимфоцит"], "test of 血液").startswith(b"\x89PNG")  # type: ignore[arg-type]
     figure = style.figure(3)
     figure.subplots().set_yticks(range(2), ["中性粒细胞", "лимфоцит"])

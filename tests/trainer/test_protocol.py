@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +17,10 @@ from typing import Any
 import pytest
 
 from tests.trainer.conftest import BASE, SMALL, Slot, numbers
+from trainer import __version__
 from trainer.data.layouts import allowed
-from trainer.events import PROTOCOL, Epoch, Event, Failed, Finished, Ready, Started, Stopped, parse
+from trainer.events import PROTOCOL, Alive, Epoch, Event, Failed, Finished, Model, Ready, Started, Stopped, parse
+from trainer.fingerprint import code_fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 TERMINAL = (Finished, Failed, Stopped)
@@ -190,3 +196,25 @@ def test_a_slot_that_cannot_start_says_why_while_stdin_is_open(
     assert process.popen.wait(60) == 2
     assert process.popen.stdout.read() == b""
     assert process.log.read_text() == message
+
+
+def test_a_slot_on_another_machine(started: Any, folders: list[str], tmp_path: Path) -> None:
+    """It says that it lives from the first moment on, says who it is, and sends its model and keeps none."""
+    process = started("-m", "trainer", *folders, "--alive-s", "0.2", "--silence-s", "600", "--send-models")
+    assert process.next() == Alive(), "before Keras is loaded"
+    process.send({"alive": True})
+    process.send({**SMALL, **BASE})
+    events = process.until(*TERMINAL)
+    ready = next(event for event in events if isinstance(event, Ready))
+    assert (ready.version, ready.code, ready.machine) == (__version__, code_fingerprint(), os.uname().nodename)
+    assert not any(isinstance(event, Failed) for event in events)
+    *_, last, finished = [event for event in events if not isinstance(event, Alive)]
+    assert isinstance(finished, Finished)
+    parts = [event for event in events if isinstance(event, Model)]
+    assert parts[-1] is last
+    content = b"".join(base64.b64decode(part.data) for part in parts)
+    assert {(part.file, part.size) for part in parts} == {(finished.model_file, len(content))}
+    assert {part.sha256 for part in parts} == {hashlib.sha256(content).hexdigest()}
+    with zipfile.ZipFile(io.BytesIO(content)) as keras_file:
+        assert "config.json" in keras_file.namelist()
+    assert not (tmp_path / "models").exists()

@@ -9,6 +9,7 @@ from search.answer.answer import Answer
 from search.answer.own_model import own_facts
 from search.answer.starts import measured_when
 from search.answer.tuned import tuned_text
+from search.answer.words.devices import device_facts
 from search.answer.words.verdicts import condition
 from search.answer.words.wording import count, listed, named, points_text, word
 from search.folder.record import DataInfo
@@ -146,4 +147,5 @@ def _machine(answer: Answer) -> list[tuple[str, str]]:
     devices = listed(sorted({f"{r.device_name} ({r.device.upper()})" for r in ready}))
     versions = {name: version for name, version in ready[-1].versions.items() if name != "numpy"}
     software = ", ".join(f"{name.capitalize()} {version}" for name, version in versions.items())
-    return [("Device", devices), ("Software", software), ("Command", answer.recorded.command)]
+    unequal = device_facts(answer.recorded.study, answer.recorded.records)
+    return [("Device", devices), *unequal, ("Software", software), ("Command", answer.recorded.command)]

@@ -334,7 +334,7 @@ def test_a_slot_that_cannot_start_stops_the_study(shop: Workshop) -> None:
 
 
 def test_a_trainer_of_another_version_stops_the_study(shop: Workshop) -> None:
-    message = r"Slot 0 speaks version 2 of the trainer's protocol, this search 1: install both from one checkout\."
+    message = r"Slot 0 speaks version 3 of the trainer's protocol, this search 2: install both from one checkout\."
     with pytest.raises(ExecutorError, match=message):
         shop.run(question(), settings={"start": "protocol"})
     assert shop.executor is not None

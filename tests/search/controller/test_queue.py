@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.controller.queue import LOOK_AHEAD
+from search.controller.queue import LOOK_AHEAD, Queue, Waiting
 from search.folder.journal import read_trials
 from search.study import Study
+from search.study.design import config_of, plan
 from tests.search.workshop import Workshop, question
 
 LEVELS = ("max", "average", "strided")
@@ -51,3 +52,20 @@ def test_it_looks_no_further_ahead_than_some_seeds(tmp_path: Path) -> None:
         left = [other for _, other in order[place:]]
         assert int(str(seed)) < min(int(str(other)) for other in left) + LOOK_AHEAD
     assert len(set(order)) == len(order) == 3 * LOOK_AHEAD * len(LEVELS)
+
+
+def test_the_levels_of_a_seed_keep_to_one_kind_of_device() -> None:
+    """Two slots of different devices take turns; a third that joins late stands idle for nobody."""
+    study = question((0.01, 0.001, 0.0001), seeds=3)
+    waiting = Queue(study)
+    waiting.extend(
+        Waiting(number, trial.params, trial.role, config_of(study, trial.params, ""))
+        for number, trial in enumerate(plan(study))
+    )
+    taken: dict[str, list[int]] = {"A": [], "B": []}
+    for turn in range(6):
+        device = "AB"[turn % 2]
+        taken[device].append(waiting.take((), [], device).seed)
+    assert taken == {"A": [0, 0, 0], "B": [1, 1, 1]}
+    assert waiting.take((), [], "B").seed == 2
+    assert waiting.take((), [], "A").seed == 2  # nothing else is left

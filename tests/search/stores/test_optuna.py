@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from search.errors import StorageError
 from search.stores.optuna import OptunaStudy, names_in
 from search.study import Study
+from search.study.deciding import mean_recall
 from search.study.design import PlannedTrial, plan
 from search.urls import normal_url, shown_url
 from tests.search.fabricate import trial_record
@@ -92,6 +93,7 @@ def test_a_trials_way(open_study: Open) -> None:
         "val_accuracy": record.finished.splits["val"].accuracy,
         "test_accuracy": record.finished.splits["test"].accuracy,
         "test_macro_f1": record.finished.splits["test"].macro_f1,
+        "test_balanced_accuracy": pytest.approx(mean_recall(record.finished.splits["test"])),
         "start_epoch": 1,
         "parameters": 98765,
         "train_s": 3.75,

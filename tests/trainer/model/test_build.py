@@ -270,7 +270,8 @@ def test_what_may_share_a_graph(keras: Any) -> None:
     others = {
         "model": "mine.py:build", "depth": 3, "width": 2.0, "pooling": "blur", "dropout_rate": 0.1,
         "normalization": "none", "head": "global_average", "augmentation": "flip", "augmentation_strength": 0.5,
-        "optimizer": "sgd", "image_height": 60, "image_width": 60, "color": True, "mixed_precision": True,
+        "optimizer": "sgd", "class_weight": "balanced", "image_height": 60, "image_width": 60,
+        "color": True, "mixed_precision": True,
         "model.units": 8,
     }  # fmt: skip
     keys = {graph_key(config.model_copy(update={name: value}), CLASSES, 20) for name, value in others.items()}

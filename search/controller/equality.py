@@ -1,0 +1,45 @@
+"""Whether a slot is what was asked for: of this search's protocol and code, on the device that it was given."""
+
+from __future__ import annotations
+
+from search.errors import ExecutorError
+from search.executors import Slot, log_tail
+from search.text import first_upper
+from trainer import __version__
+from trainer.events import PROTOCOL, Ready
+from trainer.fingerprint import code_fingerprint
+
+
+def check_ready(slot: Slot, ready: Ready) -> None:
+    """Whether a slot that introduces itself is what was asked for.
+
+    Raises:
+        ExecutorError: it is not, and no other one of this executor will be.
+    """
+    check_protocol(slot, ready.protocol)
+    name = first_upper(slot.title)
+    if ready.code and ready.code != code_fingerprint():
+        raise ExecutorError(
+            f"{name} trains with other code than this search: trainer {ready.version} of fingerprint "
+            f"{ready.code} there, {__version__} of {code_fingerprint()} here. Was trainer/ changed while the study "
+            "ran? Run the same command again; an image or an installation must be made anew from this checkout."
+        )
+    if slot.has_gpu and ready.device != "gpu":
+        raise ExecutorError(
+            f"{name} was given a GPU, and {ready.backend} finds none. Is its part for CUDA installed "
+            f"(GPU=yes make setup), and the driver new enough? The end of its log ({slot.log}):\n"
+            f"{log_tail(slot.log)}\nOr train on the CPU: --gpus none"
+        )
+
+
+def check_protocol(slot: Slot, version: int | None) -> None:
+    """Whether a slot speaks this search's protocol; None: it did not say.
+
+    Raises:
+        ExecutorError: it speaks another version.
+    """
+    if version not in (None, PROTOCOL):
+        raise ExecutorError(
+            f"{first_upper(slot.title)} speaks version {version} of the trainer's protocol, this search {PROTOCOL}: "
+            "install both from one checkout."
+        )
