@@ -36,7 +36,7 @@ def measure(*, repeat: int = 1, trials: int = 500, slots: int = 2) -> Measured:
     ours, theirs = [], []
     with tempfile.TemporaryDirectory(prefix="benchmark-overhead-") as folder:
         data = Path(folder) / "images"
-        write_demo(data, train_photos=3, test_photos=2, copies=2)
+        write_demo(data, train_photos=3, test_photos=2, copies=(2, 2))
         for turn in range(repeat):
             runs = Path(folder) / f"runs-{turn}"
             runs.mkdir()

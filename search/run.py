@@ -44,7 +44,7 @@ from search.study.cost import estimate
 from search.study.design import is_at_most, plan, trial_count
 from search.study.samplers import SAMPLERS
 from search.study.toml_file import load_studies, study_names
-from search.study_flags import add_changes, changed_study, settings_of
+from search.study_flags import add_changes, changed_study, settings_of, vocabularies
 from search.text import duration, shown
 from search.urls import mlflow_ui
 from trainer.data import scan
@@ -55,6 +55,7 @@ from trainer.folder import resolve_data
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     result = new_parser("run", __doc__)
+    result.epilog = vocabularies()
     what = result.add_argument_group("what to study")
     what.add_argument(
         "--study",

@@ -9,9 +9,13 @@ from search.errors import SettingsError
 from search.study import Study
 from search.study.deciding import DECIDING
 from search.study.looks import seeds_flag
+from search.study.objectives import OBJECTIVES
+from search.study.pruners import PRUNERS
+from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
 from search.study.toml_file import load_study
 from search.study.tune import RATE
+from trainer.config import TrainConfig, vocabulary_of
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +55,16 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     change.add_argument(
         "--quick", action="store_true", help="some minutes on two cores: small images, few epochs, at most 5 seeds"
     )
+
+
+def vocabularies() -> str:
+    """The names that the settings of a study take, a line each: for a command's help."""
+    of_settings = {name: vocabulary_of(name) for name in TrainConfig.model_fields}
+    tables = {name: table for name, table in of_settings.items() if table is not None}
+    tables |= {"measure": DECIDING, "sampler": SAMPLERS, "pruner": PRUNERS, "objectives": OBJECTIVES}
+    width = max(map(len, tables))
+    lines = (f"  {name:{width}}  {', '.join(table)}" for name, table in tables.items())
+    return "\n".join(["names that settings take:", *lines])
 
 
 def settings_of(given: Sequence[str]) -> dict[str, ParamValue]:

@@ -13,6 +13,7 @@ from search.folder.journal import TrialJournal
 from search.study import toml_file
 from search.study.toml_file import study_names
 from tests.search.fabricate import data_info, note_study, trial_record
+from trainer.vocabulary import POOLINGS
 
 BAD_STUDY = """\
 question = "Q?"
@@ -162,6 +163,14 @@ def test_help_is_worth_reading(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in text
     for line in text.splitlines():
         assert len(line) <= 120
+
+
+def test_help_lists_every_vocabulary(capsys: pytest.CaptureFixture[str]) -> None:
+    with POOLINGS.registered("lp", POOLINGS["max"]), pytest.raises(SystemExit):
+        run.main(["--help"])
+    text = capsys.readouterr().out
+    assert re.search(r"^  pooling +max, average, strided, blur, lp$", text, re.MULTILINE)
+    assert re.search(r"^  sampler +tpe, random, ", text, re.MULTILINE)
 
 
 def test_the_list_without_runs(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

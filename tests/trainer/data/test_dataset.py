@@ -133,7 +133,7 @@ def test_many_classes_of_images_that_are_photographs_of_their_own(tmp_path: Path
 
 
 def test_the_demo_says_so(tmp_path: Path) -> None:
-    write_demo(tmp_path / "x", train_photos=2, test_photos=1, copies=1)
+    write_demo(tmp_path / "x", train_photos=2, test_photos=1, copies=(1, 1))
     dataset = open_dataset(tmp_path / "x", tmp_path / "cache", SIZE)
     assert dataset.is_demo
     assert dataset.name == "demo"

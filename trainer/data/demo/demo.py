@@ -1,7 +1,8 @@
 """The demo set: a folder of drawn images in the layout of the Kaggle set, so that nothing has to be downloaded.
 
 As there, each image is a copy of one of few photographs: turned, flipped, shifted (the corners that this uncovers are
-black) and brighter or darker. What is learnt from the copies of ten photographs a class holds only in part for others.
+black) and brighter or darker. What is learnt from copies of twenty photographs a class holds only in part for others.
+TEST has more photographs, with few copies of each: what counts there are photographs.
 
 The files are named as Keras's image generator names them: `_12_3845.jpeg` is what stood at position 12 of a shuffled
 epoch, with a random number behind. So the names do not tell the photographs, on purpose; `demo.json` has the truth.
@@ -21,7 +22,7 @@ from trainer.data.demo.white_cells import DRAWN
 from trainer.data.index import DEMO_MARKER
 from trainer.errors import DataError
 
-DEMO_VERSION = 2  # raised when the drawing changes; an older demo set is drawn again
+DEMO_VERSION = 3  # raised when the drawing changes; an older demo set is drawn again
 JPEG_QUALITY = 85
 
 DRAWN_SIDES = ("TRAIN", "TEST")
@@ -54,9 +55,9 @@ def write_demo(
     folder: Path,
     *,
     seed: int = 0,
-    train_photos: int = 14,
-    test_photos: int = 6,
-    copies: int = 11,
+    train_photos: int = 20,
+    test_photos: int = 30,
+    copies: tuple[int, int] = (8, 3),
     replace: bool = True,
 ) -> None:
     """Draw the demo set into `folder`, in place of an older demo set. The same arguments give the same images.
@@ -68,7 +69,7 @@ def write_demo(
         seed: of the drawing.
         train_photos: photographs of each class in TRAIN.
         test_photos: photographs of each class in TEST.
-        copies: images made of each photograph.
+        copies: images made of each photograph, in TRAIN and in TEST. What counts in testing are photographs.
         replace: False keeps a demo set of this version that another process finished meanwhile.
 
     Raises:
@@ -102,13 +103,13 @@ def demo_truth(folder: Path) -> dict[str, str]:
     return truth
 
 
-def _draw(folder: Path, seed: int, photos: tuple[int, int], copies: int) -> None:
+def _draw(folder: Path, seed: int, photos: tuple[int, int], copies: tuple[int, int]) -> None:
     truth = {}
     for split, side in enumerate(DRAWN_SIDES):
         for label, name in enumerate(DRAWN):
             place = folder / side / name
             place.mkdir(parents=True)
-            names = _generator_names(photos[split], copies, np.random.default_rng([seed, split, label]))
+            names = _generator_names(photos[split], copies[split], np.random.default_rng([seed, split, label]))
             for photo in range(photos[split]):
                 random = np.random.default_rng([seed, split, label, photo])
                 photograph = draw_photograph(name, random)
@@ -120,7 +121,7 @@ def _draw(folder: Path, seed: int, photos: tuple[int, int], copies: int) -> None
         "about": "Drawn by code (python -m trainer.data demo); these are no photographs of blood.",
         "seed": seed,
         "photographs": dict(zip(DRAWN_SIDES, photos, strict=True)),
-        "copies": copies,
+        "copies": dict(zip(DRAWN_SIDES, copies, strict=True)),
         "truth": truth,
     }
     (folder / DEMO_MARKER).write_text(json.dumps(marker, indent=2) + "\n", "utf-8")

@@ -23,7 +23,7 @@ from trainer.errors import DataError
 
 
 def small(folder: Path, seed: int = 0) -> Path:
-    write_demo(folder, seed=seed, train_photos=2, test_photos=1, copies=2)
+    write_demo(folder, seed=seed, train_photos=2, test_photos=1, copies=(2, 2))
     return folder
 
 
@@ -166,7 +166,7 @@ def test_monocytes_are_large_and_lymphocytes_small() -> None:
 
 def test_the_names_do_not_tell_the_photographs(tmp_path: Path) -> None:
     """As Keras's generator writes them: a position in a shuffled epoch, and a random number."""
-    write_demo(tmp_path / "demo", train_photos=8, test_photos=2, copies=8)
+    write_demo(tmp_path / "demo", train_photos=8, test_photos=2, copies=(8, 8))
     truth = demo_truth(tmp_path / "demo")
     found = names_agreement(list(truth), list(truth.values()))
     assert found is not None

@@ -111,7 +111,7 @@ def test_equal_bytes_are_one_image(tmp_path: Path) -> None:
 
 def test_the_demo_set_comes_out_right_to_the_image(tmp_path: Path) -> None:
     """Twenty photographs a class of eleven copies come out right too; fewer keep the test short."""
-    write_demo(tmp_path / "demo", train_photos=3, test_photos=2, copies=6)
+    write_demo(tmp_path / "demo", train_photos=3, test_photos=2, copies=(6, 6))
     files = sorted(str(path.relative_to(tmp_path / "demo")) for path in (tmp_path / "demo").rglob("*.jpeg"))
     found = find(tmp_path / "demo", files, workers=2)
     drawn = demo_truth(tmp_path / "demo")
