@@ -12,8 +12,9 @@ from search.answer.statistics.planning import Effort, effort
 from search.answer.tuned import CrossFit, cross_fitted, tuned_text
 from search.answer.words.devices import device_caveats
 from search.answer.words.looks import seen, with_looks
-from search.answer.words.sentence import DEMO, Words, prefix, words
+from search.answer.words.sentence import Words, prefix, words
 from search.folder.load import Recorded
+from search.folder.record import DEMO
 
 
 @dataclass(frozen=True)

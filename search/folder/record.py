@@ -19,6 +19,9 @@ Role = Literal["replicate", "tuning", "search"]
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]  # Optuna's names
 
 
+DEMO = "The demo set: drawn cells. This says nothing about blood."  # stands beside every figure of it
+
+
 @dataclass(frozen=True)
 class DataInfo:
     """The folder of images that a study trains on.

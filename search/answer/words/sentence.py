@@ -61,8 +61,6 @@ FAILED = {
     "stopped": "stopped",
 }
 
-DEMO = "The demo set: drawn cells. This says nothing about blood."
-
 
 class Words(NamedTuple):
     """An answer in words.

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from search.figures.in_process import DRAWING
-from search.folder.record import StudyRecord, TrialRecord
+from search.folder.record import DEMO, StudyRecord, TrialRecord
 from search.study.deciding import DEFAULT
 from search.text import plain
 from trainer.events import Epoch, Failed, Finished
@@ -43,6 +43,12 @@ def trial_params(record: TrialRecord) -> dict[str, str]:
     """The whole TrainConfig, so that any two trials can be compared by any setting."""
     settings = record.config.model_dump(exclude={"trial"})
     return _texts({**settings, **record.params}, PARAM_LENGTH)
+
+
+def study_note(study: StudyRecord) -> str:
+    """The description of a study without an answer: the question, what must stand beside every figure, the command."""
+    caveats = (*((DEMO,) if study.data.is_demo else ()), *study.data.caveats)
+    return "\n\n".join([study.question, *(f"**{caveat}**" for caveat in caveats), f"`{study.command}`"])
 
 
 def study_params(study: StudyRecord) -> dict[str, str]:

@@ -83,7 +83,7 @@ class Runs:
 
         The first time in a process, trials that another controller left RUNNING are marked KILLED: none can run now.
         """
-        note = marked(f"{study.question}\n\n`{study.command}`")
+        note = marked(contents.study_note(study))
         described = {contents.NOTE: note, "mlflow.experimentKind": "custom_model_development"}
         experiment_id = self.store.experiment(study.name, described, study.uid, claims=study.claims)
         found = self.parents(experiment_id, study)

@@ -21,7 +21,7 @@ from search.errors import StorageError
 from search.folder.record import StudyRecord, TrialRecord
 from search.stores.marked import marked
 from search.stores.mlflow import AddressError, DeletedError, RefusedError, SystemSampler, Tracker
-from search.stores.mlflow.contents import MODES, PACKED, as_json, metric_names
+from search.stores.mlflow.contents import MODES, PACKED, as_json, metric_names, study_note
 from search.stores.mlflow.system_metrics import Sample
 from tests.search.fabricate import CLASSES, data_info, study_record, trial_record
 from trainer.config import TrainConfig
@@ -208,6 +208,16 @@ def test_the_demo_says_so(tracker: Tracker, client: MlflowClient, study: StudyRe
     assert parent.data.tags["demo"] == child.data.tags["demo"] == "true"
     assert json.loads(child.inputs.dataset_inputs[0].dataset.profile)["demo"] is True
     assert "mlflow.source.git.commit" not in child.data.tags
+
+
+def test_what_stands_beside_every_figure_stands_in_the_note(study: StudyRecord) -> None:
+    data = dataclasses.replace(
+        study.data, is_demo=True, caveats=("Two photographs are in TRAIN and in TEST, and were kept.",)
+    )
+    assert study_note(dataclasses.replace(study, data=data)) == (
+        f"{study.question}\n\n**The demo set: drawn cells. This says nothing about blood.**\n\n"
+        f"**Two photographs are in TRAIN and in TEST, and were kept.**\n\n`{study.command}`"
+    )
 
 
 def test_the_study_has_an_experiment_and_a_parent_run(

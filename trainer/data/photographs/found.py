@@ -61,17 +61,6 @@ class Found:
         """How many there are."""
         return len(set(self.groups))
 
-    def sentence(self) -> str:
-        """One line that says what was found, and how."""
-        text = (
-            f"{len(self.groups):,} images show {self.photographs:,} photographs, found in the pixels: local features "
-            f"(SIFT) and a geometric check of {self.pairs_checked:,} pairs."
-        )
-        if self.plain:
-            many = "image is" if len(self.plain) == 1 else "images are"
-            text += f" {len(self.plain):,} {many} too small or too plain to be sure: copies may have been missed."
-        return text
-
 
 def numbered(roots: Sequence[int]) -> tuple[int, ...]:
     """Any labels as numbers from 0 in order of first appearance."""

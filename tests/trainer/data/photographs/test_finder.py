@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from tests.trainer.data.photographs.scenes import contents, darkened, find, scene, sheared, turned, write
 from trainer.data import write_demo
 from trainer.data.demo.demo import demo_truth
-from trainer.data.photographs import Found, Link, find_photographs, foreseen_seconds
+from trainer.data.photographs import Found, find_photographs, foreseen_seconds
 from trainer.errors import DataError
 
 COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -170,16 +170,6 @@ def test_large_images_are_decoded_alone(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("trainer.data.photographs.extraction.MEMORY", 240 * 180 * 12)
     images = {f"{n}.png": scene(n) for n in range(4)}
     assert find(write(tmp_path, {**images, "large.png": scene(0, 720, 540)}), workers=2).photographs == 5
-
-
-def test_the_sentence_says_how() -> None:
-    link = Link(0, 1, 20, 0.9, 0.8, False, True)
-    found = Found((0, 0, 1), (link,), (link,), (), 3)
-    how = "found in the pixels: local features (SIFT) and a geometric check of 3 pairs."
-    assert found.sentence() == f"3 images show 2 photographs, {how}"
-    assert Found((0, 0, 1), (link,), (link,), (2,), 3).sentence() == (
-        f"3 images show 2 photographs, {how} 1 image is too small or too plain to be sure: copies may have been missed."
-    )
 
 
 def test_the_time_foreseen_grows_with_images_and_shrinks_with_workers() -> None:
