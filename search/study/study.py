@@ -214,7 +214,7 @@ class Study(Table):
         if epochs is not None and "epochs" in (fixed or {}):
             mistakes.append("--set epochs: --epochs says it too; allowed: one of the two")
         data, flags = overridden(_plain(self), seeds, epochs, n_trials, fixed or {}, margin, measure, tune=tune)
-        given = {name: data["fixed"][name] for name in fixed or {}}
+        given = {name: data["fixed"][name] for name in fixed or {} if name in data["fixed"]}  # "none" takes one off
         code, missing = located({"fixed": given}, Path.cwd())
         data["fixed"] |= given
         mistakes += [f"{flags[place]}: {text}" for place, text in missing]

@@ -107,7 +107,7 @@ def test_the_signatures() -> None:
         "quiet: 'bool' = False",
     ]
     kinds = [parameter.kind.name for parameter in inspect.signature(search.run_study).parameters.values()]
-    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 16]
+    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 17]
 
 
 @pytest.mark.parametrize("function", [search.load_study, search.read_answer, search.run_study])
