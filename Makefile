@@ -12,7 +12,8 @@ setup: ## .venv with the exact packages of .ci/constraints.txt
 	@.ci/setup
 
 study: setup ## answer the pooling question on the demo images, in a few minutes
-	$(python) -m search.run --study pooling --data demo --quick --no-stack $(ARGS)
+	$(python) -m search.run --study pooling --data demo --quick --epochs 60 --set epochs_after_start=12 \
+	  --set evaluate_last=5 --no-stack $(ARGS)
 
 ui: setup ## open MLflow and the Optuna dashboard on what was run
 	$(python) -m search.ui $(ARGS)

@@ -50,7 +50,8 @@ METHOD = (
     "657–680).",
     "In simulated studies with 5 seeds, on a dozen kinds of data, intervals contained the truth in 95 to 97 of 100 "
     "cases (98 to 99 for accuracies near 1), and a difference between equal levels was claimed in at most 5.2 of 100 "
-    "(benchmarks/coverage.py). Every training counted there: leaving out those that did not learn was not simulated.",
+    "(benchmarks/coverage.py). Every training counted there; leaving out those that did not learn leaves a study of "
+    "trainings that learn, with fewer seeds.",
     "With one seed an interval covers photographs alone, and nothing is claimed. No interval covers photographs from "
     "another laboratory, stain or microscope.",
 )
