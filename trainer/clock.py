@@ -47,7 +47,17 @@ def start_epoch(losses: Sequence[float], images: Sequence[float]) -> int | None:
         losses: the mean cross-entropy of each epoch, in nats, as training reports it.
         images: of each class, in training.
     """
-    limit = (1 - START_SHARE) * chance_loss(images)
+    return first_below(losses, chance_loss(images))
+
+
+def first_below(losses: Sequence[float], chance: float) -> int | None:
+    """`start_epoch`, where the loss at chance is known and the images are not.
+
+    Args:
+        losses: the mean cross-entropy of each epoch, in nats.
+        chance: `chance_loss`, in nats.
+    """
+    limit = (1 - START_SHARE) * chance
     return next((number for number, loss in enumerate(losses, 1) if loss < limit), None)
 
 

@@ -63,7 +63,11 @@ class Ready(_Event):
 
 
 class Started(_Event):
-    """A training begins. `images` and `photographs` count by split."""
+    """A training begins. `images` and `photographs` count by split.
+
+    `chance_loss` is the training loss of a model that has learnt nothing (`trainer.clock.chance_loss`), in nats, None
+    from trainers of version 0.1: from it and the losses of the epochs follows when a training starts to learn.
+    """
 
     event: Literal["started"] = "started"
     trial: str
@@ -73,6 +77,7 @@ class Started(_Event):
     photographs: dict[SplitName, int]
     traced: bool  # False where the graph of an earlier trial of this slot is used again
     fingerprint: str = ""  # of the images
+    chance_loss: float | None = None
 
 
 class Epoch(_Event):
@@ -80,6 +85,7 @@ class Epoch(_Event):
     dropout, while the weights change. Those of validation are in inference mode, after it.
 
     Both losses count each class as the training does (`TrainConfig.class_weight`); accuracies count every image alike.
+    Balanced accuracy and macro F1 are what a study may decide by; trainers of version 0.1 did not tell them.
     """
 
     event: Literal["epoch"] = "epoch"
@@ -92,6 +98,8 @@ class Epoch(_Event):
     epoch_s: float
     images_per_s: float
     vram_peak_mib: float | None = None
+    val_balanced_accuracy: float | None = None
+    val_macro_f1: float | None = None
 
 
 class PhotoCount(_Event):

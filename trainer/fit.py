@@ -16,7 +16,7 @@ import numpy.typing as npt
 from trainer import measure
 from trainer.backend import device, forget_gradients, keras
 from trainer.batches import Batches
-from trainer.clock import Clock
+from trainer.clock import Clock, chance_loss
 from trainer.config import TrainConfig
 from trainer.data import Dataset, ImageSize, open_dataset
 from trainer.driver import Driver
@@ -143,7 +143,8 @@ class _Training:
         self.train = self._batches("train", config.seed, self.class_weight)
         self.val = self._batches("val")
         self.val_logits: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
-        self.clock = Clock(config, (images if self.class_weight is None else images * self.class_weight).tolist())
+        counted = (images if self.class_weight is None else images * self.class_weight).tolist()
+        self.clock, self.chance_loss = Clock(config, counted), chance_loss(counted)
         self.evaluations = Evaluations(self.dataset, self.splits, config.evaluate_last)
         self.evaluating_s = 0.0  # of the time that the training takes
         session.meter.reset()
@@ -167,6 +168,7 @@ class _Training:
                 photographs={name: len(np.unique(data.photos[rows[name]])) for name in rows},
                 traced=self.traced,
                 fingerprint=data.fingerprint,
+                chance_loss=self.chance_loss if math.isfinite(self.chance_loss) else None,
             )
         )
         begun = time.perf_counter()
@@ -258,6 +260,7 @@ class _Report(keras.callbacks.Callback):
         training.val_logits = training.predict(training.val)
         logs["val_loss"] = measure.cross_entropy(training.val_logits, data.labels[rows], training.class_weight)
         logs["val_accuracy"] = measure.accuracy(training.val_logits, data.labels[rows])
+        balanced_accuracy, macro_f1 = measure.over_classes(training.val_logits, data.labels[rows])
         if not math.isfinite(logs["val_loss"]):
             raise NotFiniteError(f"the validation loss became {logs['val_loss']} after epoch {training.epoch}")
         training.emit(
@@ -271,6 +274,8 @@ class _Report(keras.callbacks.Callback):
                 epoch_s=round(epoch_s, 4),
                 images_per_s=round(len(training.splits["train"]) / epoch_s, 1),
                 vram_peak_mib=training.session.meter.peak_mib(),
+                val_balanced_accuracy=balanced_accuracy,
+                val_macro_f1=macro_f1,
             )
         )
         training.epoch = epoch + 2

@@ -49,6 +49,13 @@ def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
     return float(np.mean(np.divide(2 * hits, total, out=np.zeros(len(hits)), where=total > 0)))
 
 
+def over_classes(logits: Logits, labels: Labels) -> tuple[float, float]:
+    """Balanced accuracy, the mean recall of the classes that have images, and macro F1. Shapes: (n, classes), (n,)."""
+    confusion = confusion_matrix(logits.argmax(axis=1), labels, logits.shape[1])
+    there = confusion.sum(axis=1)
+    return float(np.mean(np.diag(confusion)[there > 0] / there[there > 0])), macro_f1(confusion)
+
+
 def measure_split(
     evaluations: Sequence[Logits],
     labels: Labels,

@@ -12,6 +12,7 @@ phase.py         how far a run is
 mail.py          what arrives in the controller's mailbox
 trial_source.py  where trials come from: a design or a search
 looks.py         which trials a design with looks wants by now
+pruning.py       which trainings of a search are stopped against the others
 queue.py         trials that wait, and which a slot takes next
 slot_pool.py     starts slots, starts them again, ends those that keep silent
 equality.py      whether a slot is what was asked for

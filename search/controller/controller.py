@@ -16,7 +16,7 @@ from search.console.callbacks import Tally
 from search.controller.bookkeeper import Bookkeeper
 from search.controller.faults import check_machine, failure_of, why
 from search.controller.looks import design_source
-from search.controller.mail import Interrupted, Mail, Mails, NotProposed, Prepared, Proposed, Prune, Restart
+from search.controller.mail import Interrupted, Mail, Mails, NotProposed, Prepared, Proposed, Restart
 from search.controller.phase import Phase
 from search.controller.recovery import reconcile, remove_half_saved
 from search.controller.results import Results
@@ -56,10 +56,6 @@ class Controller:
         """Once: trials under way end their epoch and are put back. Twice: everything ends now. For signal handlers."""
         self._interrupts += 1
         self.mailbox.put(Interrupted())
-
-    def prune(self, record: TrialRecord) -> None:
-        """The training of this record is to end after its epoch, if it still runs. For any thread."""
-        self.mailbox.put(Prune(record))
 
     @property
     def phase(self) -> Phase:
@@ -167,8 +163,6 @@ class Controller:
                 self._trials.proposed(mail)
             case NotProposed(error):
                 raise error
-            case Prune(record):
-                self._stop_training(record)
             case Restart(number):
                 if self._may_get_work():
                     self._slots.replace(number, patient=self._has_trained)
@@ -193,7 +187,10 @@ class Controller:
         check_machine(event, state.slot, self.setup.callbacks.fingerprint())
         if isinstance(event, Failed) and event.kind in ("out_of_memory", "error"):
             state.retire()  # what it left in the process or on the device is not the next trial's business
-        self._settled(self._books.add(state, work, event))
+        record = self._books.add(state, work, event)
+        if self.results.pruning.stops(record):
+            state.stop_training()
+        self._settled(record)
 
     def _settled(self, record: TrialRecord) -> None:
         """The last tuning trial that is over queues the replicates; the last trial of a look, what that asks for."""
@@ -215,12 +212,6 @@ class Controller:
         grows = bool(self.setup.study.nuisance or self.setup.study.looks)  # tuning trials and looks queue replicates
         if (self._has_work() or (grows and self._may_get_work())) and not self.is_stopping and self._still_time():
             self._slots.replace(mail.slot.number, patient=self._has_trained)
-
-    def _stop_training(self, record: TrialRecord) -> None:
-        for state in self._slots:
-            running = state.work.record if state.work else None
-            if running and (running.number, running.started_at) == (record.number, record.started_at):
-                state.stop_training()
 
     def _dispatch(self) -> None:
         """Gives idle slots work, and lets those go that get none."""

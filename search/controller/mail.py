@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from search.errors import SearchError
 from search.executors import SlotExit, SlotLine
-from search.folder.record import TrialRecord
 from search.study.space import ParamValue
 
 
@@ -40,18 +39,11 @@ class NotProposed:
 
 
 @dataclass(frozen=True)
-class Prune:
-    """The training of this record is to end after its epoch, if it still runs."""
-
-    record: TrialRecord
-
-
-@dataclass(frozen=True)
 class Restart:
     """It is time to try again to start the slot of this number."""
 
     number: int
 
 
-Mail: TypeAlias = SlotLine | SlotExit | Interrupted | Prepared | Proposed | NotProposed | Prune | Restart
+Mail: TypeAlias = SlotLine | SlotExit | Interrupted | Prepared | Proposed | NotProposed | Restart
 Mails: TypeAlias = queue.SimpleQueue[Mail]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.console.callbacks import Tally
+from search.controller.pruning import Pruning
 from search.folder.record import Role, State, TrialRecord
 from search.study import Study
 from search.study.deciding import DECIDING
@@ -32,6 +33,9 @@ class Results:
     Args:
         study: the design.
         models: the folder of saved models, of which the best trial's is kept.
+
+    Attributes:
+        pruning: of a search, who is stopped against the others.
     """
 
     def __init__(self, study: Study, models: Path) -> None:
@@ -39,6 +43,7 @@ class Results:
         self._of = DECIDING[study.measure].of
         self._over: dict[int, Over] = {}
         self._counts: Counter[str] = Counter()
+        self.pruning = Pruning(study)
         self.best: TrialRecord | None = None
         self.left: Mapping[ParamValue, int] = {}  # levels that have left at looks, after how many replicates
 
@@ -60,6 +65,7 @@ class Results:
 
     def settle(self, record: TrialRecord) -> None:
         """A trial has its outcome. Of the models of two finished trials the better one's is kept."""
+        self.pruning.see(record)
         finished = record.finished
         figure = self._of(finished.splits["val"]) if finished else None
         self._over[record.number] = Over(dict(record.params), record.role, record.state, figure)

@@ -35,7 +35,7 @@ from search.folder.manifest import (
 )
 from search.folder.names import study_name
 from search.folder.provenance import git_commit, versions, without_secrets
-from search.folder.record import StudyRecord, TrialRecord
+from search.folder.record import StudyRecord
 from search.settings import Places
 from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
@@ -127,7 +127,7 @@ class _Run(Callbacks):
         self.study, self.options, self.places, self.view = study, options, places, view
         self.executor, self.name, self.folder = executor, name, folder
         say_moved(folder, places, view.say)
-        self.stores = Stores(folder / "trials", places, view.say, self._prune)
+        self.stores = Stores(folder / "trials", places, view.say)
         self.first_telling = FirstTelling(self.stores, places, folder, view.say)
         self.closing = False
         self.interrupted = False
@@ -178,9 +178,6 @@ class _Run(Callbacks):
         self.first_telling.give_up()
         if self.closing or self.controller.phase is Phase.ENDING:
             self.stores.hurry()
-
-    def _prune(self, record: TrialRecord) -> None:
-        self.controller.prune(record)
 
     # -- before ------------------------------------------------------------------------------------------------------
 

@@ -26,21 +26,13 @@ class Stores:
         trials: the folder of its journals.
         places: the stores.
         say: called with a sentence when a store stops or starts to answer.
-        prune: called with the record of a trial that the pruner stops.
     """
 
-    def __init__(
-        self,
-        trials: Path,
-        places: Places,
-        say: Callable[[str], None],
-        prune: Callable[[TrialRecord], None] = lambda record: None,
-    ) -> None:
+    def __init__(self, trials: Path, places: Places, say: Callable[[str], None]) -> None:
         self.study: StudyRecord | None = None
         self.store: OptunaStudy | None = None
         self.tracker = Tracker(places.tracking_uri, places.artifacts)
         self.sampler = SystemSampler()
-        self._prune = prune
         self.runs: dict[int, str] = {}  # MLflow's run of each trial
         self._told = told = DeliveryLog(trials)
         self._uri, self._say = places.tracking_uri, say
@@ -135,5 +127,5 @@ class Stores:
         link = (self.tracker.run_url(run_id) or run_id) if run_id else None
         if record.terminal is not None:
             self.store.tell(record, link)
-        elif self.store.report(record, link):
-            self._prune(record)
+        else:
+            self.store.report(record, link)

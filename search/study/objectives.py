@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 from search.study.deciding import DECIDING, Deciding
@@ -23,21 +24,22 @@ class Objective:
         direction: which values are better, as Optuna names it.
         value: of a training that is over; None where it was not measured. Its second argument is the field of
             `Finished` that is the cost: `vram_peak_mib` where VRAM is measured, else `parameters`.
-        by_epoch: its value after an epoch, which pruners compare; None for an objective that has none.
+        by_epoch: its value after an epoch, which pruners compare, None where the trainer did not tell it; None for an
+            objective that has none.
     """
 
     words: str
     direction: Direction
     value: Callable[[Finished, str], float | None]
-    by_epoch: Callable[[Epoch], float] | None = None
+    by_epoch: Callable[[Epoch], float | None] | None = None
 
 
 def _on_validation(measure: Deciding) -> Callable[[Finished, str], float]:
     return lambda end, cost: measure.of(end.splits["val"])
 
 
-def _val_accuracy_by_epoch(epoch: Epoch) -> float:
-    return epoch.val_accuracy
+def _by_epoch(name: str) -> Callable[[Epoch], float | None] | None:
+    return attrgetter(name) if name in Epoch.model_fields else None
 
 
 def _cost(end: Finished, cost: str) -> float | None:
@@ -53,7 +55,7 @@ for _name, _measure in DECIDING.items():
             f"validation {_measure.words}",
             "maximize",
             _on_validation(_measure),
-            by_epoch=_val_accuracy_by_epoch if _name == "accuracy" else None,
+            by_epoch=_by_epoch(f"val_{_name}"),
         ),
     )
 OBJECTIVES.register("cost", Objective("cost", "minimize", _cost))

@@ -61,13 +61,10 @@ def _check_methods(data: dict[str, Any]) -> Iterator[Mistake]:
             yield Mistake(
                 ("search", "n_startup_trials"), f"{text}; allowed: leave it out, or one of the samplers {having}"
             )
-    if isinstance(pruner, str) and pruner in PRUNERS and PRUNERS[pruner].build is not None:
-        if len(known) > 1:
-            text = f'with {len(known)} objectives, and Optuna prunes for one; allowed: one objective, or "none"'
-            yield Mistake(("search", "pruner"), f"found {shown(pruner)} {text}")
-        elif known[0].by_epoch is None:
-            text = f'with the objective {shown(objectives[0])}, which has no value an epoch; allowed: "none"'
-            yield Mistake(("search", "pruner"), f"found {shown(pruner)} {text}")
+    prunes = isinstance(pruner, str) and pruner in PRUNERS and PRUNERS[pruner].stops is not None
+    if prunes and not any(objective.by_epoch for objective in known):
+        text = f'with the objectives {shown(list(objectives))}, none of which has a value an epoch; allowed: "none"'
+        yield Mistake(("search", "pruner"), f"found {shown(pruner)} {text}")
 
 
 def _are_names(objectives: Any) -> bool:

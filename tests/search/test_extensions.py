@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import optuna
 import pytest
 from mlflow import MlflowClient
-from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
@@ -25,7 +24,7 @@ from search.folder.record import TrialRecord
 from search.settings import Places
 from search.study import Study
 from search.study.cost import relative_cost
-from search.study.pruners import PRUNERS, Pruner
+from search.study.pruners import PRUNERS, Curve, Pruner
 from search.study.samplers import SAMPLERS, Proposal, Sampler
 from tests.search import extended_trainer, noop_trainer
 from tests.search.workshop import Watcher, hunt, question
@@ -189,11 +188,9 @@ def test_a_sampler_proposes(house: House) -> None:
         assert "proposed by the middle" in house.page(outcome)
 
 
-class Impatient(BasePruner):
+def impatient(curve: Curve, epoch: int, others: Sequence[Curve]) -> bool:
     """Stops every trial but the first."""
-
-    def prune(self, study: Any, trial: FrozenTrial) -> bool:
-        return trial.number > 0
+    return curve.number > 0
 
 
 def test_a_pruner_stops_trials(house: House) -> None:
@@ -202,13 +199,15 @@ def test_a_pruner_stops_trials(house: House) -> None:
             assert house.executor is not None
             house.executor.last.send(json.dumps({"step": record.config.trial}))
 
-    with PRUNERS.registered("impatient", Pruner("impatience", lambda epochs: Impatient())):
-        study = hunt(3, epochs=4, objectives=["val_accuracy"], pruner="impatient")
+    with PRUNERS.registered("impatient", Pruner("impatience", impatient)):
+        study = hunt(3, epochs=4, pruner="impatient")
         study = study.model_copy(update={"name": "impatient"})
         outcome = house.run(study, settings={"steps": True}, on_trial=let_the_first_go_on)
         assert [trial.state.name for trial in house.in_optuna(outcome)] == ["COMPLETE", "PRUNED", "PRUNED"]
         assert [house.in_mlflow(outcome)[n].tags["state"] for n in range(3)] == ["COMPLETE", "PRUNED", "PRUNED"]
-        assert "pruned by impatience" in house.page(outcome)
+        page = house.page(outcome)
+        assert "pruned by impatience" in page
+        assert "2 trainings stopped" in page
 
 
 class Flat(Layout):

@@ -157,9 +157,7 @@ class Workshop:
             if self.dead:
                 raise ConnectionError("made up")
             if record.terminal is None:
-                if opened[0].report(record):
-                    assert self.controller is not None
-                    self.controller.prune(record)
+                opened[0].report(record)
                 if self.on_report:
                     self.on_report(record)
             else:

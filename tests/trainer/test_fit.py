@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from pathlib import Path
@@ -170,6 +171,12 @@ def test_a_training_ends_so_many_epochs_after_its_start(slot: Slot) -> None:
     assert (end(clocked, Finished).start_epoch, end(clocked, Finished).epochs_run) == (start, start + 3)
     assert numbers(clocked)[1:-1] == numbers(plain)[1 : 1 + start + 3], "the same training, ended earlier"
     assert not clocked[0].traced
+    assert isinstance(plain[0], Started)
+    assert plain[0].chance_loss == pytest.approx(math.log(3))
+    final = end(plain, Finished).splits["val"]
+    last = [event for event in plain if isinstance(event, Epoch)][-1]
+    assert last.val_macro_f1 == pytest.approx(final.macro_f1)
+    assert last.val_balanced_accuracy == pytest.approx(np.mean(final.recall))
 
 
 def test_a_training_that_does_not_start_ends_when_none_of_its_epochs_would_be_left(slot: Slot) -> None:

@@ -1,6 +1,8 @@
 """The answer in tables.
 
-rows.py      the tables, as texts
+table.py     a table, as texts
+rows.py      those of an answer
+rungs.py     that of a search that prunes
 terminal.py  for a terminal of 80 columns
 markdown.py  for MLflow and the Optuna dashboard
 card.py      the model card of a champion

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from search.answer.answer import Answer
 from search.answer.levels import LevelAnswer
@@ -12,6 +11,8 @@ from search.answer.probabilities import BINS
 from search.answer.search_result import SearchAnswer, price, val_value
 from search.answer.starts import measured_when, start_text
 from search.answer.tables.cells import MISSING, difference, gap, learnt, pairs, verdict, with_interval
+from search.answer.tables.rungs import rungs
+from search.answer.tables.table import Table as Table
 from search.answer.words.sentence import subject
 from search.answer.words.wording import first_upper, p_text, percent, points_text, word
 from search.folder.record import TrialRecord
@@ -20,31 +21,14 @@ from search.text import shown
 from trainer.events import SplitMeasures
 
 
-@dataclass(frozen=True)
-class Table:
-    """Texts in rows.
-
-    Attributes:
-        key: names it.
-        title: above it.
-        columns: heads; the first is of the rows' names.
-        rows: as many texts as there are columns.
-        marked: rows to set off: the reference level, the Pareto front.
-        note: below it.
-    """
-
-    key: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    marked: frozenset[int] = field(default_factory=frozenset)
-    note: str = ""
-
-
 def tables(answer: Answer) -> list[Table]:
     """All of an answer's; empty before a trial has finished."""
     if answer.search is not None:
-        return [_trials(answer, answer.search)] if answer.recorded.finished else []
+        stopped = rungs(answer.recorded)
+        return [
+            *([_trials(answer, answer.search)] if answer.recorded.finished else []),
+            *([stopped] if stopped else []),
+        ]
     if not any(level.trials for level in answer.levels):
         return []
     found = [accuracies(answer)]

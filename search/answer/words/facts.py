@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from search.answer.answer import Answer
 from search.answer.own_model import own_facts
+from search.answer.rungs import pruned_text
 from search.answer.starts import measured_when
 from search.answer.tuned import tuned_text
 from search.answer.words.devices import device_facts
@@ -55,10 +56,12 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         space = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.scientific.items())
         found.append(("Searched over", space))
         budget = f"{count(study.search.n_trials, 'trial')}, proposed by {SAMPLERS[study.search.sampler].words}"
-        if PRUNERS[study.search.pruner].build is not None:
+        if PRUNERS[study.search.pruner].stops is not None:
             budget += f", pruned by {PRUNERS[study.search.pruner].words}"
         objectives = [OBJECTIVES[name].words for name in study.search.objectives]
         found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
+        if (text := pruned_text(recorded)) is not None:
+            found.append(("Pruned", text))
     else:
         seeds = f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"
         if study.looks:

@@ -3,7 +3,7 @@
 study.py          `OptunaStudy`: the queue, proposals, and what is told of trials
 identity.py       whose a study is, by its id
 queue.py          trials that wait
-proposals.py      what a sampler proposes, and what a pruner stops
+proposals.py      what a sampler proposes
 outcome.py        how a trial that is over reads in Optuna: state, values, constraint, attributes
 growth.py         categories that a newer version added
 distributions.py  parameters as Optuna's distributions

@@ -1,4 +1,4 @@
-"""What a sampler proposes for a trial, and whether a pruner stops one."""
+"""What a sampler proposes for a trial."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Mapping
 import optuna
 from optuna.distributions import BaseDistribution
 
-from search.folder.record import TrialRecord
 from search.stores.optuna.distributions import propose
 from search.study import Study
 from search.study.design import derived_seed
-from search.study.pruners import PRUNERS
 from search.study.samplers import Proposal, build_sampler
 from search.study.space import ParamValue
 
@@ -55,19 +53,3 @@ def proposed(
     # An object of its own: a Study keeps what it once read of the history.
     fresh = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
     return propose(optuna.Trial(fresh, trial_id), space)
-
-
-def should_prune(opened: optuna.Study, trial_id: int, study: Study, record: TrialRecord) -> bool:
-    """Whether the pruner of a search stops a trial. Only one with one objective prunes.
-
-    Args:
-        opened: the study in Optuna.
-        trial_id: of the trial there.
-        study: the design.
-        record: of the trial.
-    """
-    build = PRUNERS[study.search.pruner].build if study.search else None
-    if build is None or len(opened.directions) > 1 or not record.epochs:
-        return False
-    opened.pruner = build(record.config.epochs)
-    return bool(optuna.Trial(opened, trial_id).should_prune())  # NumPy's, of the median

@@ -21,7 +21,7 @@ from search.stores.optuna.distributions import space_of
 from search.stores.optuna.growth import grown
 from search.stores.optuna.identity import UID, Place, check_name, check_there, place_of
 from search.stores.optuna.outcome import LINK, attributes, ending
-from search.stores.optuna.proposals import proposed, should_prune
+from search.stores.optuna.proposals import proposed
 from search.stores.optuna.queue import QUEUED, ROLE, fail, made, waiting
 from search.stores.optuna.storage import close_storage, open_storage, storage_errors
 from search.study import Study
@@ -234,10 +234,8 @@ class OptunaStudy:
 
     # -- tellings ----------------------------------------------------------------------------------------------------
 
-    def report(self, record: TrialRecord, link: str | None = None) -> bool:
+    def report(self, record: TrialRecord, link: str | None = None) -> None:
         """A trial under way: RUNNING, its epochs as intermediate values (Optuna has none for several objectives).
-
-        Returns whether the study's pruner stops it now. Only a search with one objective prunes.
 
         Args:
             record: of the trial.
@@ -246,12 +244,11 @@ class OptunaStudy:
         with self._ours():
             known = self._known(record.number)
             if known.state.is_finished():
-                return False
+                return
             self._begin(known)
             self._report_epochs(record, known)
             if link and known.user_attrs.get(LINK) != link:
                 self._storage.set_trial_user_attr(known._trial_id, LINK, link)
-            return should_prune(self._study, known._trial_id, self._study_file, record)
 
     def put_back(self, number: int) -> None:
         """A trial under way waits again: RUNNING becomes WAITING."""
@@ -294,5 +291,6 @@ class OptunaStudy:
         by_epoch = OBJECTIVES[self.objectives[0]].by_epoch
         for epoch in record.epochs if by_epoch and len(self.objectives) == 1 else ():
             # An attempt that a dead slot left may have reported this epoch, with the same value.
-            if by_epoch and epoch.epoch not in known.intermediate_values:
-                self._storage.set_trial_intermediate_value(known._trial_id, epoch.epoch, by_epoch(epoch))
+            value = by_epoch(epoch) if by_epoch else None
+            if value is not None and epoch.epoch not in known.intermediate_values:
+                self._storage.set_trial_intermediate_value(known._trial_id, epoch.epoch, value)

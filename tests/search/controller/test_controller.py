@@ -241,35 +241,6 @@ def test_the_sampler_sees_every_trial_that_is_over(shop: Workshop) -> None:
     assert seen == [[True] * number for number in range(1, 5)]
 
 
-def test_the_median_pruner_stops_trials(shop: Workshop) -> None:
-    study = hunt(12, epochs=6, objectives=["val_accuracy"], pruner="median", sampler="random")
-    shop.on_report = shop.step
-    assert shop.run(study, settings={"steps": True}) == "finished"
-    trials, records = shop.trials("hunt"), shop.records()
-    pruned = [trial.number for trial in trials if trial.state == TrialState.PRUNED]
-    assert pruned
-    assert min(pruned) >= 5  # the pruner's own start
-    assert {trial.state.name for trial in trials} == {"PRUNED", "COMPLETE"}
-    for number in pruned:
-        record, last = records[number], records[number].epochs[-1]
-        assert record.terminal == Stopped(trial=record.config.trial, epoch=len(record.epochs))
-        # A third of the epochs are let pass. The word may reach the trainer an epoch later.
-        assert 2 <= last.epoch <= 6
-        others = [trial.intermediate_values[last.epoch] for trial in trials[:number] if trial.state.name == "COMPLETE"]
-        assert last.val_accuracy < sorted(others)[len(others) // 2]
-        assert trials[number].intermediate_values == {e.epoch: e.val_accuracy for e in record.epochs}
-        assert trials[number].constraints == {}
-
-
-def test_a_pruned_search_survives_a_slot_that_dies(shop: Workshop) -> None:
-    """The second attempt reports epochs that Optuna knows."""
-    study = hunt(2, epochs=3, objectives=["val_accuracy"], pruner="median")
-    faults = {"faults": {"*": ["kill", 3, 1]}, "marks": str(shop.place)}
-    assert shop.run(study, settings=faults) == "finished"
-    assert shop.states("hunt") == ["COMPLETE"] * 2
-    assert [shop.attempts(number) for number in (0, 1)] == [2, 2]
-
-
 # -------------------------------------------------------------------------------------------------------------- faults
 
 

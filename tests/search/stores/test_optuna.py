@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def test_a_trials_way(open_study: Open) -> None:
     assert [(trial.state.name, trial.params) for trial in look()] == [("WAITING", p.params) for p in planned]
     record = trial_record(0, dict(planned[0].params), end="running", n_epochs=2, study="rates")
     for _ in range(2):
-        assert store.report(record) is False
+        store.report(record)
     assert [trial.state.name for trial in look()] == ["RUNNING", "WAITING"]
     for _ in range(2):
         store.put_back(0)
@@ -223,29 +222,29 @@ def test_many_waiting_trials_are_claimed_by_number(open_study: Open) -> None:
     assert [trial.number for trial in store.trials() if trial.state == TrialState.RUNNING] == [3, 17]
 
 
-def test_the_pruner(open_study: Open) -> None:
-    """Only a search with one objective prunes; an epoch that was reported before is no matter."""
-    study = hunt(9, objectives=["val_accuracy"], pruner="median")
-    store = open_study(study)
-    for _ in range(5):
+def test_an_epoch_that_comes_late_or_again_is_no_matter(open_study: Open) -> None:
+    store = open_study(hunt(9, objectives=["val_accuracy"]))
+    number, params = store.ask()
+    running = trial_record(number, params, end="running", n_epochs=10)
+    store.report(running)
+    store.report(running)
+    told = {epoch.epoch: epoch.val_accuracy for epoch in running.epochs}
+    assert store.trials()[0].intermediate_values == told
+    store.tell(trial_record(number, params, end="stopped", n_epochs=10), None)
+    store.report(running)
+    assert store.trials()[0].state == TrialState.PRUNED
+
+
+def test_a_trial_that_was_stopped_has_no_values_of_several_objectives(open_study: Open) -> None:
+    """TPE takes it for worse than those that were finished (`_split_trials` of optuna/samplers/_tpe/sampler.py)."""
+    store = open_study(hunt(9, n_startup_trials=2))
+    for end in ("finished", "stopped", "stopped", "finished"):
         number, params = store.ask()
-        store.tell(trial_record(number, params, n_epochs=10), None)
-    number, params = store.ask()
-    good = trial_record(number, params, end="running", n_epochs=10)
-    bad = replace(good, events=tuple(e.model_copy(update={"val_accuracy": 0.1}) for e in good.epochs))
-    assert store.report(good) is False
-    number, params = store.ask()
-    bad = replace(bad, number=number)
-    assert store.report(bad) is True
-    assert store.report(bad) is True
-    assert store.report(replace(bad, events=())) is False
-    store.tell(trial_record(number, params), None)
-    assert store.report(bad) is False  # late, of a trial that is over
-    for unpruned in (hunt(9), question()):
-        other = open_study(unpruned.model_copy(update={"name": f"{unpruned.name}-2"}))
-        planned = [PlannedTrial({"learning_rate": 0.01}, "replicate")] * (bad.number + 1)
-        other.enqueue(planned)
-        assert other.report(bad) is False
+        store.report(trial_record(number, params, end="running", n_epochs=3))
+        store.tell(trial_record(number, params, end=end, n_epochs=3), None)
+    assert [trial.state.name for trial in store.trials()] == ["COMPLETE", "PRUNED", "PRUNED", "COMPLETE"]
+    assert [len(trial.values or ()) for trial in store.trials()] == [2, 0, 0, 2]
+    assert store.ask()[0] == 4
 
 
 def test_what_a_broken_connection_left_is_not_made_twice(open_study: Open, monkeypatch: pytest.MonkeyPatch) -> None:

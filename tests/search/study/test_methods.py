@@ -40,18 +40,13 @@ ONE = ["val_accuracy"]
             {"sampler": ["tpe"]},
             'sampler: found ["tpe"]; allowed: "tpe", "random", "qmc", "cmaes", "nsgaii", "gp" or "auto"',
         ),
-        ({"pruner": "hyperband", "objectives": ONE}, 'pruner: found "hyperband"; allowed: "none" or "median"'),
         (
-            {"pruner": "median", "objectives": ["val_accuracy", "cost"]},
-            'pruner: found "median" with 2 objectives, and Optuna prunes for one; allowed: one objective, or "none"',
+            {"pruner": "patient"},
+            'pruner: found "patient"; allowed: "none", "asha", "median" or "hyperband"',
         ),
         (
-            {"pruner": "median"},  # two objectives are the default
-            'pruner: found "median" with 2 objectives, and Optuna prunes for one; allowed: one objective, or "none"',
-        ),
-        (
-            {"pruner": "median", "objectives": ["cost"]},
-            'pruner: found "median" with the objective "cost", which has no value an epoch; allowed: "none"',
+            {"pruner": "asha", "objectives": ["cost"]},
+            'pruner: found "asha" with the objectives ["cost"], none of which has a value an epoch; allowed: "none"',
         ),
         (
             {"sampler": "qmc", "n_startup_trials": 5},

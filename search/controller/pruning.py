@@ -1,0 +1,52 @@
+"""Which trainings of a search are stopped, from what the journals say.
+
+What is decided follows from the trials that are over, those under way as far as they are, and the order in which their
+epochs arrive. A controller that starts again reads the trials that are over from the journals; those that were under
+way are trained again, and ranked again when they come by. Optuna is told of the end alone: PRUNED, without values,
+which its samplers take for worse than a trial that was finished, with any number of objectives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from search.folder.curve import curve_of
+from search.folder.record import TrialRecord
+from search.study import Study
+from search.study.design import plan
+from search.study.pruners import PRUNERS, Curve
+from trainer.events import Epoch
+
+
+class Pruning:
+    """The curves of a search, and who is stopped by them. Of other studies it does nothing.
+
+    Args:
+        study: the design.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._measure = study.measure
+        self._stops = PRUNERS[study.search.pruner].stops if study.search else None
+        self._reference = next((trial.params for trial in plan(study)), None) if self._stops else None
+        self._curves: dict[int, Curve] = {}
+
+    def see(self, record: TrialRecord) -> None:
+        """Takes the curve of a trial, under way or over. Of a trial that is trained again, the last attempt counts."""
+        if self._stops is not None and record.role == "search":
+            self._curves[record.number] = curve_of(record, self._measure)
+
+    def stops(self, record: TrialRecord) -> bool:
+        """Whether a trial whose last event is an epoch is to be stopped after it. The reference model is not: what the
+        search finds is compared with it.
+        """
+        self.see(record)
+        if self._stops is None or record.number not in self._curves or not isinstance(record.events[-1], Epoch):
+            return False
+        if record.params == self._reference:
+            return False
+        curve = self._curves[record.number]
+        before = curve_of(replace(record, events=record.events[:-1]), self._measure)
+        others = [other for other in self._curves.values() if other.number != record.number]
+        news = range(len(before.values) + 1, len(curve.values) + 1)
+        return any(self._stops(curve, epoch, others) for epoch in news)
