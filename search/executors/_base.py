@@ -75,6 +75,7 @@ class Order:
         study: the study's name.
         image: of the trainers, for executors of containers.
         hosts: the machines, for executors of several.
+        ray_address: of the cluster, for `ray`.
     """
 
     source: TrainerSource
@@ -83,6 +84,7 @@ class Order:
     study: str
     image: str
     hosts: tuple[HostSettings, ...] = ()
+    ray_address: str = "auto"
 
 
 @dataclass(frozen=True)
