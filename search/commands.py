@@ -71,7 +71,9 @@ def add_slot_options(where: Group) -> None:
         "up, else local",
     )
     add_host_options(where)
-    where.add_argument("--ray-address", metavar="HOST:PORT|auto", help="the Ray cluster's head (default: auto, as Ray finds it)")
+    where.add_argument(
+        "--ray-address", metavar="HOST:PORT|auto", help="the Ray cluster's head (default: auto, as Ray finds it)"
+    )
     where.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
     where.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
     where.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
@@ -109,7 +111,22 @@ def resources_of(args: argparse.Namespace) -> Resources:
     Raises:
         SettingsError: a flag is not what it may be.
     """
-    return Resources(args.slots, args.threads, gpus_of(args.gpus), getattr(args, "slots_per_gpu", 1))
+    return Resources(
+        args.slots, args.threads, gpus_of(args.gpus), slots_per_gpu_of(getattr(args, "slots_per_gpu", "1"))
+    )
+
+
+def slots_per_gpu_of(text: str) -> int | None:
+    """`--slots-per-gpu`: None for `auto`.
+
+    Raises:
+        SettingsError: it is neither that nor a number.
+    """
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise SettingsError(f"--slots-per-gpu {text}: allowed are auto, or a number of at least 1")
+    return int(text)
 
 
 def environment_of(args: argparse.Namespace) -> Environment:

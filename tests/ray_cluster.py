@@ -1,4 +1,4 @@
-"""A real Ray cluster for tests: raylets of this machine, in a process of their own that nodes can be added to and taken.
+"""A real Ray cluster for tests: raylets of this machine, in a process of their own to add nodes to and take them.
 
 python tests/ray_cluster.py CPUS      prints the address; then reads `add CPUS` and `kill` (the node added last)
 """
@@ -8,14 +8,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Ray's own defaults suit idle machines: a raylet is given up after 60 s without having started.
-PATIENCE = {"RAY_raylet_start_wait_time_s": "300", "RAY_USAGE_STATS_ENABLED": "0"}
+# Ray's own defaults suit idle machines: a raylet is given up after 60 s without having started, and ends itself where a
+# helper process has not told its port in 15 s; one that is told the ports does not wait.
+PATIENCE = {"RAY_raylet_start_wait_time_s": "300", "RAY_gcs_server_port_wait_time_s": "300"}
+SETTINGS = {**PATIENCE, "RAY_USAGE_STATS_ENABLED": "0"}
+PORTS = ("metrics_agent_port", "metrics_export_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 SECRET = "SECRET_OF_THE_CLUSTER"  # a variable that `ray start` was given, and no trainer may see
 
 
@@ -51,7 +55,7 @@ class RayCluster:
 @contextlib.contextmanager
 def running_cluster(cpus: int) -> Iterator[RayCluster]:
     """A head with so many CPUs by its own count."""
-    environment = {**os.environ, **PATIENCE, SECRET: "secret-of-the-test"}
+    environment = {**os.environ, **SETTINGS, SECRET: "secret-of-the-test"}
     process = subprocess.Popen(
         [sys.executable, Path(__file__), str(cpus)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env=environment,
@@ -62,21 +66,25 @@ def running_cluster(cpus: int) -> Iterator[RayCluster]:
         process.communicate()  # which ends its stdin
 
 
+def node(cpus: str) -> dict[str, Any]:
+    """The arguments of a node."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PORTS]
+        ports = {name: probe.getsockname()[1] for name, probe in zip(PORTS, probes, strict=True)}
+    return {"num_cpus": int(cpus), "num_gpus": 0, "object_store_memory": 80 * 2**20, **ports}
+
+
 def main() -> None:
     from ray.cluster_utils import Cluster
 
-    memory = {"object_store_memory": 80 * 2**20, "num_gpus": 0}
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": int(sys.argv[1]), "include_dashboard": False, **memory},
-    )
+    cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **node(sys.argv[1])})
     nodes: list[Any] = []
     print(json.dumps({"address": cluster.address}), flush=True)
     try:
         for line in sys.stdin:
             what, *number = line.split()
             if what == "add":
-                nodes.append(cluster.add_node(num_cpus=int(number[0]), **memory))
+                nodes.append(cluster.add_node(**node(number[0]), wait=False))
             else:
                 cluster.remove_node(nodes.pop(), allow_graceful=False)
             print(json.dumps({"address": cluster.address}), flush=True)

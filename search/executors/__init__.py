@@ -28,6 +28,7 @@ from search.executors._command import ALIVE_S
 from search.executors._docker import DockerExecutor
 from search.executors._host_settings import HostSettings, chosen_hosts
 from search.executors._local import LocalExecutor
+from search.executors._machine import available_cores
 from search.executors._table import EXECUTORS, ExecutorEntry, executors_in_words, make_executor
 from search.executors.hosts import Connections, Found, HostsExecutor, look_at_all
 from search.executors.ray import RayExecutor
@@ -51,6 +52,7 @@ __all__ = [
     "SlotExit",
     "SlotLine",
     "TrainerSource",
+    "available_cores",
     "chosen_hosts",
     "executors_in_words",
     "log_tail",

@@ -104,7 +104,7 @@ class RayExecutor(Executor):
         """How many slots a node has room for."""
         by_cpus = int(node.cpus // self._resources.threads)
         if self._uses_gpus:
-            return min(by_cpus, int(node.gpus) * self._resources.slots_per_gpu)
+            return min(by_cpus, int(node.gpus) * self._resources.per_gpu)
         return min(by_cpus, MOST_SLOTS)
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:

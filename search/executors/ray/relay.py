@@ -83,9 +83,7 @@ class Relay:
         if launch.on_gpu:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         pipe = subprocess.PIPE
-        return subprocess.Popen(
-            words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
-        )
+        return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True)
 
     def _watch(self) -> None:
         """Passes on what the trainer says, then its end."""

@@ -147,7 +147,13 @@ class TestRayExecutor(ExecutorSuite):
     ) -> None:
         cache, command = str(source.cache), noop_trainer.COMMAND
         executor = RayExecutor(
-            source, place / "logs", Resources(gpus=()), address=self.address, cache=cache, command=command, silence_s=0.5
+            source,
+            place / "logs",
+            Resources(gpus=()),
+            address=self.address,
+            cache=cache,
+            command=command,
+            silence_s=0.5,
         )
         with executor:
             slot = executor.start(0, reader.mailbox)
@@ -160,9 +166,7 @@ class TestRayExecutor(ExecutorSuite):
     ) -> None:
         """The head is full, so that one slot waits until a second node is there; its raylet is killed."""
         resources, cache, command = Resources(threads=8, gpus=()), str(source.cache), noop_trainer.COMMAND
-        with RayExecutor(
-            source, place, resources, address=self.address, cache=cache, command=command
-        ) as executor:
+        with RayExecutor(source, place, resources, address=self.address, cache=cache, command=command) as executor:
             staying, leaving = executor.start(0, reader.mailbox), executor.start(1, reader.mailbox)
             self.cluster.add(8)
             for slot in (staying, leaving):
