@@ -18,6 +18,7 @@ from search.executors import (
     EXECUTORS,
     HostSettings,
     HostsExecutor,
+    RayExecutor,
     Resources,
     chosen_hosts,
     executors_in_words,
@@ -70,6 +71,9 @@ def add_slot_options(where: Group) -> None:
         "up, else local",
     )
     add_host_options(where)
+    where.add_argument(
+        "--ray-address", metavar="HOST:PORT|auto", help="the Ray cluster's head (default: auto, as Ray finds it)"
+    )
     where.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
     where.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
     where.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
@@ -107,7 +111,22 @@ def resources_of(args: argparse.Namespace) -> Resources:
     Raises:
         SettingsError: a flag is not what it may be.
     """
-    return Resources(args.slots, args.threads, gpus_of(args.gpus), getattr(args, "slots_per_gpu", 1))
+    return Resources(
+        args.slots, args.threads, gpus_of(args.gpus), slots_per_gpu_of(getattr(args, "slots_per_gpu", "1"))
+    )
+
+
+def slots_per_gpu_of(text: str) -> int | None:
+    """`--slots-per-gpu`: None for `auto`.
+
+    Raises:
+        SettingsError: it is neither that nor a number.
+    """
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise SettingsError(f"--slots-per-gpu {text}: allowed are auto, or a number of at least 1")
+    return int(text)
 
 
 def environment_of(args: argparse.Namespace) -> Environment:
@@ -122,8 +141,15 @@ def environment_of(args: argparse.Namespace) -> Environment:
         if executor not in (None, HostsExecutor.name):
             raise SettingsError(f"--hosts {args.hosts}: goes with --executor hosts, not with --executor {executor}")
         executor, hosts = HostsExecutor.name, hosts_of(args)
+    ray_address = getattr(args, "ray_address", None)
+    if ray_address:
+        if executor not in (None, RayExecutor.name):
+            raise SettingsError(
+                f"--ray-address {ray_address}: goes with --executor ray, not with --executor {executor}"
+            )
+        executor = RayExecutor.name
     found = chosen(args.runs, args.storage_url, args.tracking_uri, executor, stack=not args.no_stack)
-    return replace(found, hosts=hosts)
+    return replace(found, hosts=hosts, ray_address=ray_address or "auto")
 
 
 def new_console() -> Console:

@@ -32,6 +32,7 @@ class Environment:
         why: a sentence for the user.
         image: of the trainers, for the docker executor.
         hosts: the machines, for the hosts executor.
+        ray_address: of the cluster, for the ray executor.
     """
 
     places: Places
@@ -39,12 +40,14 @@ class Environment:
     why: str
     image: str
     hosts: tuple[HostSettings, ...] = ()
+    ray_address: str = "auto"
 
     def make(self, resources: Resources, study: str = "study") -> Callable[[TrainerSource, Path], Executor]:
         """Makes the executor, for a study of this name."""
 
         def make(source: TrainerSource, logs: Path) -> Executor:
-            return make_executor(self.executor, Order(source, logs, resources, study, self.image, self.hosts))
+            order = Order(source, logs, resources, study, self.image, self.hosts, self.ray_address)
+            return make_executor(self.executor, order)
 
         return make
 

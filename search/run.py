@@ -75,7 +75,10 @@ def parser() -> argparse.ArgumentParser:
     how = result.add_argument_group("how to run it")
     add_slot_options(how)
     how.add_argument(
-        "--slots-per-gpu", type=int, default=1, metavar="N", help="trainers that share a GPU (%(default)s)"
+        "--slots-per-gpu",
+        default="auto",
+        metavar="N|auto",
+        help="trainers that share a GPU; auto: as many as fit, by what the first one takes (%(default)s)",
     )
     how.add_argument("--timeout-s", type=float, metavar="S", help="begin no trial after so many seconds")
     how.add_argument(
@@ -116,7 +119,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
     fixed = settings_of([*args.set, *([f"model={args.model}"] if args.model is not None else [])])
     studies = [changed_study(name, args, fixed) for name in dict.fromkeys(names)]  # all are checked before one is run
     resources = resources_of(args)
-    check_at_least_one(args, "slots", "threads", "slots_per_gpu")
+    check_at_least_one(args, "slots", "threads")
     if args.timeout_s is not None and not args.timeout_s > 0:
         raise SettingsError(f"--timeout-s {args.timeout_s}: more than 0")
     if not args.hang_s >= 0:

@@ -29,7 +29,7 @@ BEHIND = {
     "docker": ("search.engine",),
     "mlflow": ("search.stores.mlflow",),
     "optuna_dashboard": ("search.stores.optuna", "search.stack"),
-    "ray": ("search.executors",),
+    "ray": ("search.executors.ray.cluster",),
 }
 MOST_LINES = 300
 GRAPH = Graph.of(ROOT)
@@ -194,6 +194,7 @@ LATER = "\n\ndef later() -> None:\n    "  # an import inside a function
         (a_folder_knows_no_store, "search/text.py", "import search.console.callbacks"),
         (a_service_is_behind_one_package, "search/run.py", f"{LATER}from mlflow import MlflowClient"),
         (a_service_is_behind_one_package, "search/stack/found.py", "import docker"),
+        (a_service_is_behind_one_package, "search/executors/ray/slot.py", f"{LATER}import ray"),
         (packages_form_no_cycle, "search/answer/levels.py", f"{LATER}from search.figures import style"),
         (modules_form_no_cycle, "search/study/space.py", f"{LATER}from search.study.design import plan"),
         (no_private_name_crosses_packages, "search/run.py", "from search.executors._local import LocalExecutor"),

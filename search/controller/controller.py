@@ -17,6 +17,7 @@ from search.controller.bookkeeper import Bookkeeper
 from search.controller.faults import check_machine, failure_of, why
 from search.controller.looks import design_source
 from search.controller.mail import Interrupted, Mail, Mails, NotProposed, Prepared, Proposed, Restart
+from search.controller.packing import Packing
 from search.controller.phase import Phase
 from search.controller.recovery import reconcile, remove_half_saved
 from search.controller.results import Results
@@ -47,6 +48,7 @@ class Controller:
             else design_source(setup, self.results)
         )
         self._books = Bookkeeper(setup, self.results)
+        self._packing = setup.packing or Packing(setup.slots)
         self._progress = Phase.PREPARING  # the phase, interruptions aside
         self._interrupts = 0  # counted in signal handlers, which may come between any two lines
         self._deadline: float | None = None
@@ -93,10 +95,10 @@ class Controller:
             else:
                 wanted = trial_count(setup.study)
                 threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
-            for number in range(min(setup.slots, wanted)):
+            for number in range(min(self._packing.limit, wanted)):
                 self._slots.start(number)
             while not self._slots.is_empty:
-                self._read(self._wait())
+                self._read(self._slots.next_mail(self._deadline))
                 if self.phase is Phase.ENDING or (self.is_stopping and not len(self._slots)):
                     self._slots.kill()
                     return "interrupted"
@@ -134,19 +136,6 @@ class Controller:
     def _extend(self) -> None:
         """Queues what the design asks for by now."""
         self._trials.extend(list(self.results.outcomes), [state.work.trial for state in self._slots if state.work])
-
-    def _wait(self) -> Mail | None:
-        """The next mail; None where it is time to look at the clock. A slot that keeps silent is ended meanwhile."""
-        while True:
-            left = self._deadline - time.monotonic() if self._deadline is not None else -1.0
-            idle = left > 0 and not all(state.busy for state in self._slots)
-            silence = self._slots.silence_s()
-            try:
-                return self.mailbox.get(timeout=left if idle and (silence is None or left < silence) else silence)
-            except queue.Empty:
-                if idle and not self._still_time():
-                    return None
-                self._slots.end_silent()
 
     def _read(self, mail: Mail | None) -> None:
         begun = time.perf_counter()
@@ -187,10 +176,16 @@ class Controller:
         check_machine(event, state.slot, self.setup.callbacks.fingerprint())
         if isinstance(event, Failed) and event.kind in ("out_of_memory", "error"):
             state.retire()  # what it left in the process or on the device is not the next trial's business
+        if self._packing.retries(state, work, event, list(self._slots)):
+            work.journal.close()
+            state.work = None
+            self._trials.put_back(work.trial)
+            return
         record = self._books.add(state, work, event)
         if self.results.pruning.stops(record):
             state.stop_training()
         self._settled(record)
+        self._packing.heard(work, event)
 
     def _settled(self, record: TrialRecord) -> None:
         """The last tuning trial that is over queues the replicates; the last trial of a look, what that asks for."""
@@ -210,7 +205,8 @@ class Controller:
         elif state.work is not None:
             self._lost(state, state.work, mail)
         grows = bool(self.setup.study.nuisance or self.setup.study.looks)  # tuning trials and looks queue replicates
-        if (self._has_work() or (grows and self._may_get_work())) and not self.is_stopping and self._still_time():
+        wanted = mail.slot.number < self._packing.limit and (self._has_work() or (grows and self._may_get_work()))
+        if wanted and not self.is_stopping and self._still_time():
             self._slots.replace(mail.slot.number, patient=self._has_trained)
 
     def _dispatch(self) -> None:
@@ -219,6 +215,9 @@ class Controller:
         for state in self._slots:
             if state.work is None and not state.leaving:
                 self._give_work(state)
+        if self._has_trained and not self.is_stopping and self._still_time():
+            for number in self._packing.missing(self._slots.numbers, self._trials.left - self._slots.idle):
+                self._slots.replace(number, patient=True)
         if self._has_trained and not self._may_get_work():
             self._slots.leave()
         if self.phase is Phase.STOPPING:
@@ -240,6 +239,11 @@ class Controller:
         if self._progress is Phase.OPEN:
             self.setup.callbacks.first_slot_ready(state.ready, self._trials.store)
             self._progress = Phase.TRAINING
+        if state.slot.number >= self._packing.limit:
+            state.retire()
+            return
+        if self._packing.holds(list(self._slots)):
+            return
         limit = 1 if state.ready.peaks_once else self.setup.max_trials_per_slot
         if limit is not None and state.trained >= limit and self._has_work():
             state.retire()

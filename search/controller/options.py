@@ -24,7 +24,7 @@ class Options:
         slots: trainers at once; None: as many as suit the machine.
         threads: CPU threads of a slot.
         gpus: indexes of the GPUs to use; None: all; empty: the CPU.
-        slots_per_gpu: how many share one.
+        slots_per_gpu: how many share one; None: as many as fit, by measurement.
         timeout_s: no trial begins after so long.
         hang_s: a trainer that should say something, and says nothing for so long, is ended; None: never.
         silence_s: a trainer on another machine that gives no sign of life for so long is lost.
@@ -39,7 +39,7 @@ class Options:
     slots: int | None = None
     threads: int = 1
     gpus: tuple[int, ...] | None = None
-    slots_per_gpu: int = 1
+    slots_per_gpu: int | None = None
     timeout_s: float | None = None
     hang_s: float | None = HANG_S
     silence_s: float = SILENCE_S

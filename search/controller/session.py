@@ -15,6 +15,7 @@ from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
 from search.controller.options import Options
 from search.controller.own_code import try_code
+from search.controller.packing import packing_of
 from search.controller.phase import Phase
 from search.controller.setup import Callbacks, Setup
 from search.controller.signals import signals_interrupt
@@ -155,6 +156,7 @@ class _Run(Callbacks):
             folder=self.folder / "trials",
             executor=self.executor,
             slots=options.slots or self.executor.default_slots(),
+            packing=packing_of(self.executor, options.slots, options.slots_per_gpu, self.view.say),
             outboxes=self.stores.outboxes,
             models=self.folder / "models",
             view=self.view,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from search.console.callbacks import View
+from search.controller.packing import Packing
 from search.executors import Executor
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
@@ -71,6 +72,7 @@ class Setup:
         timeout_s: no trial begins after so long.
         hang_s: a slot that should say something, and says nothing for so long, is ended; None: never.
         silence_s: a slot on another machine that gives no sign of life for so long is lost.
+        packing: decides how many slots there are, where GPUs are shared by measurement; None: `slots`.
     """
 
     study: Study
@@ -87,6 +89,7 @@ class Setup:
     timeout_s: float | None = None
     hang_s: float | None = None
     silence_s: float = SILENCE_S
+    packing: Packing | None = None
 
     @property
     def optuna(self) -> Outbox:

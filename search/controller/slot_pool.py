@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from search.console.callbacks import View
 from search.controller.equality import check_protocol, check_ready
-from search.controller.mail import Mails, Restart
+from search.controller.mail import Mail, Mails, Restart
 from search.controller.slots import Silence, SlotState, Work
 from search.errors import ExecutorError, StorageError
 from search.executors import Executor, Slot, SlotExit, SlotLine, log_tail
@@ -60,6 +61,16 @@ class SlotPool:
     def is_empty(self) -> bool:
         """Whether there is no slot, and none will come back."""
         return not self._slots and not self._returning
+
+    @property
+    def numbers(self) -> set[int]:
+        """Of slots that are there, or will come back."""
+        return {slot.number for slot in self._slots} | self._returning
+
+    @property
+    def idle(self) -> int:
+        """How many wait for a trial, or will when they are ready."""
+        return sum(state.work is None and not state.leaving for state in self)
 
     def get(self, slot: Slot) -> SlotState | None:
         """The state of a slot; None once it is gone."""
@@ -222,13 +233,18 @@ class SlotPool:
         """The slot that was to be tried again is no longer wanted; None: no such slot is."""
         self._returning &= set() if number is None else self._returning - {number}
 
-    def silence_s(self) -> float | None:
-        """How long the controller may wait for mail before it looks at the slots; None: for ever."""
-        return self._silence.wait_s(list(self))
-
-    def end_silent(self) -> None:
-        """No mail came for `silence_s`."""
-        self._silence.look(list(self))
+    def next_mail(self, deadline: float | None) -> Mail | None:
+        """The next mail; None where the deadline (of `time.monotonic`) has passed. Ends slots that keep silent."""
+        while True:
+            left = deadline - time.monotonic() if deadline is not None else -1.0
+            idle = left > 0 and not all(state.busy for state in self)
+            silence = self._silence.wait_s(list(self))
+            try:
+                return self._mailbox.get(timeout=left if idle and (silence is None or left < silence) else silence)
+            except queue.Empty:
+                if idle and deadline is not None and time.monotonic() > deadline:
+                    return None
+                self._silence.look(list(self))
 
     def kill(self) -> None:
         """Ends every slot now."""

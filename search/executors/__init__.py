@@ -5,6 +5,7 @@ _table.py     the executors by name: one entry adds one
 _local.py     `local`: a slot is a process on this machine
 _docker.py    `docker`: a slot is a container on this machine
 hosts/        `hosts`: a slot is a process on another machine
+ray/          `ray`: a slot is a process on a node of a Ray cluster
 _host_settings.py  hosts.toml and --hosts
 _command.py   arguments and environment of a slot, the same for all
 _machine.py   cores, GPUs, the names of signals
@@ -27,8 +28,10 @@ from search.executors._command import ALIVE_S
 from search.executors._docker import DockerExecutor
 from search.executors._host_settings import HostSettings, chosen_hosts
 from search.executors._local import LocalExecutor
+from search.executors._machine import available_cores
 from search.executors._table import EXECUTORS, ExecutorEntry, executors_in_words, make_executor
 from search.executors.hosts import Connections, Found, HostsExecutor, look_at_all
+from search.executors.ray import RayExecutor
 
 __all__ = [
     "ALIVE_S",
@@ -43,11 +46,13 @@ __all__ = [
     "LocalExecutor",
     "Mailbox",
     "Order",
+    "RayExecutor",
     "Resources",
     "Slot",
     "SlotExit",
     "SlotLine",
     "TrainerSource",
+    "available_cores",
     "chosen_hosts",
     "executors_in_words",
     "log_tail",

@@ -50,18 +50,23 @@ class Resources:
         slots: how many at once; None: as many as suit the machine.
         threads: CPU threads of each.
         gpus: indexes; None: all; empty: the CPU.
-        slots_per_gpu: how many share one.
+        slots_per_gpu: how many share one; None: one at first, then as many as fit, which the controller measures.
     """
 
     slots: int | None = None
     threads: int = 1
     gpus: tuple[int, ...] | None = None
-    slots_per_gpu: int = 1
+    slots_per_gpu: int | None = 1
+
+    @property
+    def per_gpu(self) -> int:
+        """How many share a GPU at first."""
+        return self.slots_per_gpu or 1
 
     @property
     def gpu_share(self) -> float:
         """The part of a GPU that a slot on one is given."""
-        return 1 / self.slots_per_gpu
+        return 1 / self.per_gpu
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Order:
         study: the study's name.
         image: of the trainers, for executors of containers.
         hosts: the machines, for executors of several.
+        ray_address: of the cluster, for `ray`.
     """
 
     source: TrainerSource
@@ -83,6 +89,7 @@ class Order:
     study: str
     image: str
     hosts: tuple[HostSettings, ...] = ()
+    ray_address: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -171,6 +178,13 @@ class Executor(ABC):
     @abstractmethod
     def default_slots(self) -> int:
         """How many slots suit this machine."""
+
+    def free_vram_mib(self) -> list[float] | None:
+        """What is free on each GPU, in the order in which slots are dealt out over them: slot 0 has the first.
+
+        None: there is none, or it cannot be asked here.
+        """
+        return None
 
     @abstractmethod
     def start(self, number: int, mailbox: Mailbox) -> Slot:

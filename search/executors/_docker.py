@@ -19,7 +19,7 @@ from search.executors._base import Executor, Mailbox, Order, Slot, TrainerSource
 from search.executors._command import cpu_environment, trainer_arguments
 from search.executors._docker_slot import DockerSlot
 from search.executors._identity import controller_identity, is_dead
-from search.executors._machine import slots_of_cores, visible_gpus
+from search.executors._machine import free_vram_mib, slots_of_cores, visible_gpus
 from trainer.environment import FIXED
 from trainer.events import PROTOCOL
 
@@ -85,7 +85,7 @@ class DockerExecutor(Executor):
             slots=wanted.slots,
             threads=wanted.threads,
             gpus=wanted.gpus,
-            slots_per_gpu=wanted.slots_per_gpu,
+            slots_per_gpu=wanted.per_gpu,
         )
 
     @property
@@ -112,6 +112,9 @@ class DockerExecutor(Executor):
         if self._gpus:
             return len(self._gpus) * self._slots_per_gpu
         return slots_of_cores(self._threads)
+
+    def free_vram_mib(self) -> list[float] | None:
+        return free_vram_mib(self._gpus or [])
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:
         self._check_image()

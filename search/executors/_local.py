@@ -14,7 +14,7 @@ from search.executors._base import Executor, Mailbox, Order, Slot, TrainerSource
 from search.executors._command import cpu_environment, own_environment, trainer_arguments
 from search.executors._kernel import KernelKills
 from search.executors._local_slot import LocalSlot
-from search.executors._machine import slots_of_cores, visible_gpus
+from search.executors._machine import free_vram_mib, slots_of_cores, visible_gpus
 
 GRACE_S = 5.0  # how long slots that were told to end may take; a trainer ends as soon as its stdin closes
 
@@ -56,9 +56,7 @@ class LocalExecutor(Executor):
     @classmethod
     def of(cls, order: Order) -> LocalExecutor:
         wanted = order.resources
-        return cls(
-            order.source, order.logs, threads=wanted.threads, gpus=wanted.gpus, slots_per_gpu=wanted.slots_per_gpu
-        )
+        return cls(order.source, order.logs, threads=wanted.threads, gpus=wanted.gpus, slots_per_gpu=wanted.per_gpu)
 
     def check(self) -> str:
         if shutil.which(self._command[0]) is None:
@@ -76,6 +74,9 @@ class LocalExecutor(Executor):
         if self._gpus:
             return len(self._gpus) * self._slots_per_gpu
         return slots_of_cores(self._threads)
+
+    def free_vram_mib(self) -> list[float] | None:
+        return free_vram_mib(self._gpus)
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:
         threads = None if self._gpus else self._threads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 
 from search.errors import ExecutorError
 
@@ -46,6 +47,23 @@ def visible_gpus() -> list[int]:
             pynvml.nvmlShutdown()
     except Exception:  # no driver, no library, or a driver that refuses: no GPU for us
         return []
+
+
+def free_vram_mib(gpus: Sequence[int]) -> list[float] | None:
+    """What is free on each of these GPUs, MiB, as NVML has it; None where it does not say, and without a GPU."""
+    if not gpus:
+        return None
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            cards = [pynvml.nvmlDeviceGetHandleByIndex(gpu) for gpu in gpus]
+            return [pynvml.nvmlDeviceGetMemoryInfo(card).free / 2**20 for card in cards]
+        finally:
+            pynvml.nvmlShutdown()
+    except Exception:  # as in `visible_gpus`
+        return None
 
 
 def signal_name(number: int) -> str:

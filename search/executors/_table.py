@@ -10,6 +10,7 @@ from search.executors._base import Executor, Order
 from search.executors._docker import DockerExecutor
 from search.executors._local import LocalExecutor
 from search.executors.hosts import HostsExecutor
+from search.executors.ray import RayExecutor
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ EXECUTORS: dict[str, ExecutorEntry] = {
     LocalExecutor.name: ExecutorEntry("processes of this machine", LocalExecutor.of),
     DockerExecutor.name: ExecutorEntry("containers of this machine", DockerExecutor.of),
     HostsExecutor.name: ExecutorEntry("processes of other machines, over ssh", HostsExecutor.of),
+    RayExecutor.name: ExecutorEntry("processes of a Ray cluster", RayExecutor.of),
 }
 
 

@@ -160,7 +160,7 @@ class HostsExecutor(Executor):
             return machine.host.slots
         gpus = self._gpus(machine)
         if gpus:
-            return len(gpus) * self._resources.slots_per_gpu
+            return len(gpus) * self._resources.per_gpu
         return max(1, min(machine.cores // self._resources.threads, MOST_SLOTS))
 
     def _slots_of(self, machine: Found) -> str:

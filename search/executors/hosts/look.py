@@ -154,7 +154,7 @@ def _problems(found: Found, said: dict[str, Any], packages: dict[str, str]) -> l
         )
     missing = [package for name, package in packages.items() if said["packages"][name] is None]
     if missing and not problems:
-        pip = shlex.join([said["executable"], "-m", "pip", "install", *map(_as_here, missing)])
+        pip = packages_to_install(said["executable"], missing)
         problems.append(f"Python there has no {', '.join(missing)}: {_on(host, pip)}")
     problems += [f"The trainer cannot be started: {name} is not there." for name in said["no_programs"]]
     if said["cache_refused"]:
@@ -170,6 +170,11 @@ def _problems(found: Found, said: dict[str, Any], packages: dict[str, str]) -> l
             "(data)"
         )
     return problems
+
+
+def packages_to_install(python: str, packages: Sequence[str]) -> str:
+    """The command that installs packages, in the versions that this machine has."""
+    return shlex.join([python, "-m", "pip", "install", *map(_as_here, packages)])
 
 
 def _as_here(package: str) -> str:

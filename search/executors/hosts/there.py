@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from typing import Any
+from typing import IO, Any
 
 
 def look(asked: dict[str, Any]) -> dict[str, Any]:
@@ -96,9 +96,9 @@ def _processor() -> str:
     return os.uname().machine
 
 
-def unpack(folder: str, code: str) -> None:
-    """Puts the files of a tar on stdin into FOLDER/CODE, unless they are there."""
-    part = _unpacked(folder, code)
+def unpack(folder: str, code: str, content: IO[bytes]) -> None:
+    """Puts the files of a tar into FOLDER/CODE, unless they are there."""
+    part = _unpacked(folder, code, content)
     try:
         target = os.path.join(folder, code)
         if os.path.isdir(target) and _fingerprint(os.path.join(target, "trainer")) != code:
@@ -112,9 +112,9 @@ def unpack(folder: str, code: str) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def bring(target: str) -> None:
-    """Puts the files of a tar on stdin into a folder that is named after them, unless it is there."""
-    part = _unpacked(*os.path.split(target))
+def bring(target: str, content: IO[bytes]) -> None:
+    """Puts the files of a tar into a folder that is named after them, unless it is there."""
+    part = _unpacked(*os.path.split(target), content)
     try:
         os.rename(part, target)
     except OSError:  # they are there
@@ -124,19 +124,19 @@ def bring(target: str) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _unpacked(folder: str, name: str) -> str:
-    """A new folder beside the one that is meant, with the files of a tar on stdin."""
+def _unpacked(folder: str, name: str, content: IO[bytes]) -> str:
+    """A new folder beside the one that is meant, with the files of a tar."""
     os.makedirs(folder, exist_ok=True)
     part = tempfile.mkdtemp(prefix="." + name, dir=folder)
     try:
-        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|gz") as tar:
+        with tarfile.open(fileobj=content, mode="r|gz") as tar:
             for member in tar:
-                content = tar.extractfile(member)
-                if content and not os.path.isabs(member.name) and ".." not in member.name.split("/"):
+                source = tar.extractfile(member)
+                if source and not os.path.isabs(member.name) and ".." not in member.name.split("/"):
                     target = os.path.join(part, member.name)
                     os.makedirs(os.path.dirname(target), exist_ok=True)
                     with open(target, "wb") as file:
-                        shutil.copyfileobj(content, file)
+                        shutil.copyfileobj(source, file)
         os.chmod(part, 0o755)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -148,6 +148,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "look":
         print(json.dumps(look(json.loads(sys.argv[2]))))
     elif sys.argv[1] == "bring":
-        bring(sys.argv[2])
+        bring(sys.argv[2], sys.stdin.buffer)
     else:
-        unpack(sys.argv[2], sys.argv[3])
+        unpack(sys.argv[2], sys.argv[3], sys.stdin.buffer)

@@ -1,0 +1,237 @@
+"""GPUs that are filled by measurement: the decisions, with a card that the tests make up, and a whole run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from search.commands import slots_per_gpu_of
+from search.controller.packing import MOST, Packing, packing_of, trainers_that_fit
+from search.controller.slots import SlotState
+from search.errors import SettingsError
+from search.executors import LocalExecutor, TrainerSource
+from search.folder.record import TrialRecord
+from tests.search import workshop
+from tests.search.workshop import Noops, Watcher, Workshop, question
+from trainer.events import Epoch, Event, Failed, Started
+
+
+class Card:
+    """Memory in MiB that somebody else may have, too."""
+
+    def __init__(self, *free: float) -> None:
+        self.free: list[float] | None = list(free)
+
+    def __call__(self) -> list[float] | None:
+        return self.free
+
+
+def epoch(peak: float | None) -> Event:
+    figures = dict.fromkeys(
+        ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "epoch_s", "images_per_s"), 1.0
+    )
+    return Epoch(trial="t", epoch=1, vram_peak_mib=peak, **figures)
+
+
+def lacking() -> Event:
+    return Failed(trial="t", kind="out_of_memory", message="made up")
+
+
+def work(number: int = 0, over: bool = False) -> Any:
+    return SimpleNamespace(trial=SimpleNamespace(number=number), record=SimpleNamespace(terminal=over or None))
+
+
+def slot(number: int, busy: bool = True) -> SlotState:
+    return SlotState(SimpleNamespace(number=number), work=work(number) if busy else None)  # type: ignore[arg-type]
+
+
+def packing(card: Card, slots: int = 16) -> tuple[Packing, list[str]]:
+    said: list[str] = []
+    return Packing(slots, len(card.free or ()), card, said.append), said
+
+
+def test_trainers_that_fit_leave_a_tenth() -> None:
+    assert [trainers_that_fit(room, 1000) for room in (500, 1999, 2222, 2223, 5600, 1e6)] == [1, 1, 1, 2, 5, MOST]
+    assert trainers_that_fit(1e6, 1000, most=3) == 3
+
+
+def test_the_first_trainer_is_alone_until_it_is_measured() -> None:
+    card = Card(6000)
+    found, said = packing(card)
+    assert (found.limit, found.missing({0}, 9)) == (1, [])
+    card.free = [4000.0]  # the process has taken more than the trial's peak: its context
+    found.heard(work(), epoch(1500))
+    assert said == ["A trainer takes 2,000 MiB of a GPU (peak 1,500 MiB), 6,000 MiB are there: 2 trainers share it."]
+    assert (found.limit, found.missing({0}, 9), found.missing({0}, 0)) == (2, [1], [])
+    found.heard(work(), epoch(1500))
+    assert len(said) == 1
+
+
+def test_memory_that_others_take_meanwhile_is_theirs() -> None:
+    card = Card(10_000)
+    found, _ = packing(card)
+    card.free = [2500.0]  # of 10,000; the trial's own peak is 400 MiB
+    found.heard(work(), epoch(400))
+    assert found.limit == 1, "what cannot be told from the trainer's own counts as its own"
+    card = Card(3000)
+    found, _ = packing(card)
+    card.free = [5000.0]  # somebody has left
+    found.heard(work(), epoch(1000))
+    assert found.limit == 5
+
+
+def test_the_card_with_the_least_room_decides_and_slots_are_dealt_out_in_turn() -> None:
+    card = Card(9000, 4000)
+    found, _ = packing(card)
+    assert (found.limit, found.missing({0}, 9)) == (2, [1])
+    card.free = [8000.0, 3000.0]
+    found.heard(work(), epoch(1000))
+    assert (found.limit, found.missing({0, 1}, 9), found.missing({0, 1}, 3)) == (6, [2, 3, 4, 5], [2, 3, 4])
+
+
+def test_a_larger_trial_lets_fewer_share() -> None:
+    card = Card(9000)
+    found, said = packing(card)
+    card.free = [8000.0]
+    found.heard(work(), epoch(500))
+    assert found.limit == 8
+    found.heard(work(), epoch(1000))  # its process is taken to be twice as large, too
+    assert found.limit == 4
+    assert said[-1].endswith("(peak 1,000 MiB), 9,000 MiB are there: 4 trainers share it.")
+
+
+def test_slots_at_the_most_and_what_is_not_measured() -> None:
+    card = Card(90_000)
+    found, _ = packing(card, slots=3)
+    found.heard(work(), epoch(None))
+    assert found.limit == 1
+    card.free = None  # NVML has stopped to answer
+    found.heard(work(), epoch(100))
+    assert found.limit == 1
+    card.free = [89_000.0]
+    found.heard(work(), epoch(100))
+    assert found.limit == 3
+    assert Packing(5).limit == 5, "on the CPU the number is fixed"
+
+
+def test_a_trial_that_lacks_memory_beside_others_is_trained_again_alone() -> None:
+    card = Card(9000)
+    found, said = packing(card)
+    card.free = [8000.0]
+    found.heard(work(), epoch(1000))
+    slots = [slot(number) for number in range(8)]
+    assert found.limit == 8
+    assert found.retries(slots[3], work(7), lacking(), slots)
+    assert (found.limit, found.holds(slots), found.holds(slots[:1])) == (1, True, False)
+    assert (
+        said[-1] == "Trial 7 lacked GPU memory beside others: it is trained again alone, then 7 trainers share a GPU."
+    )
+    found.heard(work(5, over=True), epoch(1000))
+    assert found.limit == 1, "another trial's end"
+    assert not found.retries(slots[0], work(7), lacking(), slots[:1]), "alone, it is the trial's own"
+    found.heard(work(7, over=True), lacking())
+    assert (found.limit, found.holds(slots)) == (7, False)
+    found.heard(work(8), epoch(1001))
+    assert found.limit == 7, "more than were too many do not share again"
+
+
+def test_who_is_on_another_card_is_not_beside() -> None:
+    card = Card(9000, 9000)
+    found, _ = packing(card)
+    slots = [slot(0), slot(1), slot(2, busy=False)]
+    assert not found.retries(slots[0], work(0), lacking(), slots)
+    failed = Failed(trial="t", kind="error", message="made up")
+    assert not found.retries(slots[0], work(0), failed, [*slots, slot(4)])
+    assert not Packing(4).retries(slots[0], work(0), lacking(), [*slots, slot(4)])
+
+
+# ---------------------------------------------------------------------------------------------------- where it is set
+
+
+@pytest.fixture
+def nvml(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
+    """Free bytes by card."""
+    free = {0: 8 * 2**30, 1: 2 * 2**30}
+    module = ModuleType("pynvml")
+    module.nvmlInit = module.nvmlShutdown = lambda: None  # type: ignore[attr-defined]
+    module.nvmlDeviceGetHandleByIndex = lambda index: index  # type: ignore[attr-defined]
+    module.nvmlDeviceGetMemoryInfo = lambda card: SimpleNamespace(free=free[card])  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    return free
+
+
+def test_what_is_free_is_asked_of_nvml_in_the_order_of_slots(nvml: dict[int, int], tmp_path: Path) -> None:
+    executor = LocalExecutor(TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path, gpus=[1, 0])
+    assert executor.free_vram_mib() == [2048.0, 8192.0]
+    found = packing_of(executor, 12, None, lambda _: None)
+    assert found is not None
+    assert found.limit == 2
+    assert packing_of(executor, None, 3, lambda _: None) is None
+    said: list[str] = []
+    del nvml[0]  # the driver refuses
+    assert packing_of(executor, None, None, said.append) is None
+    assert said == ["The memory of the GPUs cannot be asked from here: one trainer each (--slots-per-gpu says more)."]
+    on_cpu = LocalExecutor(TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path, gpus=[])
+    assert packing_of(on_cpu, None, None, said.append) is None
+    assert len(said) == 1
+
+
+def test_the_flag() -> None:
+    assert (slots_per_gpu_of("auto"), slots_per_gpu_of("3")) == (None, 3)
+    for wrong in ("0", "-1", "some", "1.5"):
+        with pytest.raises(
+            SettingsError, match=f"--slots-per-gpu {wrong}: allowed are auto, or a number of at least 1"
+        ):
+            slots_per_gpu_of(wrong)
+
+
+# ---------------------------------------------------------------------------------------------------------- a whole run
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    return workshop.workshop(tmp_path / "runs", workshop.template(tmp_path))
+
+
+def test_a_run_fills_the_card_and_trains_again_alone_what_lacked_memory(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trial 0 is held in its first epoch; trial 1, which began beside it once it was measured, lacks memory once."""
+    monkeypatch.setattr(Noops, "gpus", [0])
+    marks = shop.place / "marks"
+    marks.mkdir()
+    study = question((0.1, 0.01, 0.001, 0.0001), seeds=1, epochs=2)
+    settings = {"gpu": True, "steps": True, "faults": {"*": ["out_of_memory", 2, 1]}, "marks": str(marks)}
+    card = Card(1000)
+
+    class Steps(Watcher):
+        def trial(self, record: TrialRecord, tally: Any) -> None:
+            if record.events and isinstance(record.events[-1], Started):
+                card.free = [960.0]
+            elif record.number or any("lacked" in sentence for sentence in self.said):
+                shop.step(record)
+
+        def say(self, sentence: str) -> None:
+            super().say(sentence)
+            if "lacked" in sentence:
+                assert shop.executor is not None
+                for _ in range(2):
+                    shop.executor.slot(0).send(json.dumps({"step": "rates-00000"}))
+
+    view = Steps()
+    assert shop.run(study, view=view, settings=settings, packing=Packing(2, 1, card, view.say)) == "finished"
+    assert shop.states() == ["COMPLETE"] * 4
+    assert view.said[:2] == [
+        "A trainer takes 40 MiB of a GPU (peak 40 MiB), 1,000 MiB are there: 8 trainers share it.",
+        "Trial 1 lacked GPU memory beside others: it is trained again alone, then 1 trainer has a GPU alone.",
+    ]
+    assert [shop.attempts(number) for number in range(4)] == [1, 2, 1, 1]
+    again, others = shop.records()[1], [record for record in shop.records() if record.number != 1]
+    for other in others:
+        assert other.finished_at is not None and again.finished_at is not None
+        assert other.finished_at <= again.started_at or other.started_at >= again.finished_at
