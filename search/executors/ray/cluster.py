@@ -132,7 +132,7 @@ class Cluster:
                     ) from None
                 self._is_ours = True
         for module in (there, relay, sys.modules[__name__]):
-            ray.cloudpickle.register_pickle_by_value(module)  # type: ignore[attr-defined]
+            ray.cloudpickle.register_pickle_by_value(module)  # type: ignore[attr-defined, unused-ignore]
         self._relay = ray.remote(concurrency_groups=GROUPS, max_restarts=0, scheduling_strategy="SPREAD")(Relay)
 
     def nodes(self) -> list[Node]:
