@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 MLFLOW_UI, DASHBOARD_UI = "SEARCH_MLFLOW_UI", "SEARCH_DASHBOARD_UI"
 USUAL_MLFLOW, USUAL_OPTUNA = 5050, 8050  # a browser keeps what it knows of a page by its port
 TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 shows its pages for language models without it
+VIEW = "search"  # the name in the tag of the experiment's shared view (`search.stores.mlflow.view`)
 
 
 def mlflow_ui(tracking_uri: str) -> str:
@@ -24,6 +25,16 @@ def mlflow_ui(tracking_uri: str) -> str:
     if address.scheme not in ("http", "https"):
         return f"http://127.0.0.1:{USUAL_MLFLOW}"
     return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl().rstrip("/")  # without a password
+
+
+def mlflow_experiment(tracking_uri: str, experiment_id: str) -> str:
+    """The table of a study's runs, with the columns that matter: MLflow's page for trainings, in our shared view."""
+    return runs_page(mlflow_ui(tracking_uri), experiment_id)
+
+
+def runs_page(pages: str, experiment_id: str) -> str:
+    """The same, of the MLflow whose pages are at an address."""
+    return f"{pages}/#/experiments/{experiment_id}/runs?{TRAINING_VIEW}&viewStateShareKey={VIEW}"
 
 
 def mlflow_run(tracking_uri: str, experiment_id: str, run_id: str) -> str:

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -24,6 +25,7 @@ from search.stores.optuna.outcome import LINK, attributes, ending
 from search.stores.optuna.proposals import proposed, should_prune
 from search.stores.optuna.queue import QUEUED, ROLE, fail, made, waiting
 from search.stores.optuna.storage import close_storage, open_storage, storage_errors
+from search.stores.optuna.times import set_times
 from search.study import Study
 from search.study.design import PlannedTrial
 from search.study.objectives import OBJECTIVES
@@ -247,7 +249,7 @@ class OptunaStudy:
             known = self._known(record.number)
             if known.state.is_finished():
                 return False
-            self._begin(known)
+            self._begin(known, record)
             self._report_epochs(record, known)
             if link and known.user_attrs.get(LINK) != link:
                 self._storage.set_trial_user_attr(known._trial_id, LINK, link)
@@ -270,7 +272,7 @@ class OptunaStudy:
             known = self._known(record.number)
             if known.state.is_finished():
                 return
-            self._begin(known)
+            self._begin(known, record)
             self._report_epochs(record, known)
             for key, value in attributes(record, link).items():
                 if known.user_attrs.get(key) != value:
@@ -281,14 +283,16 @@ class OptunaStudy:
                 if not trial.constraints:  # written once; a telling that failed half-way may have done it
                     trial.set_constraint("vram", end.vram)
             self._storage.set_trial_state_values(known._trial_id, end.state, end.values)
+            set_times(self._storage, known._trial_id, record)
 
     def _known(self, number: int) -> FrozenTrial:
         self._write_up_to(number)
         return self._storage.get_trial(self._ids[number])
 
-    def _begin(self, known: FrozenTrial) -> None:
+    def _begin(self, known: FrozenTrial, record: TrialRecord) -> None:
         if known.state == TrialState.WAITING:
             self._storage.set_trial_state_values(known._trial_id, TrialState.RUNNING)
+            set_times(self._storage, known._trial_id, replace(record, finished_at=None))
 
     def _report_epochs(self, record: TrialRecord, known: FrozenTrial) -> None:
         by_epoch = OBJECTIVES[self.objectives[0]].by_epoch
