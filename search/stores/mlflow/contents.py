@@ -27,7 +27,7 @@ MODES = (
 PACKED = {"splits": {"test": {"log_probabilities"}}}  # for the journal; its measures are metrics
 NO_GPU = "not measured: no GPU"
 NOTE = "mlflow.note.content"  # the description, in Markdown
-# Told of epochs beside the machine's load: MLflow draws charts by name, those of `system/` last and on a page of their own.
+# Told beside the machine's load: MLflow draws charts by name, those of `system/` last and on a page of their own.
 SPEED = frozenset({"epoch_s", "images_per_s"})
 UID = "study_uid"  # the tag by which a study's experiment and runs are found
 
