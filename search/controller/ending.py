@@ -32,7 +32,7 @@ INTERRUPTED_WORDS_S = 5.0  # for both together after Ctrl-C; the next start tell
 @dataclass(frozen=True)
 class Outcome:
     """How a run of a study ended. `untold`: trials that a store does not know yet, by the store's name. `ended`:
-    whether MLflow knows how the study stands.
+    whether MLflow knows how the study stands. `mlflow_page`, `optuna_page`: of the study, where they are known.
     """
 
     name: str
@@ -44,6 +44,8 @@ class Outcome:
     answer: Answer
     critical_s: float
     ended: bool = True
+    mlflow_page: str | None = None
+    optuna_page: str | None = None
 
     @property
     def is_told(self) -> bool:
@@ -110,6 +112,8 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
         answer=answer,
         critical_s=controller.critical_s,
         ended=ended,
+        mlflow_page=stores.tracker.experiment_page(parts.name),
+        optuna_page=stores.study.optuna_page if stores.study else None,
     )
 
 

@@ -16,7 +16,7 @@ from search.stores.mlflow.contents import Point
 from search.stores.mlflow.errors import RefusedError
 from search.stores.mlflow.runs import Runs, Status, TrialRun, ms, status_of
 from search.stores.mlflow.system_metrics import Sample
-from search.urls import mlflow_run
+from search.urls import TRAINING_VIEW, mlflow_experiment, mlflow_run
 from trainer.events import Epoch
 
 if TYPE_CHECKING:
@@ -179,6 +179,11 @@ class Tracker:
         found = {n: mlflow_run(self.tracking_uri, experiment_id, run_id) for n, run_id in runs.items()}
         return mlflow_run(self.tracking_uri, experiment_id, study_run), found
 
+    def experiment_page(self, name: str) -> str | None:
+        """MLflow's table of the runs of a study that this tracker told of or looked up. Connects to nothing."""
+        found = self.runs.pages.get(name)
+        return mlflow_experiment(self.tracking_uri, found[0]) if found else None
+
     def look_up(self, name: str, uid: str = "") -> Known | None:
         """A study that was recorded; None where there is none, or it was deleted. Changes nothing.
 
@@ -263,7 +268,7 @@ class Tracker:
         experiment_id = self.runs.experiment_of_run.get(run_id)
         if experiment_id is None or not self.tracking_uri.startswith(("http://", "https://")):
             return None
-        return mlflow_run(self.tracking_uri, experiment_id, run_id)
+        return mlflow_run(self.tracking_uri, experiment_id, run_id).removesuffix(f"?{TRAINING_VIEW}")
 
     def close(self) -> None:
         """Lets go of connections. The tracker may be used again."""

@@ -186,8 +186,6 @@ class OptunaStudy:
         check_there(self._storage, self._url, self._place, self._uid)
         return made(self._storage, self._study_id, self.name, number, template)
 
-    # -- proposals ---------------------------------------------------------------------------------------------------
-
     def ask(self) -> tuple[int, dict[str, ParamValue]]:
         """A new trial of a search, RUNNING: its number and its params, proposed by the sampler.
 
@@ -230,11 +228,9 @@ class OptunaStudy:
         return proposed(self._storage, self.name, self._ids[number], number, self._study_file, self._space)
 
     def refuse(self, number: int, why: str) -> None:
-        """A trial that somebody queued and that cannot be trained: FAIL, and why among its attributes."""
+        """Ends a queued trial that cannot be trained, as `fail`."""
         with self._ours():
             fail(self._storage, self._ids[number], why)
-
-    # -- tellings ----------------------------------------------------------------------------------------------------
 
     def report(self, record: TrialRecord, link: str | None = None) -> bool:
         """A trial under way: RUNNING, its epochs as intermediate values (Optuna has none for several objectives).
