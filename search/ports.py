@@ -63,9 +63,9 @@ def in_our_part(text: str, move: Callable[[str], str]) -> str:
     ours, ended, after = rest.partition(END)
     if begun and ended:
         return f"{before}{begun}{move(ours)}{ended}{after}"
-    first, rest = text.splitlines()[:1], text.splitlines()[1:]
-    if first and first[0].startswith("[Trial ") and first[0].endswith(")"):  # ours, of a trial
-        return "\n".join([move(first[0]), *rest])
+    first, mark, others = text.partition("\n")
+    if first.startswith("[Trial ") and first.endswith(")"):  # ours, of a trial
+        return f"{move(first)}{mark}{others}"
     return text
 
 

@@ -1,8 +1,8 @@
 """Addresses: of databases, for their driver and for people; of pages, as a browser on the user's machine reaches them.
 
 `python -m search.ui` opens both pages on the ports that `search.ports` has noted. Where a server stands elsewhere, or
-where the controller knows a server by another name than the user's browser does, as in containers, the environment says so:
-SEARCH_MLFLOW_UI and SEARCH_DASHBOARD_UI.
+where the controller knows a server by another name than the user's browser does, as in containers, the environment says
+so: SEARCH_MLFLOW_UI and SEARCH_DASHBOARD_UI.
 """
 
 from __future__ import annotations
