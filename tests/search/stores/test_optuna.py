@@ -275,7 +275,7 @@ def test_what_a_broken_connection_left_is_not_made_twice(open_study: Open, monke
     with pytest.raises(ConnectionError):
         queued.write_queue()
     assert queued.write_queue()
-    assert [trial.params for trial in queued.trials()] == [planned.params for planned in plan(question(seeds=1))]
+    assert [trial_params(trial) for trial in queued.trials()] == [planned.params for planned in plan(question(seeds=1))]
     with pytest.raises(ConnectionError):
         asked.ask()
     assert [asked.ask()[0], asked.ask()[0]] == [0, 1]
