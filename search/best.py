@@ -38,6 +38,7 @@ from search.controller.session import run_study
 from search.environment import Environment
 from search.errors import SettingsError
 from search.executors import Executor, TrainerSource
+from search.folder.record import last_end
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.study import Study
@@ -245,7 +246,7 @@ def _finish(
         model_id = tracker.log_model(study, model, file, study.data.class_names, example)
         if known is not None:
             tracker.show_answer(known, {CARD: plain(card).encode()}, card)
-        tracker.end_study(study, "FINISHED")
+        tracker.end_study(study, "FINISHED", last_end(best.records))
         tags = {"study": search.name, "trial": str(model.number), "demo": str(study.data.is_demo).lower()}
         version = tracker.register(model_id, search.name, ALIAS, card, tags)
     finally:

@@ -225,9 +225,11 @@ def _report(study: Study, outcome: Outcome, places: Places, console: Console) ->
         console.print("\nOut of time. Run the same command to go on.")
     console.print("\nWhere to look:")
     if places.tracking_uri.startswith(("http://", "https://")):
-        console.print(f"  MLflow:    {mlflow_ui(places.tracking_uri)}, experiment {outcome.name}", highlight=False)
+        table = outcome.mlflow_page or mlflow_ui(places.tracking_uri)
+        console.print(f"  MLflow:    {table}", markup=False, highlight=False, soft_wrap=True)
         if places.dashboard_url:
-            console.print(f"  Optuna:    {places.dashboard_url}/dashboard", highlight=False)
+            dashboard = outcome.optuna_page or f"{places.dashboard_url}/dashboard"
+            console.print(f"  Optuna:    {dashboard}", markup=False, highlight=False, soft_wrap=True)
     else:
         console.print("  python -m search.ui      opens MLflow and the Optuna dashboard", highlight=False)
     console.print("  python -m search.list    all studies and their state", highlight=False)

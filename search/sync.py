@@ -138,7 +138,7 @@ def catch_up(folder: Path, places: Places, say: Say, *, again: bool = False) -> 
             behind = {outbox.name: outbox.behind for outbox in stores.outboxes}
             tally = results.tally("")
             status: Literal["FINISHED", "KILLED"] = "FINISHED" if tally.over >= tally.total else "KILLED"
-            stores.mlflow.later(lambda: stores.tracker.end_study(record, status))
+            stores.mlflow.later(lambda: stores.tracker.end_study(record, status, results.ended_at))
             untold = {outbox.name: outbox.close(PATIENCE_S) for outbox in stores.outboxes}
             refused = [f"{outbox.name}: {lost}" for outbox in stores.outboxes for lost in outbox.lost]
             told = {name: behind[name] - untold[name] for name in behind}

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,10 +30,14 @@ import sqlalchemy
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.environment import chosen
 from search.errors import SettingsError, StorageError
-from search.settings import Places
+from search.folder.manifest import study_folders
+from search.ports import mover, note_ports, noted_ports, relink
+from search.settings import STORAGE, Places
+from search.stack.dashboard import ALLOWED_HOSTS
 from search.stores.mlflow.embedded import follow_move, making_tables
 from search.stores.optuna import open_storage
-from search.urls import TRAINING_VIEW, USUAL_MLFLOW, USUAL_OPTUNA, mlflow_ui, normal_url, shown_url
+from search.stores.optuna.notes import Notes
+from search.urls import mlflow_ui, normal_url, runs_page, shown_url
 from trainer.command import Shown
 from trainer.environment import server_environment
 
@@ -42,6 +46,13 @@ STUDIES_SHOWN = 10
 START_TIMEOUT_S = 180  # MLflow makes its tables at the first start: 5 s on two idle cores
 END_TIMEOUT_S = 5
 SQLITE = "sqlite:///"
+# What a server of MLflow's does not need here (mlflow/environment_variables.py); as in docker-compose.yml.
+OFF = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_AI_GATEWAY": "false",
+    "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # servers on this machine are asked by no proxy
 
 
@@ -119,6 +130,11 @@ def opened(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="search-ui-")))
         places.runs.mkdir(parents=True, exist_ok=True)
+        before = noted_ports(f"{SQLITE}{places.runs}/")
+        after = {
+            "mlflow": _port(port_mlflow, "--port-mlflow", before["mlflow"]) if places.artifacts else before["mlflow"],
+            "optuna": _port(port_optuna, "--port-optuna", before["optuna"]),
+        }
         servers = []
         if places.artifacts is not None:
             if places.tracking_uri.startswith(SQLITE):
@@ -127,10 +143,15 @@ def opened(
                 database = Path(sqlalchemy.make_url(places.tracking_uri).database or "")
                 tables.enter_context(making_tables(database))
                 follow_move(database, places.artifacts)
-            servers.append(_start_mlflow(places.tracking_uri, places.artifacts, port_mlflow, folder))
+                if after != before:
+                    relink(places.runs, mover(before, after))
+            servers.append(_start_mlflow(places.tracking_uri, places.artifacts, after["mlflow"], folder))
             stack.callback(servers[-1].end)
         _make_optuna_tables(places.storage_url)
-        servers.append(_start_dashboard(places.storage_url, port_optuna, folder))
+        if after != before:
+            _relink_notes(places, mover(before, after))
+            note_ports(places.runs, after)
+        servers.append(_start_dashboard(places.storage_url, after["optuna"], folder))
         stack.callback(servers[-1].end)
         for server in servers:
             server.wait_until_it_answers(over)
@@ -139,13 +160,17 @@ def opened(
         yield servers
 
 
-def _start_mlflow(uri: str, artifacts: Path, port: int | None, folder: Path) -> Server:
+def _relink_notes(places: Places, move: Callable[[str], str]) -> None:
+    for name in study_folders(places):
+        with contextlib.suppress(StorageError), contextlib.closing(Notes(places.storage_url, name)) as notes:
+            notes.relink(move)
+
+
+def _start_mlflow(uri: str, artifacts: Path, port: int, folder: Path) -> Server:
     environment = {
+        **OFF,
         "MLFLOW_BACKEND_STORE_URI": normal_url(uri),
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    port = _port(port, "--port-mlflow", USUAL_MLFLOW)
     place = artifacts.absolute().as_uri()
     options = ["--default-artifact-root", place, "--artifacts-destination", place, "--workers", "1"]
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), *options]
@@ -162,16 +187,14 @@ def _make_optuna_tables(url: str) -> None:
         raise StorageError(f"Optuna's storage {shown_url(url)} cannot be used: {reason}") from error
 
 
-def _start_dashboard(url: str, port: int | None, folder: Path) -> Server:
-    port = _port(port, "--port-optuna", USUAL_OPTUNA)
-    config = folder / "dashboard.toml"
-    quoted = normal_url(url).replace("\\", "\\\\").replace('"', '\\"')
-    config.write_text(f'[optuna_dashboard]\nstorage = "{quoted}"\n', encoding="utf-8")
-    # One process with threads; gunicorn, the default, has two.
-    code = "from optuna_dashboard._cli import main; main()"
-    options = ["--from-config", str(config), "--host", HOST, "--port", str(port), "--server", "wsgiref"]
-    command = [sys.executable, "-c", code, *options]
-    return _start("Optuna dashboard", command, {}, port, "/api/studies", folder / "dashboard.log")
+def _start_dashboard(url: str, port: int, folder: Path) -> Server:
+    environment = {
+        STORAGE: normal_url(url),
+        ALLOWED_HOSTS: f"{HOST}:{port},localhost:{port}",
+        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),  # this project's own, wherever the user is
+    }
+    command = [sys.executable, "-P", "-m", "search.stack.dashboard", HOST, str(port)]
+    return _start("Optuna dashboard", command, environment, port, "/api/studies", folder / "dashboard.log")
 
 
 def _start(name: str, command: list[str], environment: dict[str, str], port: int, probe: str, log: Path) -> Server:
@@ -205,7 +228,7 @@ def _studies(mlflow_url: str) -> dict[str, str]:
     with DIRECT.open(query, timeout=30) as response:
         found = json.load(response).get("experiments", [])
     return {
-        experiment["name"]: f"{mlflow_url}/#/experiments/{experiment['experiment_id']}/runs?{TRAINING_VIEW}"
+        experiment["name"]: runs_page(mlflow_url, experiment["experiment_id"])
         for experiment in found
         if experiment["name"] != "Default"
     }
@@ -221,8 +244,8 @@ def parser() -> argparse.ArgumentParser:
     result = new_parser("ui", "Open MLflow and the Optuna dashboard on what was run. Ctrl-C ends both.")
     result.epilog = "SEARCH_STORAGE_URL and MLFLOW_TRACKING_URI name other stores than those in the folder of runs."
     add_runs_option(result)
-    result.add_argument("--port-mlflow", type=int, metavar="N", help="default: a free one")
-    result.add_argument("--port-optuna", type=int, metavar="N", help="default: a free one")
+    result.add_argument("--port-mlflow", type=int, metavar="N", help="default: the last one, if it is free")
+    result.add_argument("--port-optuna", type=int, metavar="N", help="default: the last one, if it is free")
     return result
 
 

@@ -1,8 +1,8 @@
 """Addresses: of databases, for their driver and for people; of pages, as a browser on the user's machine reaches them.
 
-`python -m search.ui` opens both pages on their usual ports where these are free. Where they stand elsewhere, or where
-the controller knows a server by another name than the user's browser does, as in containers, the environment says so:
-SEARCH_MLFLOW_UI and SEARCH_DASHBOARD_UI.
+`python -m search.ui` opens both pages on the ports that `search.ports` has noted. Where a server stands elsewhere, or
+where the controller knows a server by another name than the user's browser does, as in containers, the environment says
+so: SEARCH_MLFLOW_UI and SEARCH_DASHBOARD_UI.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from search.ports import noted_ports
+
 MLFLOW_UI, DASHBOARD_UI = "SEARCH_MLFLOW_UI", "SEARCH_DASHBOARD_UI"
-USUAL_MLFLOW, USUAL_OPTUNA = 5050, 8050  # a browser keeps what it knows of a page by its port
 TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 shows its pages for language models without it
+VIEW = "search"  # the name in the tag of the experiment's shared view (`search.stores.mlflow.view`)
 
 
 def mlflow_ui(tracking_uri: str) -> str:
@@ -22,8 +24,18 @@ def mlflow_ui(tracking_uri: str) -> str:
         return named.rstrip("/")
     address = urlsplit(tracking_uri)
     if address.scheme not in ("http", "https"):
-        return f"http://127.0.0.1:{USUAL_MLFLOW}"
+        return f"http://127.0.0.1:{noted_ports(tracking_uri)['mlflow']}"
     return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl().rstrip("/")  # without a password
+
+
+def mlflow_experiment(tracking_uri: str, experiment_id: str) -> str:
+    """The table of a study's runs, with the columns that matter: MLflow's page for trainings, in our shared view."""
+    return runs_page(mlflow_ui(tracking_uri), experiment_id)
+
+
+def runs_page(pages: str, experiment_id: str) -> str:
+    """The same, of the MLflow whose pages are at an address."""
+    return f"{pages}/#/experiments/{experiment_id}/runs?{TRAINING_VIEW}&viewStateShareKey={VIEW}"
 
 
 def mlflow_run(tracking_uri: str, experiment_id: str, run_id: str) -> str:
@@ -31,14 +43,16 @@ def mlflow_run(tracking_uri: str, experiment_id: str, run_id: str) -> str:
     return f"{mlflow_ui(tracking_uri)}/#/experiments/{experiment_id}/runs/{run_id}?{TRAINING_VIEW}"
 
 
-def dashboard_study(study_id: int, dashboard_url: str | None = None) -> str:
+def dashboard_study(study_id: int, dashboard_url: str | None = None, storage_url: str = "") -> str:
     """The page of a study on the Optuna dashboard.
 
     Args:
         study_id: its number in the storage.
         dashboard_url: where the dashboard is known to be (`Places.dashboard_url`); None: `search.ui`'s.
+        storage_url: of the storage, which tells on which port `search.ui` shows it.
     """
-    address = os.environ.get(DASHBOARD_UI) or dashboard_url or f"http://127.0.0.1:{USUAL_OPTUNA}"
+    port = noted_ports(storage_url)["optuna"]
+    address = os.environ.get(DASHBOARD_UI) or dashboard_url or f"http://127.0.0.1:{port}"
     return f"{address.rstrip('/')}/dashboard/studies/{study_id}"
 
 

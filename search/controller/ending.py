@@ -13,7 +13,7 @@ from search.controller.controller import Controller
 from search.controller.phase import Phase
 from search.controller.setup import End
 from search.folder.journal import read_trials
-from search.folder.record import StudyRecord, TrialRecord
+from search.folder.record import StudyRecord, TrialRecord, last_end
 from search.settings import Places
 from search.stores.mlflow import Status
 from search.stores.stores import Stores
@@ -32,7 +32,7 @@ INTERRUPTED_WORDS_S = 5.0  # for both together after Ctrl-C; the next start tell
 @dataclass(frozen=True)
 class Outcome:
     """How a run of a study ended. `untold`: trials that a store does not know yet, by the store's name. `ended`:
-    whether MLflow knows how the study stands.
+    whether MLflow knows how the study stands. `mlflow_page`, `optuna_page`: of the study, where they are known.
     """
 
     name: str
@@ -44,6 +44,8 @@ class Outcome:
     answer: Answer
     critical_s: float
     ended: bool = True
+    mlflow_page: str | None = None
+    optuna_page: str | None = None
 
     @property
     def is_told(self) -> bool:
@@ -110,6 +112,8 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
         answer=answer,
         critical_s=controller.critical_s,
         ended=ended,
+        mlflow_page=stores.tracker.experiment_page(parts.name),
+        optuna_page=stores.study.optuna_page if stores.study else None,
     )
 
 
@@ -142,6 +146,7 @@ def _queue_study(
     view: View,
 ) -> None:
     """What MLflow is told of the study itself, once it knows of every trial."""
+    from search.answer.headline import headline
     from search.answer.tables.markdown import answer_markdown
     from search.pages.publish import draw, mlflow_links, page_links
 
@@ -149,7 +154,9 @@ def _queue_study(
     status: Status = "FINISHED" if end == "finished" else "KILLED"
     tally = controller.tally
     counts = {"trials": tally.total, "trials_complete": tally.complete, "trials_failed": tally.failed}
-    metrics = {key: float(value) for key, value in counts.items()}
+    shown = headline(answer)
+    metrics = {**{key: float(value) for key, value in counts.items()}, **shown.metrics}
+    ended_at = last_end(answer.recorded.records)
     files: dict[str, bytes] = {}
     if end != "interrupted" and answer.recorded.records:
         run, _ = tracker.pages(parts.name, {})
@@ -157,7 +164,7 @@ def _queue_study(
     text = plain(answer_markdown(answer, mlflow_links(record.optuna_page)))
     if files:
         mlflow.later(lambda: tracker.log_study_files(record, files))
-    mlflow.later(lambda: tracker.close_study(record, status, text, metrics))
+    mlflow.later(lambda: tracker.close_study(record, status, text, metrics, ended_at, shown.of))
     best = controller.results.best
     if end == "finished" and best is not None:
         mlflow.later(lambda: _log_model(parts, record, best, stores))

@@ -42,7 +42,7 @@ class FirstTelling:
         url, name = self._places.storage_url, record.name
         store = OptunaStudy(url, name, study, record.uid, claims=record.claims)
         self._stores.store = store
-        page = dashboard_study(store.study_id, self._places.dashboard_url)
+        page = dashboard_study(store.study_id, self._places.dashboard_url, url)
         self._stores.study = replace(record, optuna_page=page)
         self._opening = self._stores.open_mlflow()
         if not has_manifest(self._folder):
@@ -61,6 +61,7 @@ class FirstTelling:
         write_manifest(self._folder, Manifest(study, record, shown_url(self._places.tracking_uri)))
         data = record.data
         attributes = {"question": study.question, "data": f"{data.name} ({data.fingerprint})", "demo": data.is_demo}
+        attributes["kind"] = record.kind  # `search.stack.crown` reads it
         store.set_attributes({**attributes, "photographs": data.photographs_by, "leaks": data.leaks})
         return store
 

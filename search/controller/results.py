@@ -45,6 +45,7 @@ class Results:
         self._counts: Counter[str] = Counter()
         self.pruning = Pruning(study)
         self.best: TrialRecord | None = None
+        self.ended_at: float | None = None  # when the last one ended, in seconds since 1970
         self.left: Mapping[ParamValue, int] = {}  # levels that have left at looks, after how many replicates
 
     def __len__(self) -> int:
@@ -70,6 +71,7 @@ class Results:
         figure = self._of(finished.splits["val"]) if finished else None
         self._over[record.number] = Over(dict(record.params), record.role, record.state, figure)
         self._counts[record.state] += 1
+        self.ended_at = max(filter(None, (self.ended_at, record.finished_at)), default=None)
         if finished is None:
             return
         loser: TrialRecord | None = record

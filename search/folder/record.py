@@ -5,7 +5,7 @@ Plain data, made from the journal and the study file. Neither MLflow nor Keras i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -174,7 +174,27 @@ class TrialRecord:
                 return "FAIL"
 
     @property
+    def short_name(self) -> str:
+        """The trial in a word or two, for a narrow column: `max s0`; of a search its number, `trial 12`."""
+        if self.role == "search":
+            return f"trial {self.number}"
+        values = [_word(name, value) for name, value in self.params.items() if name != "seed"]
+        return " ".join([*values, "tuning" if self.role == "tuning" else f"s{self.config.seed}"])
+
+    @property
     def label(self) -> str:
         """The trial in a few words, as `pooling=max seed=0`."""
         named = {**self.params, "seed": self.config.seed}
         return " ".join(f"{name}={shown(value)}" for name, value in named.items())
+
+
+def last_end(records: Iterable[TrialRecord]) -> float | None:
+    """When the last of these trials ended, in seconds since 1970; None where none has."""
+    return max((record.finished_at for record in records if record.finished_at is not None), default=None)
+
+
+def _word(name: str, value: ParamValue) -> str:
+    """A value that says of itself what it is of: names do; numbers, yes and no are few enough to be told apart."""
+    if isinstance(value, bool):
+        return f"{name} {'on' if value else 'off'}"
+    return shown(value)

@@ -182,7 +182,7 @@ def page_on_dashboard(places: Places, study: Recorded) -> str | None:
     """The study's page on the Optuna dashboard; None where the storage does not have it."""
     try:
         with closing(Notes(places.storage_url, study.name, study.uid)) as notes:
-            return links.dashboard_study(notes.study_id, places.dashboard_url)
+            return links.dashboard_study(notes.study_id, places.dashboard_url, places.storage_url)
     except StorageError:
         return None
 
@@ -212,6 +212,7 @@ def dashboard_links(run: str | None) -> Sequence[tuple[str, str]]:
         return []
     runs, _, query = run.partition("?")
     return [
+        ("Trials in MLflow", f"{runs.rpartition('/')[0]}?{query}&viewStateShareKey={links.VIEW}"),
         ("Study in MLflow", run),
         ("Page of the answer", f"{runs}/artifacts/{PAGE}?{query}"),
     ]

@@ -9,13 +9,15 @@ opens could reach it by a name that points at 127.0.0.1 (DNS rebinding). MLflow 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
 from typing import Any
-
-from optuna_dashboard import wsgi
+from wsgiref.simple_server import WSGIServer, make_server
 
 from search.errors import SettingsError
 from search.settings import STORAGE
+from search.stack.crown import without_crown
 from search.stores.optuna import open_storage
 
 ALLOWED_HOSTS = "DASHBOARD_ALLOWED_HOSTS"
@@ -30,11 +32,22 @@ def app() -> Application:
     Raises:
         SettingsError: a variable is missing.
     """
+    from optuna_dashboard import wsgi  # two seconds, with scikit-learn
+
     missing = [name for name in (STORAGE, ALLOWED_HOSTS) if not os.environ.get(name)]
     if missing:
         raise SettingsError(f"{missing[0]} is not set")
     allowed = {host.strip() for host in os.environ[ALLOWED_HOSTS].split(",")}
-    return guarded(wsgi(open_storage(os.environ[STORAGE])), allowed)
+    return guarded(without_crown(wsgi(open_storage(os.environ[STORAGE]))), allowed)
+
+
+def main(host: str, port: str) -> None:
+    """Serves the application in one process, with a thread a request; gunicorn, the dashboard's default, has two."""
+
+    class Server(ThreadingMixIn, WSGIServer):
+        daemon_threads = True
+
+    make_server(host, int(port), app(), server_class=Server).serve_forever()
 
 
 def guarded(application: Application, allowed: set[str]) -> Application:
@@ -48,3 +61,7 @@ def guarded(application: Application, allowed: set[str]) -> Application:
         return [f"Not known by the name {host!r}; allowed: {', '.join(sorted(allowed))}\n".encode()]
 
     return guard
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -40,6 +40,7 @@ class Stores:
         def read(number: int) -> TrialRecord | None:
             return read_trial(trial_path(trials, number))
 
+        self._read = read
         # What one MLflow was told is nothing that another knows.
         told_as = f"MLflow {shown_url(places.tracking_uri)}"
         self._told_as = told_as
@@ -64,12 +65,12 @@ class Stores:
         Args:
             catch_up: whether it is told of them now; False: `reconcile` comes later, and has it told.
         """
-        opening = Opening(shown_url(self._uri))
+        opening, read = Opening(shown_url(self._uri)), self._read
 
         def tell() -> None:
             assert self.study is not None
             with opening:
-                self.tracker.open_study(self.study)
+                self.tracker.open_study(self.study, first.started_at if (first := read(0)) else None)
                 if self.study.name in self.tracker.runs.made:
                     for number in self._told.forget(self._told_as):
                         if catch_up:

@@ -139,6 +139,9 @@ def derived_seed(study_name: str, index: int) -> int:
 def distributions(study: Study) -> dict[str, Levels | Range]:
     """The space that Optuna is told of, by parameter: whole numbers, real numbers or categories, by the values' types.
 
+    A question's seeds are none of them: they are not asked about, and Optuna would tell how important they are. The
+    reference study has nothing else, and the dashboard needs a parameter.
+
     Optuna refuses to change a parameter's categories, and a question may be given more levels. So its factor has all
     names that are registered (`search.stores.optuna.growth` adds those that a newer version registers); numbers have
     the range of the levels, which Optuna lets grow.
@@ -148,7 +151,7 @@ def distributions(study: Study) -> dict[str, Levels | Range]:
         spaces[study.factor] = _growing(study.factor, study.levels)
     if study.tune:
         spaces[RATE] = Range(low=study.rates[0], high=study.rates[-1], log=True)
-    if study.search is None:
+    if study.factor is None and study.search is None:
         spaces["seed"] = Range(low=0, high=TUNING_SEED)
     return spaces
 

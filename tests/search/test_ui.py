@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from search.folder.record import StudyRecord
 from search.settings import Places
 from search.stores.mlflow import Sample, Tracker
 from search.stores.optuna import open_storage
+from search.urls import TRAINING_VIEW
 from tests.search.fabricate import study_record, trial_record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,7 +141,7 @@ def test_the_pages_in_a_browser(opened: Opened, chromium: str, tmp_path: Path) -
 
     shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
     experiment = get(f"{opened.mlflow}/api/2.0/mlflow/runs/get?run_id={opened.run_id}")["run"]["info"]["experiment_id"]
-    runs, view = f"{opened.mlflow}/#/experiments/{experiment}/runs", ui.TRAINING_VIEW
+    runs, view = f"{opened.mlflow}/#/experiments/{experiment}/runs", TRAINING_VIEW
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         context = browser.new_context(viewport={"width": 1440, "height": 1000})
@@ -159,10 +159,10 @@ def test_the_pages_in_a_browser(opened: Opened, chromium: str, tmp_path: Path) -
         page = visit("experiment", f"{runs}?{view}", "Model training", "pooling", "7 matching runs")
         page.locator("button[data-component-id*=runnamecellrenderer]").first.click()  # unfolds
         for level in LEVELS:
-            page.get_by_text(f"pooling={level} seed=0").first.wait_for()
+            page.get_by_text(f"{level} s0").first.wait_for()
         page.screenshot(path=shots / "child_runs.png")
-        visit("run", f"{runs}/{opened.run_id}?{view}", "pooling=max seed=0", "not measured: no GPU")
-        visit("metrics", f"{runs}/{opened.run_id}/model-metrics?{view}", "epoch_s", "final_val_accuracy")
+        visit("run", f"{runs}/{opened.run_id}?{view}", "max s0", "not measured: no GPU")
+        visit("metrics", f"{runs}/{opened.run_id}/model-metrics?{view}", "final_val_accuracy")
         visit("system", f"{runs}/{opened.run_id}/system-metrics?{view}", "cpu_utilization_percentage")
         page = visit("artifact", f"{runs}/{opened.run_id}/artifacts/learning_curves.png?{view}", "measures.json")
         picture = page.locator("img[src^=blob]").or_(page.locator("img[src*=learning_curves]")).first
@@ -242,7 +242,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"--port-mlflow {port}: the port is taken"):
-            ui._port(port, "--port-mlflow", ui.USUAL_MLFLOW)
+            ui._port(port, "--port-mlflow", 5050)
         assert ui._port(None, "--port-mlflow", port) != port  # the usual one is taken
 
 
@@ -250,13 +250,12 @@ def test_passwords_stand_in_no_argument(tmp_path: Path, monkeypatch: pytest.Monk
     started: list[Any] = []
     monkeypatch.setattr(ui, "_start", lambda *arguments: started.append(arguments))
     url = 'postgresql://ada:se"cr\\et@127.0.0.1:9/db'
-    ui._start_mlflow(url, tmp_path, None, tmp_path)
-    ui._start_dashboard(url, None, tmp_path)
+    ui._start_mlflow(url, tmp_path, 5050, tmp_path)
+    ui._start_dashboard(url, 8050, tmp_path)
     for _, command, *_ in started:
         assert "ada" not in " ".join(command)
     assert started[0][2]["MLFLOW_BACKEND_STORE_URI"] == 'postgresql+psycopg2://ada:se"cr\\et@127.0.0.1:9/db'
-    config = tomllib.loads((tmp_path / "dashboard.toml").read_text())
-    assert config["optuna_dashboard"]["storage"] == 'postgresql+psycopg2://ada:se"cr\\et@127.0.0.1:9/db'
+    assert started[1][2]["SEARCH_STORAGE_URL"] == 'postgresql+psycopg2://ada:se"cr\\et@127.0.0.1:9/db'
     assert ui._without_password("http://ada:secret@host:5000/x") == "http://host:5000/x"
 
 

@@ -27,6 +27,8 @@ MODES = (
 PACKED = {"splits": {"test": {"log_probabilities"}}}  # for the journal; its measures are metrics
 NO_GPU = "not measured: no GPU"
 NOTE = "mlflow.note.content"  # the description, in Markdown
+# Told beside the machine's load: MLflow draws charts by name, those of `system/` last and on a page of their own.
+SPEED = frozenset({"epoch_s", "images_per_s"})
 UID = "study_uid"  # the tag by which a study's experiment and runs are found
 
 
@@ -59,6 +61,11 @@ def study_params(study: StudyRecord) -> dict[str, str]:
         f"design.{key}": value for key, value in study.design.items() if key not in told and value not in (None, {})
     }
     return _texts({**fixed, **rest}, PARAM_LENGTH)
+
+
+def asked_params(study: StudyRecord) -> list[str]:
+    """The parameters that differ between a study's trials by design, but for the seed."""
+    return list(dict.fromkeys(name for kind in ("scientific", "nuisance") for name in study.design.get(kind) or ()))
 
 
 def _data_tags(study: StudyRecord) -> dict[str, str]:
@@ -151,6 +158,7 @@ def epoch_points(epochs: Sequence[Epoch], started_at: float) -> list[Point]:
     for epoch in epochs:
         elapsed += epoch.epoch_s
         values = epoch.model_dump(exclude={"event", "trial", "epoch"}, exclude_none=True)
+        values = {f"system/{key}" if key in SPEED else key: value for key, value in values.items()}
         points += _points(values, started_at + elapsed, epoch.epoch)
     return points
 

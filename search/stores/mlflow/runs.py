@@ -15,6 +15,7 @@ from search.stores.marked import marked
 from search.stores.mlflow import contents
 from search.stores.mlflow.errors import DeletedError, RefusedError
 from search.stores.mlflow.surroundings import IMPORTING
+from search.stores.mlflow.view import VIEWED, view_tags
 from search.urls import shown_url
 from trainer.events import Failed, Finished
 
@@ -78,14 +79,16 @@ class Runs:
         """The trial of a run that was found or made here."""
         return self._trial_of_run.get(run_id)
 
-    def open_study(self, study: StudyRecord) -> str:
-        """The study's experiment and parent run, RUNNING. Returns the parent run's id.
+    def open_study(self, study: StudyRecord, began_at: float | None = None) -> str:
+        """The study's experiment and parent run, RUNNING. Returns the parent run's id. Argument as of `Tracker`'s.
 
         The first time in a process, trials that another controller left RUNNING are marked KILLED: none can run now.
         """
         note = marked(contents.study_note(study))
         described = {contents.NOTE: note, "mlflow.experimentKind": "custom_model_development"}
-        experiment_id = self.store.experiment(study.name, described, study.uid, claims=study.claims)
+        view = view_tags(contents.asked_params(study), time.time())
+        experiment_id = self.store.experiment(study.name, {**described, **view}, study.uid, claims=study.claims)
+        self.store.add_tags(experiment_id, view, unless=VIEWED)
         found = self.parents(experiment_id, study)
         tags = contents.study_tags(study)
         params = contents.study_params(study)
@@ -97,7 +100,8 @@ class Runs:
             if run.status != "RUNNING":
                 self.store.set_status(run_id, "RUNNING")
         else:
-            run_id = self.store.create_run(experiment_id, study.name, {**tags, contents.NOTE: note}, ms(time.time()))
+            start_ms = ms(time.time() if began_at is None else began_at)
+            run_id = self.store.create_run(experiment_id, study.name, {**tags, contents.NOTE: note}, start_ms)
             self.made.add(study.name)
         self.store.log(run_id, params=params, tags=tags)
         self.store.log_data(run_id, study.data)
@@ -105,7 +109,7 @@ class Runs:
         if study.name not in self._studies:
             for left in self.store.runs(experiment_id, {"mlflow.parentRunId": run_id}, status="RUNNING"):
                 self.store.log(left.run_id, tags={"state": INTERRUPTED})
-                self.store.set_status(left.run_id, "KILLED", ms(time.time()))
+                self.store.set_status(left.run_id, "KILLED", left.last_ms)
         self._studies[study.name] = StudyRun(experiment_id, run_id, is_new=not found)
         self.experiment_of_run[run_id] = experiment_id
         self.pages[study.name] = experiment_id, run_id
@@ -192,7 +196,7 @@ class Runs:
                 elif run.start_ms < start_ms and run.status != "FINISHED":
                     self.store.delete_run(run.run_id)
         if run_id is None:
-            run_id = self.store.create_run(opened.experiment_id, record.label, tags, start_ms)
+            run_id = self.store.create_run(opened.experiment_id, record.short_name, tags, start_ms)
         if not ended:
             self.store.log(run_id, params=contents.trial_params(record))
             self.store.log_data(run_id, study.data)

@@ -56,6 +56,7 @@ class FoundRun(NamedTuple):
     params: dict[str, str]
     metrics: dict[str, float]
     deleted: bool = False
+    last_ms: int = 0  # when it was last told of a metric, else its start
 
 
 class MlflowStore:
@@ -120,6 +121,14 @@ class MlflowStore:
                 self.client.set_experiment_tag(found.experiment_id, UID, uid)
             return str(found.experiment_id)
 
+    def add_tags(self, experiment_id: str, tags: Mapping[str, str], *, unless: str) -> None:
+        """Tags of an experiment, unless it has the tag of this name; one that is there stays as it is."""
+        with self._errors():
+            there = self.client.get_experiment(experiment_id).tags
+            for key, value in tags.items() if unless not in there else ():
+                if key not in there:
+                    self.client.set_experiment_tag(experiment_id, key, value)
+
     def _experiment_of(self, uid: str) -> Experiment | None:
         if not uid:
             return None
@@ -159,6 +168,7 @@ class MlflowStore:
                         dict(run.data.params),
                         dict(run.data.metrics),
                         run.info.lifecycle_stage != "active",
+                        max((m.timestamp for m in run.data._metric_objs), default=run.info.start_time),
                     )
                     for run in page
                 ]

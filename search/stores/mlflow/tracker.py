@@ -16,7 +16,7 @@ from search.stores.mlflow.contents import Point
 from search.stores.mlflow.errors import RefusedError
 from search.stores.mlflow.runs import Runs, Status, TrialRun, ms, status_of
 from search.stores.mlflow.system_metrics import Sample
-from search.urls import mlflow_run
+from search.urls import TRAINING_VIEW, mlflow_experiment, mlflow_run
 from trainer.events import Epoch
 
 if TYPE_CHECKING:
@@ -61,12 +61,14 @@ class Tracker:
     def _store(self) -> MlflowStore:
         return self.runs.store
 
-    def open_study(self, study: StudyRecord) -> str:
+    def open_study(self, study: StudyRecord, began_at: float | None = None) -> str:
         """The study's experiment and parent run, RUNNING. Returns the parent run's id.
+
+        `began_at`: when its first trial began, in seconds since 1970; None: it begins now.
 
         The first time in a process, trials that another controller left RUNNING are marked KILLED: none can run now.
         """
-        return self.runs.open_study(study)
+        return self.runs.open_study(study, began_at)
 
     def begin_trial(self, study: StudyRecord, record: TrialRecord) -> str:
         """The trial's run, RUNNING, with all params and tags. Returns its id."""
@@ -127,9 +129,24 @@ class Tracker:
         return self.runs.tell(study, record, tell)
 
     def close_study(
-        self, study: StudyRecord, status: Status, summary_markdown: str, metrics: Mapping[str, float]
+        self,
+        study: StudyRecord,
+        status: Status,
+        summary_markdown: str,
+        metrics: Mapping[str, float],
+        ended_at: float | None = None,
+        headline: str = "",
     ) -> None:
         """The parent run's end: our part of its description, its metrics (those that changed) and its status.
+
+        Args:
+            study: whose run ends.
+            status: of the run.
+            summary_markdown: the description.
+            metrics: the run's.
+            ended_at: when the last trial ended, in seconds since 1970, which is when the study did, whenever it is
+                told; None: now.
+            headline: what the metrics are of, for a tag; empty: no tag.
 
         Raises:
             RefusedError: a person deleted it, in MLflow.
@@ -139,14 +156,16 @@ class Tracker:
         run = next((run for run in found if run.run_id == opened.run_id), None)
         if run is None:
             raise RefusedError(self.runs.deleted(f"the run of the study {study.name}", opened.run_id))
-        now_ms = ms(time.time())
+        now_ms = ms(time.time())  # of two values MLflow takes the later one
         points = [Point(key, value, now_ms, 0) for key, value in metrics.items() if run.metrics.get(key) != value]
-        self._store.log(run.run_id, points, tags=_described(run.tags.get(contents.NOTE, ""), summary_markdown, study))
-        self._store.set_status(run.run_id, status, now_ms)
+        tags = _described(run.tags.get(contents.NOTE, ""), summary_markdown, study)
+        self._store.log(run.run_id, points, tags={**tags, **({"metrics_of": headline} if headline else {})})
+        self._store.set_status(run.run_id, status, now_ms if ended_at is None else ms(ended_at))
 
-    def end_study(self, study: StudyRecord, status: Status) -> None:
-        """The parent run's status alone, after trials were told late."""
-        self._store.set_status(self.runs.opened(study).run_id, status, ms(time.time()))
+    def end_study(self, study: StudyRecord, status: Status, ended_at: float | None) -> None:
+        """The parent run's status alone, after trials were told late. `ended_at`: as in `close_study`."""
+        end_ms = ms(time.time() if ended_at is None else ended_at)
+        self._store.set_status(self.runs.opened(study).run_id, status, end_ms)
 
     def log_study_files(self, study: StudyRecord, files: Mapping[str, bytes]) -> None:
         """Files of the study, by name, as artifacts of its parent run; they take the place of older ones."""
@@ -159,6 +178,11 @@ class Tracker:
         experiment_id, study_run = self.runs.pages[name]
         found = {n: mlflow_run(self.tracking_uri, experiment_id, run_id) for n, run_id in runs.items()}
         return mlflow_run(self.tracking_uri, experiment_id, study_run), found
+
+    def experiment_page(self, name: str) -> str | None:
+        """MLflow's table of the runs of a study that this tracker told of or looked up. Connects to nothing."""
+        found = self.runs.pages.get(name)
+        return mlflow_experiment(self.tracking_uri, found[0]) if found else None
 
     def look_up(self, name: str, uid: str = "") -> Known | None:
         """A study that was recorded; None where there is none, or it was deleted. Changes nothing.
@@ -244,7 +268,7 @@ class Tracker:
         experiment_id = self.runs.experiment_of_run.get(run_id)
         if experiment_id is None or not self.tracking_uri.startswith(("http://", "https://")):
             return None
-        return mlflow_run(self.tracking_uri, experiment_id, run_id)
+        return mlflow_run(self.tracking_uri, experiment_id, run_id).removesuffix(f"?{TRAINING_VIEW}")
 
     def close(self) -> None:
         """Lets go of connections. The tracker may be used again."""

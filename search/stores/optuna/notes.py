@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
 import optuna
 
 from search.errors import StorageError
+from search.ports import in_our_part
 from search.stores.marked import merged
 from search.stores.optuna import close_storage, open_storage, storage_errors
 from search.stores.optuna.identity import place_of
@@ -62,6 +63,16 @@ class Notes:
             for number, text in sorted(trial_notes.items())[:MOST_TRIALS]:
                 if number in ids:
                     write(optuna.Trial(self._study, ids[number]), text)
+
+    def relink(self, move: Callable[[str], str]) -> None:
+        """Has the links in our parts of the notes follow, where `move` changes them."""
+        module = _note_module()
+        with storage_errors(self._url):
+            trials = [optuna.Trial(self._study, trial._trial_id) for trial in self._study.get_trials(deepcopy=False)]
+            for place in [self._study, *trials[:MOST_TRIALS]]:
+                there = module.get_note(place)
+                if (moved := in_our_part(there, move)) != there:
+                    module.save_note(place, moved)
 
     def close(self) -> None:
         """Lets go of the database's connections."""

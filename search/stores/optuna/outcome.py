@@ -47,12 +47,8 @@ def ending(record: TrialRecord, objectives: Sequence[str], cost_metric: str) -> 
 
 
 def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
-    """A trial's user attributes: what the dashboard shows of it."""
-    found: dict[str, Any] = {SLOT: record.slot, "seed": record.config.seed}
-    if link:
-        found[LINK] = link
-    if record.finished_at is not None:
-        found["wall_s"] = round(record.finished_at - record.started_at, 2)
+    """A trial's user attributes, in the order in which the dashboard shows them: what came of it, then where it ran."""
+    found: dict[str, Any] = {"seed": record.config.seed, "fold": record.config.fold}
     finished, terminal = record.finished, record.terminal
     if finished is not None:
         from search.answer.learning import start_of
@@ -68,4 +64,6 @@ def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
                 found[key] = getattr(finished, key)
     elif isinstance(terminal, Failed):
         found[FAILURE] = f"{terminal.kind}: {terminal.message}"[:2000]
-    return found
+    if record.finished_at is not None:
+        found["wall_s"] = round(record.finished_at - record.started_at, 2)
+    return found | {SLOT: record.slot} | ({LINK: link} if link else {})

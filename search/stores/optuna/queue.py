@@ -13,16 +13,19 @@ from search.study.design import PlannedTrial
 from search.study.space import ParamValue
 
 ROLE = "role"
+SEED = "seed"
+PLANNED = ("replicate", "tuning")  # the roles of trials that are queued by the design
 QUEUED = "fixed_params"  # where Optuna keeps the params that `enqueue_trial` was given
 
 
 def waiting(planned: PlannedTrial, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    """A trial to be queued, with its params."""
+    """A trial to be queued, with its params. Its seed stands beside them: in the queue, and among the attributes."""
+    params = {key: value for key, value in planned.params.items() if key in space}
     return create_trial(
         state=TrialState.WAITING,
-        params=dict(planned.params),
-        distributions={key: space[key] for key in planned.params},
-        user_attrs={ROLE: planned.role},
+        params=params,
+        distributions={key: space[key] for key in params},
+        user_attrs={key: value for key, value in planned.params.items() if key == SEED} | {ROLE: planned.role},
         system_attrs={QUEUED: dict(planned.params)},
     )
 
@@ -41,7 +44,7 @@ def made(
     except KeyError:
         trial_id = storage.create_new_trial(study_id, template_trial=template)
     there = storage.get_trial(trial_id)
-    if there.number != number or (template and there.params != template.params):
+    if there.number != number or (template and trial_params(there) != trial_params(template)):
         raise ValueError(f"somebody else makes trials of Optuna's study {name}; trial {number} is not ours")
     return trial_id
 
@@ -53,5 +56,10 @@ def fail(storage: optuna.storages.BaseStorage, trial_id: int, why: str) -> None:
 
 
 def trial_params(trial: FrozenTrial) -> dict[str, ParamValue]:
-    """The params of a trial, also of one whose params stand in the queue alone."""
-    return dict(trial.params) or dict(trial.system_attrs.get(QUEUED, {}))
+    """The params of a trial, also of one whose params stand in the queue alone.
+
+    The seed of a planned one stands there; in studies of older versions it is a parameter like the others.
+    """
+    queued = trial.system_attrs.get(QUEUED, {})
+    seed = {SEED: queued[SEED]} if trial.user_attrs.get(ROLE) in PLANNED and SEED in queued else {}
+    return {**trial.params, **seed} if trial.params or seed else dict(queued)

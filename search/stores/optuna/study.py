@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -24,6 +25,7 @@ from search.stores.optuna.outcome import LINK, attributes, ending
 from search.stores.optuna.proposals import proposed
 from search.stores.optuna.queue import QUEUED, ROLE, fail, made, waiting
 from search.stores.optuna.storage import close_storage, open_storage, storage_errors
+from search.stores.optuna.times import set_times
 from search.study import Study
 from search.study.design import PlannedTrial
 from search.study.objectives import OBJECTIVES
@@ -184,8 +186,6 @@ class OptunaStudy:
         check_there(self._storage, self._url, self._place, self._uid)
         return made(self._storage, self._study_id, self.name, number, template)
 
-    # -- proposals ---------------------------------------------------------------------------------------------------
-
     def ask(self) -> tuple[int, dict[str, ParamValue]]:
         """A new trial of a search, RUNNING: its number and its params, proposed by the sampler.
 
@@ -228,11 +228,9 @@ class OptunaStudy:
         return proposed(self._storage, self.name, self._ids[number], number, self._study_file, self._space)
 
     def refuse(self, number: int, why: str) -> None:
-        """A trial that somebody queued and that cannot be trained: FAIL, and why among its attributes."""
+        """Ends a queued trial that cannot be trained, as `fail`."""
         with self._ours():
             fail(self._storage, self._ids[number], why)
-
-    # -- tellings ----------------------------------------------------------------------------------------------------
 
     def report(self, record: TrialRecord, link: str | None = None) -> None:
         """A trial under way: RUNNING, its epochs as intermediate values (Optuna has none for several objectives).
@@ -245,7 +243,7 @@ class OptunaStudy:
             known = self._known(record.number)
             if known.state.is_finished():
                 return
-            self._begin(known)
+            self._begin(known, record)
             self._report_epochs(record, known)
             if link and known.user_attrs.get(LINK) != link:
                 self._storage.set_trial_user_attr(known._trial_id, LINK, link)
@@ -267,7 +265,7 @@ class OptunaStudy:
             known = self._known(record.number)
             if known.state.is_finished():
                 return
-            self._begin(known)
+            self._begin(known, record)
             self._report_epochs(record, known)
             for key, value in attributes(record, link).items():
                 if known.user_attrs.get(key) != value:
@@ -278,14 +276,16 @@ class OptunaStudy:
                 if not trial.constraints:  # written once; a telling that failed half-way may have done it
                     trial.set_constraint("vram", end.vram)
             self._storage.set_trial_state_values(known._trial_id, end.state, end.values)
+            set_times(self._storage, known._trial_id, record)
 
     def _known(self, number: int) -> FrozenTrial:
         self._write_up_to(number)
         return self._storage.get_trial(self._ids[number])
 
-    def _begin(self, known: FrozenTrial) -> None:
+    def _begin(self, known: FrozenTrial, record: TrialRecord) -> None:
         if known.state == TrialState.WAITING:
             self._storage.set_trial_state_values(known._trial_id, TrialState.RUNNING)
+            set_times(self._storage, known._trial_id, replace(record, finished_at=None))
 
     def _report_epochs(self, record: TrialRecord, known: FrozenTrial) -> None:
         by_epoch = OBJECTIVES[self.objectives[0]].by_epoch

@@ -16,7 +16,7 @@ from search.controller.session import Options, run_study
 from search.executors import Executor, TrainerSource
 from search.settings import Places
 from search.stores.mlflow import Tracker
-from search.urls import TRAINING_VIEW
+from search.urls import TRAINING_VIEW, runs_page
 from tests.search.test_ui import free_port
 from tests.search.workshop import Noops, hunt, question
 
@@ -94,13 +94,41 @@ def test_mlflow_shows_the_sentence_and_the_child_runs(shown: Shown, browser: Any
     page.screenshot(path=shots(tmp_path) / "mlflow_study.png")
     page.goto(f"{shown.experiment}?{TRAINING_VIEW}")
     page.locator("button[data-component-id*=runnamecellrenderer]").first.click(timeout=60_000)  # unfolds
-    page.get_by_text("learning_rate=0.01 seed=0").first.wait_for()
+    page.get_by_text("0.01 s0").first.wait_for()
     page.screenshot(path=shots(tmp_path) / "mlflow_children.png")
     first = shown.trials[0]
     page.goto(f"{shown.experiment}/{first}?{TRAINING_VIEW}")
     link = page.get_by_role("link", name="Trial 0 on the Optuna dashboard")
     link.wait_for(timeout=60_000)
     assert link.get_attribute("href").endswith("/dashboard/studies/1/trials?numbers=0")
+
+
+def test_mlflows_table_shows_accuracy_and_memory(shown: Shown, browser: Any, tmp_path: Path) -> None:
+    """As whoever follows the printed address sees it: columns, names that say which trial it is, sorted by accuracy."""
+    page = browser.new_page()
+    page.goto(runs_page(shown.mlflow, shown.experiment.split("/")[-2]))
+    page.locator("[col-id*='test_accuracy']").first.wait_for(timeout=90_000)
+    page.get_by_text("0.01 s0").first.wait_for()
+    page.wait_for_timeout(500)  # the grid lays out its rows
+    page.screenshot(path=shots(tmp_path) / "mlflow_table.png")
+    headers = page.locator("[role=columnheader][col-id]").evaluate_all("all => all.map(h => h.getAttribute('col-id'))")
+    wanted = ["test_accuracy", "final_val_accuracy", "final_train_accuracy", "train_s", "parameters", "learning_rate"]
+    assert [name for name in wanted if not any(name in str(header) for header in headers)] == []
+    assert any("seed" in str(header) for header in headers)
+    cells = page.locator("[role=gridcell][col-id*='`test_accuracy`']").all_inner_texts()
+    found = [float(text) for text in cells if text.strip() not in ("", "-")]
+    assert len(found) >= 4
+    assert found == sorted(found, reverse=True)
+
+
+def test_the_dashboard_crowns_no_trial_of_a_question(shown: Shown, browser: Any, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto(f"{shown.optuna}/dashboard/studies/1/trials?numbers=0")
+    page.get_by_text("Trial 0 (trial_id=").first.wait_for(timeout=90_000)
+    assert page.get_by_text("Best Trial", exact=True).count() == 0
+    page.screenshot(path=shots(tmp_path) / "dashboard_question_trial.png")
+    page.goto(f"{shown.optuna}/dashboard/studies/2/trials")
+    page.get_by_text("Best Trial", exact=True).first.wait_for(timeout=90_000)
 
 
 def test_mlflow_compares_trials(shown: Shown, browser: Any, tmp_path: Path) -> None:
@@ -125,6 +153,7 @@ def test_the_dashboard_shows_study_note_and_plots(shown: Shown, browser: Any, tm
             page.get_by_text(text).first.wait_for(timeout=60_000)
         page.locator("table").first.wait_for()
         page.get_by_role("link", name="Study in MLflow").first.wait_for()
+        page.get_by_role("link", name="Trials in MLflow").first.wait_for()
         page.screenshot(path=shots(tmp_path) / f"dashboard_note_{number}.png", full_page=True)
         page.goto(f"{shown.optuna}/dashboard/studies/{number}")
         page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)

@@ -11,7 +11,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.errors import StorageError
-from search.stores.optuna import OptunaStudy, names_in
+from search.stores.optuna import OptunaStudy, names_in, trial_params
 from search.study import Study
 from search.study.deciding import mean_recall
 from search.study.design import PlannedTrial, plan
@@ -66,7 +66,7 @@ def test_a_trials_way(open_study: Open) -> None:
     def look() -> list[optuna.trial.FrozenTrial]:
         return open_study(study).trials()
 
-    assert [(trial.state.name, trial.params) for trial in look()] == [("WAITING", p.params) for p in planned]
+    assert [(trial.state.name, trial_params(trial)) for trial in look()] == [("WAITING", p.params) for p in planned]
     record = trial_record(0, dict(planned[0].params), end="running", n_epochs=2, study="rates")
     for _ in range(2):
         store.report(record)
@@ -84,10 +84,8 @@ def test_a_trials_way(open_study: Open) -> None:
     assert told.intermediate_values == {epoch.epoch: epoch.val_accuracy for epoch in record.epochs}
     assert told.user_attrs == {
         "role": "replicate",
-        "slot": 0,
         "seed": 0,
-        "mlflow_run": "http://mlflow/run",
-        "wall_s": 5.75,
+        "fold": 0,
         "train_accuracy": record.finished.splits["train"].accuracy,
         "val_accuracy": record.finished.splits["val"].accuracy,
         "test_accuracy": record.finished.splits["test"].accuracy,
@@ -98,7 +96,19 @@ def test_a_trials_way(open_study: Open) -> None:
         "train_s": 3.75,
         "vram_peak_mib": 1830.5,
         "vram_process_mib": 2410.0,
+        "wall_s": 5.75,
+        "slot": 0,
+        "mlflow_run": "http://mlflow/run",
     }
+    assert [name for name in told.user_attrs if name in ("seed", "val_accuracy", "slot", "mlflow_run")] == [
+        "seed",
+        "val_accuracy",
+        "slot",
+        "mlflow_run",
+    ], "in the order in which the dashboard shows them"
+    assert told.params == {"learning_rate": 0.01}, "the seed is no parameter, of which Optuna would tell the importance"
+    times = (record.started_at, record.finished_at)
+    assert tuple(at and at.timestamp() for at in (told.datetime_start, told.datetime_complete)) == pytest.approx(times)
     store.tell(trial_record(0, end="error"), None)
     store.report(trial_record(0, end="running", n_epochs=9))
     assert look()[0] == told
@@ -264,7 +274,7 @@ def test_what_a_broken_connection_left_is_not_made_twice(open_study: Open, monke
     with pytest.raises(ConnectionError):
         queued.write_queue()
     assert queued.write_queue()
-    assert [trial.params for trial in queued.trials()] == [planned.params for planned in plan(question(seeds=1))]
+    assert [trial_params(trial) for trial in queued.trials()] == [planned.params for planned in plan(question(seeds=1))]
     with pytest.raises(ConnectionError):
         asked.ask()
     assert [asked.ask()[0], asked.ask()[0]] == [0, 1]
