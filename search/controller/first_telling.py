@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from search.errors import StorageError
-from search.folder.manifest import Manifest, has_manifest, write_manifest
+from search.folder.manifest import FILE, Manifest, has_manifest, write_manifest
 from search.folder.record import StudyRecord
 from search.settings import Places
 from search.stores.opening import Opening
-from search.stores.optuna import OptunaStudy
+from search.stores.optuna import FOLDER, OWNER, OptunaStudy
 from search.stores.stores import Stores
 from search.study import Study
 from search.urls import dashboard_study, shown_url
+
+TAKE_BACK_S = 10.0  # how long a run that is refused waits for MLflow
 
 
 class FirstTelling:
@@ -54,14 +57,15 @@ class FirstTelling:
         elif store.is_new:
             self._say(
                 f"Optuna's storage {shown_url(url)} has no study {name}; it is made there, from the journals. (To be "
-                f"rid of the study, remove {self._folder} too.)"
+                f"rid of the study everywhere: python -m search.delete {name})"
             )
         elif store.name != name:
             self._say(f"Optuna's study {name} is called {store.name} by now, and is told under that name")
         write_manifest(self._folder, Manifest(study, record, shown_url(self._places.tracking_uri)))
         data = record.data
         attributes = {"question": study.question, "data": f"{data.name} ({data.fingerprint})", "demo": data.is_demo}
-        store.set_attributes({**attributes, "photographs": data.photographs_by, "leaks": data.leaks})
+        whose = {OWNER: record.owner, FOLDER: record.place}
+        store.set_attributes({**attributes, **whose, "photographs": data.photographs_by, "leaks": data.leaks})
         return store
 
     def wait(self) -> None:
@@ -72,6 +76,17 @@ class FirstTelling:
         """
         if self._opening is not None:
             self._opening.wait()
+
+    def take_back(self) -> None:
+        """Of a new study that is refused before its first trial nothing is left in either store, nor its manifest."""
+        record, store = self._stores.study, self._stores.store
+        if record is None or store is None or not store.is_new:
+            return
+        with contextlib.suppress(StorageError):  # it is away, and will show a study without a trial
+            store.discard()
+        self._stores.mlflow.later(lambda: self._stores.tracker.discard_study(record))
+        self._stores.mlflow.drain(TAKE_BACK_S)
+        (self._folder / FILE).unlink(missing_ok=True)
 
     def give_up(self) -> None:
         """Whoever waits waits no longer. For signal handlers."""

@@ -9,6 +9,7 @@ _host_settings.py  hosts.toml and --hosts
 _command.py   arguments and environment of a slot, the same for all
 _machine.py   cores, GPUs, the names of signals
 _kernel.py    whether the kernel ended a process for its memory
+_leases.py    what the controllers of this user have taken of this machine
 _identity.py  which controller a container belongs to
 """
 
@@ -26,6 +27,7 @@ from search.executors._base import (
 from search.executors._command import ALIVE_S
 from search.executors._docker import DockerExecutor
 from search.executors._host_settings import HostSettings, chosen_hosts
+from search.executors._leases import Capacity, Lease, Leases, Share, no_room, room_in_words, share_of
 from search.executors._local import LocalExecutor
 from search.executors._table import EXECUTORS, ExecutorEntry, executors_in_words, make_executor
 from search.executors.hosts import Connections, Found, HostsExecutor, look_at_all
@@ -33,6 +35,7 @@ from search.executors.hosts import Connections, Found, HostsExecutor, look_at_al
 __all__ = [
     "ALIVE_S",
     "EXECUTORS",
+    "Capacity",
     "Connections",
     "DockerExecutor",
     "Executor",
@@ -40,10 +43,13 @@ __all__ = [
     "Found",
     "HostSettings",
     "HostsExecutor",
+    "Lease",
+    "Leases",
     "LocalExecutor",
     "Mailbox",
     "Order",
     "Resources",
+    "Share",
     "Slot",
     "SlotExit",
     "SlotLine",
@@ -53,4 +59,7 @@ __all__ = [
     "log_tail",
     "look_at_all",
     "make_executor",
+    "no_room",
+    "room_in_words",
+    "share_of",
 ]

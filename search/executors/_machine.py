@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 
 from search.errors import ExecutorError
 
@@ -46,6 +47,22 @@ def visible_gpus() -> list[int]:
             pynvml.nvmlShutdown()
     except Exception:  # no driver, no library, or a driver that refuses: no GPU for us
         return []
+
+
+def check_gpus(wanted: Sequence[int]) -> None:
+    """Whether this machine has the GPUs that were asked for.
+
+    Raises:
+        ExecutorError: it lacks one.
+    """
+    there = visible_gpus()
+    missing = [gpu for gpu in wanted if gpu not in there]
+    if missing:
+        found = f"GPU {', '.join(map(str, there))}" if there else "no GPU (try nvidia-smi)"
+        raise ExecutorError(
+            f"--gpus {','.join(map(str, wanted))}: NVIDIA's driver shows {found} on this machine; --gpus none "
+            "trains on the CPU"
+        )
 
 
 def signal_name(number: int) -> str:

@@ -28,6 +28,7 @@ PACKED = {"splits": {"test": {"log_probabilities"}}}  # for the journal; its mea
 NO_GPU = "not measured: no GPU"
 NOTE = "mlflow.note.content"  # the description, in Markdown
 UID = "study_uid"  # the tag by which a study's experiment and runs are found
+OWNER, FOLDER = "owner", "folder"  # tags of a study's run: who runs it, and where its folder is
 
 
 class Point(NamedTuple):
@@ -85,6 +86,7 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
         {
             "study": study.name,
             **({UID: study.uid} if study.uid else {}),
+            **({OWNER: study.owner, FOLDER: study.place} if study.owner else {}),
             "role": "study",
             "kind": study.kind,
             "measure": study.design.get("measure", DEFAULT),
