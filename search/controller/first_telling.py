@@ -40,7 +40,7 @@ class FirstTelling:
         A study that has begun before may go on starting slots meanwhile: `wait` has the outcome.
 
         Raises:
-            StorageError: a store refuses; of a new study nothing is left in Optuna.
+            StorageError: a store refuses; `take_back` has nothing left of a new study.
         """
         url, name = self._places.storage_url, record.name
         store = OptunaStudy(url, name, study, record.uid, claims=record.claims)
@@ -49,11 +49,7 @@ class FirstTelling:
         self._stores.study = replace(record, optuna_page=page)
         self._opening = self._stores.open_mlflow()
         if not has_manifest(self._folder):
-            try:
-                self._opening.wait()
-            except StorageError:
-                store.discard()
-                raise
+            self._opening.wait()
         elif store.is_new:
             self._say(
                 f"Optuna's storage {shown_url(url)} has no study {name}; it is made there, from the journals. (To be "
@@ -84,8 +80,9 @@ class FirstTelling:
             return
         with contextlib.suppress(StorageError):  # it is away, and will show a study without a trial
             store.discard()
-        self._stores.mlflow.later(lambda: self._stores.tracker.discard_study(record))
-        self._stores.mlflow.drain(TAKE_BACK_S)
+        if record.name in self._stores.tracker.runs.made:
+            self._stores.mlflow.later(lambda: self._stores.tracker.discard_study(record))
+            self._stores.mlflow.drain(TAKE_BACK_S)
         (self._folder / FILE).unlink(missing_ok=True)
 
     def give_up(self) -> None:
