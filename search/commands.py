@@ -152,6 +152,31 @@ def environment_of(args: argparse.Namespace) -> Environment:
     return replace(found, hosts=hosts, ray_address=ray_address or "auto")
 
 
+def add_question_options(parser: argparse.ArgumentParser) -> None:
+    """The flags of a command that deletes: `confirmed` reads the first."""
+    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be deleted, and delete nothing")
+
+
+def confirmed(question: str, yes: bool) -> bool:
+    """Whether the user wants what was listed to be deleted; asks where `--yes` does not say so.
+
+    Raises:
+        SettingsError: nobody can be asked.
+    """
+    if yes:
+        return True
+    try:
+        answer = input(f"{question} [y/N] ")
+    except (EOFError, RuntimeError):  # no standard input
+        print()
+        raise SettingsError("Nothing was deleted, for nobody answered; --yes asks nothing") from None
+    if answer.strip().lower() not in ("y", "yes"):
+        print("Nothing was deleted.")
+        return False
+    return True
+
+
 def new_console() -> Console:
     """As wide as the terminal; in a log, as wide as its lines."""
     return Console(width=None if sys.stdout.isatty() else WIDTH)

@@ -1,4 +1,4 @@
-"""All studies and their state.
+"""All studies and their state: those of this folder of runs, and those of Optuna and MLflow, whoever ran them.
 
 python -m search.list
 """
@@ -9,78 +9,154 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from search.commands import ExitStatus, add_runs_option, ended, new_console, new_parser
+from search.catalogue import Entry, catalogue, running
+from search.commands import ExitStatus, add_place_options, ended, environment_of, new_console, new_parser
 from search.errors import SearchError
 from search.folder.journal import read_trials
-from search.folder.lock import holder_of
-from search.folder.manifest import read_manifest, study_folders
 from search.folder.record import DataInfo, StudyRecord
 from search.settings import Places
 from search.study import Study
 from search.study.design import is_at_most, trial_count
 from search.study.toml_file import load_study, study_names
 
+COLUMNS = ("study", "trials", "complete", "failed", "state", "owner", "in", "images", "question")
+NUMBERS = ("trials", "complete", "failed")
+BESIDE_NAME = 90  # characters that the other columns want
+
+
+@dataclass(frozen=True)
+class Row:
+    """A study in the table."""
+
+    name: str
+    trials: str
+    complete: str
+    failed: str
+    state: str
+    owner: str = ""
+    where: str = ""
+    images: str = ""
+    question: str = ""
+    begun: bool = True
+
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     result = new_parser("list", __doc__)
-    add_runs_option(result)
+    add_place_options(result)
     return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command. Returns the exit status."""
+    """The command. Returns the exit status: 0; 1 where a store does not answer; 2 for what cannot be read."""
     args = parser().parse_args(argv)
-    return ended(lambda: _main(Places.of(args.runs)))
+    return ended(lambda: _main(environment_of(args).places))
 
 
 def _main(places: Places) -> int:
-    table, problems = _table(places)
-    new_console().print(table)
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return ExitStatus.BAD_INPUT if problems else ExitStatus.DONE
+    console = new_console()
+    found = catalogue(places)
+    rows, damaged = _rows(found.entries)
+    _print(rows, f"Studies in {places.runs}, Optuna and MLflow", console)
+    for problem in found.problems(places):
+        console.print(problem, markup=False, highlight=False, soft_wrap=True)
+    for store, error in found.silent.items():
+        print(f"{store} could not be asked: {error}", file=sys.stderr)
+    for error in [*found.damaged, *damaged]:
+        print(error, file=sys.stderr)
+    if found.damaged or damaged:
+        return ExitStatus.BAD_INPUT
+    return ExitStatus.INCOMPLETE if found.silent else ExitStatus.DONE
 
 
-def _table(places: Places) -> tuple[Table, list[SearchError]]:
-    """The table, and what keeps studies out of it."""
-    table = Table(title=f"Studies in {places.runs}", title_justify="left")
-    for column in ("study", "trials", "complete", "failed", "state", "images", "question"):
-        table.add_column(column, justify="right" if column in ("trials", "complete", "failed") else "left")
-    begun, problems = set(), []
-    for folder in study_folders(places).values():
+def _rows(entries: Sequence[Entry]) -> tuple[list[Row], list[SearchError]]:
+    """The rows, and what keeps studies out of them."""
+    rows, damaged, begun = [], [], set()
+    for entry in entries:
         try:
-            manifest = read_manifest(folder)
-            if manifest is None:
-                continue
-            study, record = manifest.study, manifest.record
-            begun.add(study.name)
-            table.add_row(record.name, *_state(folder, study, record), _images(record.data), study.question)
+            if entry.folder is not None and entry.manifest is not None:
+                begun.add(entry.manifest.study.name)
+                rows.append(_here(entry, entry.folder, entry.manifest.study, entry.manifest.record))
+            elif entry.where:
+                rows.append(_stored(entry))
         except SearchError as error:
-            problems.append(error)
+            damaged.append(error)
     for name in study_names():
         if name not in begun:
             study = load_study(name)
-            table.add_row(name, _planned(study), "", "", "not begun", "", study.question, style="dim")
-    return table, problems
+            planned = f"{'at most ' if is_at_most(study) else ''}{trial_count(study)}"
+            rows.append(Row(name, planned, "", "", "not begun", question=study.question, begun=False))
+    return rows, damaged
 
 
-def _state(folder: Path, study: Study, record: StudyRecord) -> tuple[str, str, str, str]:
-    counts = Counter(record.state for record in read_trials(folder / "trials"))
+def _here(entry: Entry, folder: Path, study: Study, record: StudyRecord) -> Row:
+    counts = Counter(trial.state for trial in read_trials(folder / "trials"))
     total = trial_count(study, dict(record.left))
     over = counts["COMPLETE"] + counts["FAIL"] + counts["PRUNED"]
-    holder = holder_of(folder)
-    state = f"running ({holder})" if holder else "finished" if over >= total else "stopped"
-    most = "at most " if is_at_most(study, dict(record.left)) else ""
-    return f"{most}{total}", str(counts["COMPLETE"]), str(counts["FAIL"] + counts["PRUNED"]), state
+    holder = running(entry)
+    return Row(
+        name=entry.name,
+        trials=f"{'at most ' if is_at_most(study, dict(record.left)) else ''}{total}",
+        complete=str(counts["COMPLETE"]),
+        failed=str(counts["FAIL"] + counts["PRUNED"]),
+        state=f"running ({holder})" if holder else "finished" if over >= total else "stopped",
+        owner=entry.owner,
+        where=", ".join(entry.where),
+        images=_images(record.data),
+        question=study.question,
+    )
 
 
-def _planned(study: Study) -> str:
-    return f"{'at most ' if is_at_most(study) else ''}{trial_count(study)}"
+def _stored(entry: Entry) -> Row:
+    """A study without a folder here: as far as the stores know it."""
+    there = [study for study in entry.stored if study.state != "deleted"]
+    counted = next((study for study in there if study.complete is not None), there[0])
+    states = {study.state for study in there}
+    state = next((name for name in ("running", "finished") if name in states), "stopped")
+    return Row(
+        name=entry.name,
+        trials=str(counted.trials or ""),
+        complete=str(counted.complete if counted.complete is not None else ""),
+        failed=str(counted.failed if counted.failed is not None else ""),
+        state=state,
+        owner=entry.owner,
+        where=", ".join(entry.where),
+        question=next((study.question for study in there if study.question), ""),
+    )
+
+
+def _print(rows: Sequence[Row], title: str, console: Console) -> None:
+    """As a table; where that would cut names, as a paragraph a study."""
+    longest = max((len(row.name) for row in rows), default=0)
+    if console.width < longest + BESIDE_NAME:
+        _print_paragraphs(rows, title, console)
+        return
+    table = Table(title=title, title_justify="left")
+    for column in COLUMNS:
+        table.add_column(column, justify="right" if column in NUMBERS else "left", no_wrap=column == "study")
+    for row in rows:
+        cells = (row.name, row.trials, row.complete, row.failed, row.state, row.owner, row.where, row.images)
+        table.add_row(*map(Text, (*cells, row.question)), style="" if row.begun else "dim")
+    console.print(table)
+
+
+def _print_paragraphs(rows: Sequence[Row], title: str, console: Console) -> None:
+    console.print(Text(title, style="italic"), soft_wrap=True)
+    for row in rows:
+        console.print(Text(row.name, style="bold" if row.begun else "dim"), soft_wrap=True)  # a name is never cut
+        counts = f"{row.trials} trials" if row.trials else ""
+        if row.complete:
+            counts += f", {row.complete} complete, {row.failed or 0} failed"
+        facts = [row.state, counts, row.owner, f"in {row.where}" if row.where else "", row.images, row.question]
+        for fact in filter(None, facts):
+            console.print(Text(f"  {fact}", style="" if row.begun else "dim"))
 
 
 def _images(data: DataInfo) -> str:

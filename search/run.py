@@ -33,21 +33,16 @@ from search.controller.ending import Outcome
 from search.controller.options import HANG_S, Options
 from search.controller.session import run_study
 from search.controller.setup import SILENCE_S
-from search.environment import Environment
+from search.dry_run import dry_run
 from search.errors import SettingsError
-from search.executors import ALIVE_S, TrainerSource
-from search.folder.names import study_name
+from search.executors import ALIVE_S
+from search.notify import Notifier
 from search.settings import Places
-from search.stores.optuna import names_in
 from search.study import Study
-from search.study.cost import estimate
-from search.study.design import is_at_most, plan, trial_count
-from search.study.samplers import SAMPLERS
 from search.study.toml_file import load_studies, study_names
 from search.study_flags import add_changes, changed_study, settings_of, vocabularies
-from search.text import duration, shown
+from search.text import duration
 from search.urls import mlflow_ui
-from trainer.data import scan
 from trainer.data.options import add_data_options, data_options
 from trainer.folder import resolve_data
 
@@ -96,8 +91,16 @@ def parser() -> argparse.ArgumentParser:
         help="give up a trainer on another machine without a sign of life for so many seconds (%(default)g)",
     )
     how.add_argument("--isolation", choices=["slot", "trial"], default="slot", help="`trial`: each in a new process")
+    how.add_argument(
+        "--wait", action="store_true", help="wait until other runs leave all slots free; else what is left is taken"
+    )
     how.add_argument("--fresh", action="store_true", help="start anew, beside the study that is there")
-    how.add_argument("--dry-run", action="store_true", help="say what would be done, and how long it would take")
+    how.add_argument(
+        "--notify", metavar="COMMAND", help="tell this command of each end: JSON on stdin (study, state, headline)"
+    )
+    how.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, how long it takes, and whether it can begin"
+    )
     add_place_options(result)
     return result
 
@@ -128,6 +131,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         raise SettingsError(
             f"--silence-s {args.silence_s:g}: at least {2 * ALIVE_S:g}; trainers speak every {ALIVE_S:g} s"
         )
+    notifier = Notifier(args.notify, lambda sentence: console.print(sentence, markup=False, highlight=False))
     environment = environment_of(args)
     places = environment.places
     data, why = resolve_data(args.data, places.cache)
@@ -143,16 +147,22 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         images=data_options(args),
         max_trials_per_slot=1 if args.isolation == "trial" else None,
         quick=args.quick,
+        wait=args.wait,
     )
     if args.dry_run:
         for study in studies:
-            _dry_run(study, options, environment, console)
+            dry_run(study, options, environment, console, _count(study, studies))
         return ExitStatus.DONE
     status = ExitStatus.DONE
     for study in studies:
-        console.rule(f"[bold]{study.name}[/]: {study.question}", align="left")
-        outcome = run_study(study, options, places, view_for(console), environment)
+        console.rule(f"[bold]{_count(study, studies)}{study.name}[/]: {study.question}", align="left")
+        try:
+            outcome = run_study(study, options, places, view_for(console), environment)
+        except BaseException as error:
+            notifier.failed(study.name, error)
+            raise
         _report(study, outcome, places, console)
+        notifier.ended(outcome)
         if outcome.end == "interrupted":
             return ExitStatus.INTERRUPTED
         if any(record.state == "FAIL" for record in outcome.records) or not outcome.is_told:
@@ -160,49 +170,9 @@ def _main(args: argparse.Namespace, console: Console) -> int:
     return status
 
 
-def _dry_run(study: Study, options: Options, environment: Environment, console: Console) -> None:
-    index, places = scan(options.data), environment.places
-    name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh, taken=names_in)
-    folder = places.study(name)
-    executor = environment.make(options.resources, name)(TrainerSource(options.data, places.cache, folder), folder)
-    with executor:
-        runs_on, on_gpu = executor.check(), executor.on_gpu
-        slots = options.slots or executor.default_slots()
-    base = study.base_config()
-    console.rule(f"[bold]{name}[/]: {study.question}", align="left")
-    lines = []
-    for role, specs in (("compares", study.scientific), ("tunes for each level", study.nuisance)):
-        for key, spec in specs.items():
-            values = (
-                ", ".join(shown(v) for v in spec.levels) if hasattr(spec, "levels") else f"{spec.low} to {spec.high}"
-            )
-            lines.append(f"{role}: {key} at {values}")
-    if study.tune:
-        lines.append(f"tunes for each level: learning_rate at {', '.join(map(shown, study.rates))}, cross-fitted")
-    changed = {key: value for key, value in base.model_dump().items() if key in study.fixed}
-    lines.append(
-        "fixed: " + (", ".join(f"{key}={shown(value)}" for key, value in changed.items()) or "all at the reference")
-    )
-    lines.append(
-        f"seeds: {_seeds(study)}"
-        if not study.search
-        else f"sampler: {study.search.sampler}, {SAMPLERS[study.search.sampler].words}"
-    )
-    first = plan(study)
-    most = "at most " if is_at_most(study) else ""
-    lines.append(f"trials: {most}{trial_count(study)}, the first {len(first)} queued at the start")
-    guess = estimate(study, index, slots, on_gpu=on_gpu)
-    lines.append(f"runs on: {runs_on}; {slots} slots")
-    lines.append(f"time: {guess}")
-    lines.append(f"goes to: {folder}")
-    for line in lines:
-        console.print(f"  {line}", markup=False, highlight=False)
-
-
-def _seeds(study: Study) -> str:
-    if not study.looks:
-        return str(study.seeds)
-    return f"at most {study.seeds}, looks after {', '.join(map(str, study.looks))}"
+def _count(study: Study, studies: Sequence[Study]) -> str:
+    """Which of several this is, as `2 of 5: `."""
+    return f"{studies.index(study) + 1} of {len(studies)}: " if len(studies) > 1 else ""
 
 
 def _report(study: Study, outcome: Outcome, places: Places, console: Console) -> None:

@@ -37,15 +37,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def clean_environment(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """No setting of the person who runs the tests reaches them, except `KERAS_BACKEND`."""
     for name in list(os.environ):
         if name.startswith(("SEARCH_", "MLFLOW_", "BLOOD_CELLS_")):
             monkeypatch.delenv(name)
     for name in ("COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR_FORCE", "PYTHONPATH"):  # layout of output; imports
         monkeypatch.delenv(name, raising=False)
+    leases = tmp_path_factory.getbasetemp() / f"leases-{os.getpid()}-{abs(hash(request.node.nodeid))}"
     monkeypatch.setenv("COMPOSE_PROJECT_NAME", "no-stack-of-the-tests")  # one that is up is not theirs
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("SEARCH_LEASES_DIR", str(leases))  # other tests' runs beside this one are not counted
     monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     if "gpu" not in request.keywords:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")

@@ -61,6 +61,7 @@ def run_study(
     fixed: Mapping[str, Value] | None = None,
     quick: bool = False,
     fresh: bool = False,
+    wait: bool = False,
     slots: int | None = None,
     executor: str | None = None,
     hosts: str | None = None,
@@ -87,6 +88,7 @@ def run_study(
         fixed: other settings of `trainer.config.TrainConfig`, the same in every trial.
         quick: a few minutes on two cores: small images, fewer epochs, at most 3 seeds. The name ends in `-quick`.
         fresh: begins anew, beside the study that is there.
+        wait: waits until other runs on this machine leave all slots free; else what is left is taken.
         slots: how many trainers run at once; None: one a GPU, or one a core.
         executor: what starts trainers, a name of `search.executors.EXECUTORS`; None: what suits.
         hosts: the machines of the executor "hosts", as "lab1,lab2:2"; None: all of `hosts.toml`.
@@ -139,6 +141,7 @@ def run_study(
         fresh=fresh,
         images=DataOptions(photographs, leaks, skip_bad_files),
         quick=quick,
+        wait=wait,
         command=_call(given),
     )
     outcome = session.run_study(asked, options, environment.places, view, environment)

@@ -11,7 +11,8 @@ from trainer.events import Ready
 @dataclass(frozen=True)
 class Tally:
     """How far a study is. `best` is the finished trial of highest validation accuracy; `at_most` says that levels may
-    leave it before it has `total` trials.
+    leave it before it has `total` trials; `mean_cost` is what a trial of it costs (`search.study.cost.relative_cost`),
+    0 where that is not known.
     """
 
     total: int
@@ -21,6 +22,7 @@ class Tally:
     best: TrialRecord | None = None
     behind: str = ""
     at_most: bool = False
+    mean_cost: float = 0.0
 
     @property
     def of(self) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.console.callbacks import Tally, View
+from search.console.time_left import TimeLeft
 from search.folder.record import TrialRecord
 from search.text import duration
 from trainer.events import Failed, Finished, Ready, Stopped
@@ -88,14 +89,12 @@ class Bars(View):
         self._study = self._progress.add_task("starting", total=None, left="")
         self._slots: dict[int, TrialRecord | str] = {}
         self._tally: Tally | None = None
-        self._begun = time.monotonic()
-        self._share_at_start: float | None = None
+        self._time_left, self._said_left = TimeLeft(), ""
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
         self._live.start()
 
     def begin(self, name: str, tally: Tally) -> None:
         self._tally = tally
-        self._begun = time.monotonic()
         self._progress.update(self._study, description=name, total=tally.total, completed=tally.over)
 
     def images(self, done: int, total: int) -> None:
@@ -114,6 +113,7 @@ class Bars(View):
         self._tally = tally
         if record.terminal is not None:
             self._slots[record.slot] = "idle"
+            self._time_left.over(record)
             if not isinstance(record.terminal, Finished):
                 self.say(f"trial {record.number} {record.label}: {outcome(record)}")
         else:
@@ -127,19 +127,13 @@ class Bars(View):
         self._live.stop()
 
     def _left(self, tally: Tally) -> str:
-        """Time left, from the epochs done since the start: a trial under way counts for its share, by the most
-        epochs that it may have.
-        """
         running = [r for r in self._slots.values() if isinstance(r, TrialRecord)]
-        done = tally.over + sum(len(r.epochs) / r.config.epochs for r in running)
-        if self._share_at_start is None:
-            self._share_at_start = float(tally.over)
-        progress, passed = done - self._share_at_start, time.monotonic() - self._begun
-        if progress <= 0 or passed < 5:
-            return ""
+        left_s = self._time_left.left_s(tally, running)
+        if left_s is None:
+            return self._said_left
         at_most = tally.at_most or any(r.config.epochs_after_start for r in running)
-        about = "at most about" if at_most else "about"
-        return f"{about} {duration((tally.total - done) * passed / progress)} left"
+        self._said_left = f"{'at most about' if at_most else 'about'} {duration(left_s)} left"
+        return self._said_left
 
     def _render(self) -> RenderableType:
         table = Table(box=None, padding=(0, 2, 0, 0))

@@ -15,6 +15,7 @@ import time
 from search.console.callbacks import Tally
 from search.controller.bookkeeper import Bookkeeper
 from search.controller.faults import check_machine, failure_of, why
+from search.controller.interruption import Interruptions
 from search.controller.looks import design_source
 from search.controller.mail import Interrupted, Mail, Mails, NotProposed, Prepared, Proposed, Restart
 from search.controller.packing import Packing
@@ -51,6 +52,7 @@ class Controller:
         self._packing = setup.packing or Packing(setup.slots)
         self._progress = Phase.PREPARING  # the phase, interruptions aside
         self._interrupts = 0  # counted in signal handlers, which may come between any two lines
+        self._said = Interruptions(setup.view)
         self._deadline: float | None = None
         self.critical_s = 0.0  # time spent on trials by this thread, waiting excluded (benchmarks/)
 
@@ -100,6 +102,7 @@ class Controller:
             while not self._slots.is_empty:
                 self._read(self._slots.next_mail(self._deadline))
                 if self.phase is Phase.ENDING or (self.is_stopping and not len(self._slots)):
+                    self._said.say(self._interrupts, self._slots)  # where its mail was not read yet
                     self._slots.kill()
                     return "interrupted"
                 self._dispatch()
@@ -157,8 +160,10 @@ class Controller:
                     self._slots.replace(number, patient=self._has_trained)
                 else:
                     self._slots.leave(number)
-            case Interrupted() | None:
-                pass  # the phase, or the clock, says what is to be done
+            case Interrupted():
+                self._said.say(self._interrupts, self._slots)  # the phase says what is to be done
+            case None:
+                pass  # the clock does
         self.critical_s += time.perf_counter() - begun
 
     def _line(self, mail: SlotLine) -> None:

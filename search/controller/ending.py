@@ -93,7 +93,9 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
     answer = _answer(parts, stores.study, records)
     if stores.study is not None:
         _queue_study(parts, end, stores.study, answer, controller, stores, view)
-    view.say("Telling Optuna and MLflow the rest ...")
+    view.say(
+        "Telling Optuna and MLflow the rest ..." + ("" if is_hurried else " (Ctrl-C leaves that to the next start)")
+    )
     patience_s = 1.0 if is_hurried else LAST_WORDS_S
     untold = {outbox.name: outbox.close(patience_s, min(patience_s, SHORT_WORDS_S)) for outbox in stores.outboxes}
     ended = not stores.mlflow.has_jobs

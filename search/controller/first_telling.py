@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from search.errors import StorageError
-from search.folder.manifest import Manifest, has_manifest, write_manifest
+from search.folder.manifest import FILE, Manifest, has_manifest, write_manifest
 from search.folder.record import StudyRecord
 from search.settings import Places
 from search.stores.opening import Opening
-from search.stores.optuna import OptunaStudy
+from search.stores.optuna import FOLDER, OWNER, OptunaStudy
 from search.stores.stores import Stores
 from search.study import Study
 from search.urls import dashboard_study, shown_url
+
+TAKE_BACK_S = 10.0  # how long a run that is refused waits for MLflow
 
 
 class FirstTelling:
@@ -37,7 +40,7 @@ class FirstTelling:
         A study that has begun before may go on starting slots meanwhile: `wait` has the outcome.
 
         Raises:
-            StorageError: a store refuses; of a new study nothing is left in Optuna.
+            StorageError: a store refuses; `take_back` has nothing left of a new study.
         """
         url, name = self._places.storage_url, record.name
         store = OptunaStudy(url, name, study, record.uid, claims=record.claims)
@@ -46,15 +49,11 @@ class FirstTelling:
         self._stores.study = replace(record, optuna_page=page)
         self._opening = self._stores.open_mlflow()
         if not has_manifest(self._folder):
-            try:
-                self._opening.wait()
-            except StorageError:
-                store.discard()
-                raise
+            self._opening.wait()
         elif store.is_new:
             self._say(
                 f"Optuna's storage {shown_url(url)} has no study {name}; it is made there, from the journals. (To be "
-                f"rid of the study, remove {self._folder} too.)"
+                f"rid of the study everywhere: python -m search.delete {name})"
             )
         elif store.name != name:
             self._say(f"Optuna's study {name} is called {store.name} by now, and is told under that name")
@@ -62,7 +61,9 @@ class FirstTelling:
         data = record.data
         attributes = {"question": study.question, "data": f"{data.name} ({data.fingerprint})", "demo": data.is_demo}
         attributes["kind"] = record.kind  # `search.stack.crown` reads it
-        store.set_attributes({**attributes, "photographs": data.photographs_by, "leaks": data.leaks})
+        attributes |= {"photographs": data.photographs_by, "leaks": data.leaks}
+        attributes |= {OWNER: record.owner, FOLDER: record.place}
+        store.set_attributes(attributes)
         return store
 
     def wait(self) -> None:
@@ -73,6 +74,18 @@ class FirstTelling:
         """
         if self._opening is not None:
             self._opening.wait()
+
+    def take_back(self) -> None:
+        """Of a new study that is refused before its first trial nothing is left in either store, nor its manifest."""
+        record, store = self._stores.study, self._stores.store
+        if record is None or store is None or not store.is_new:
+            return
+        with contextlib.suppress(StorageError):  # it is away, and will show a study without a trial
+            store.discard()
+        if record.name in self._stores.tracker.runs.made:
+            self._stores.mlflow.later(lambda: self._stores.tracker.discard_study(record))
+            self._stores.mlflow.drain(TAKE_BACK_S)
+        (self._folder / FILE).unlink(missing_ok=True)
 
     def give_up(self) -> None:
         """Whoever waits waits no longer. For signal handlers."""

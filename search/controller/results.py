@@ -11,6 +11,7 @@ from search.console.callbacks import Tally
 from search.controller.pruning import Pruning
 from search.folder.record import Role, State, TrialRecord
 from search.study import Study
+from search.study.cost import mean_cost
 from search.study.deciding import DECIDING
 from search.study.design import Result, is_at_most, trial_count
 from search.study.space import ParamValue
@@ -41,6 +42,7 @@ class Results:
     def __init__(self, study: Study, models: Path) -> None:
         self._study, self._models = study, models
         self._of = DECIDING[study.measure].of
+        self._mean_cost = mean_cost(study)
         self._over: dict[int, Over] = {}
         self._counts: Counter[str] = Counter()
         self.pruning = Pruning(study)
@@ -94,6 +96,7 @@ class Results:
             pruned=self._counts["PRUNED"],
             best=self.best,
             behind=behind,
+            mean_cost=self._mean_cost,
         )
 
     def _rank(self, record: TrialRecord) -> tuple[bool, float, int]:

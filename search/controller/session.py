@@ -17,6 +17,7 @@ from search.controller.options import Options
 from search.controller.own_code import try_code
 from search.controller.packing import packing_of
 from search.controller.phase import Phase
+from search.controller.room import room_for
 from search.controller.setup import Callbacks, Setup
 from search.controller.signals import signals_interrupt
 from search.environment import Environment
@@ -35,12 +36,14 @@ from search.folder.manifest import (
     write_manifest,
 )
 from search.folder.names import study_name
+from search.folder.owner import noted_place, owner
 from search.folder.provenance import git_commit, versions, without_secrets
 from search.folder.record import StudyRecord
 from search.settings import Places
 from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
+from search.study.design import trial_count
 from search.study.space import ParamValue
 from search.text import plain
 from search.urls import shown_url
@@ -83,9 +86,11 @@ def run_study(
             raise StorageError(f"{folder}: the folder cannot be made: {error.strerror or error}") from None
         try:
             with StudyLock(folder, name), logged_in(folder):
-                return _Run(study, options, places, LoggedView(view), executor, name, folder).run(
-                    new, index.class_names
-                )
+                shown = LoggedView(view)
+                wanted = min(options.slots or executor.default_slots(), trial_count(study))
+                with room_for(executor, name, wanted, wait=options.wait, say=shown.say) as slots:
+                    options = replace(options, slots=slots)
+                    return _Run(study, options, places, shown, executor, name, folder).run(new, index.class_names)
         except BaseException as error:
             if new and not has_manifest(folder):
                 _remove_empty(folder, made)
@@ -141,6 +146,10 @@ class _Run(Callbacks):
     def run(self, new: bool, class_names: Sequence[str]) -> Outcome:
         try:
             return self._run(new, class_names)
+        except BaseException:
+            if new and not any((self.folder / "trials").glob("[0-9]*.jsonl")):
+                self.first_telling.take_back()
+            raise
         finally:
             self.stores.close()  # where `_close` was not reached
 
@@ -214,6 +223,8 @@ class _Run(Callbacks):
             seen=seen_before(self.folder, self.study),
             uid=uid,
             claims=claims,
+            owner=owner(),
+            place=noted_place(self.folder),
         )
 
     def _images_read(self, done: int, total: int) -> None:

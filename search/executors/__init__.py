@@ -10,6 +10,7 @@ _host_settings.py  hosts.toml and --hosts
 _command.py   arguments and environment of a slot, the same for all
 _machine.py   cores, GPUs, the names of signals
 _kernel.py    whether the kernel ended a process for its memory
+_leases.py    what the controllers of this user have taken of this machine
 _identity.py  which controller a container belongs to
 """
 
@@ -27,6 +28,7 @@ from search.executors._base import (
 from search.executors._command import ALIVE_S
 from search.executors._docker import DockerExecutor
 from search.executors._host_settings import HostSettings, chosen_hosts
+from search.executors._leases import Capacity, Lease, Leases, Share, no_room, room_in_words, share_of
 from search.executors._local import LocalExecutor
 from search.executors._machine import available_cores
 from search.executors._table import EXECUTORS, ExecutorEntry, executors_in_words, make_executor
@@ -36,6 +38,7 @@ from search.executors.ray import RayExecutor
 __all__ = [
     "ALIVE_S",
     "EXECUTORS",
+    "Capacity",
     "Connections",
     "DockerExecutor",
     "Executor",
@@ -43,11 +46,14 @@ __all__ = [
     "Found",
     "HostSettings",
     "HostsExecutor",
+    "Lease",
+    "Leases",
     "LocalExecutor",
     "Mailbox",
     "Order",
     "RayExecutor",
     "Resources",
+    "Share",
     "Slot",
     "SlotExit",
     "SlotLine",
@@ -58,4 +64,7 @@ __all__ = [
     "log_tail",
     "look_at_all",
     "make_executor",
+    "no_room",
+    "room_in_words",
+    "share_of",
 ]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from search.executors._host_settings import HostSettings
+from search.executors._leases import Capacity, Share
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,17 @@ class Executor(ABC):
         None: there is none, or it cannot be asked here.
         """
         return None
+
+    def capacity(self) -> Capacity | None:
+        """What slots may use of this machine, to be counted over all controllers; None: nothing, they are elsewhere.
+
+        Raises:
+            ExecutorError: as `check`.
+        """
+        return None
+
+    def take(self, share: Share) -> None:  # noqa: B027  # nothing to do where nothing is counted
+        """Before the first slot: what of this capacity is this run's."""
 
     @abstractmethod
     def start(self, number: int, mailbox: Mailbox) -> Slot:

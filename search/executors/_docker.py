@@ -19,7 +19,8 @@ from search.executors._base import Executor, Mailbox, Order, Slot, TrainerSource
 from search.executors._command import cpu_environment, trainer_arguments
 from search.executors._docker_slot import DockerSlot
 from search.executors._identity import controller_identity, is_dead
-from search.executors._machine import free_vram_mib, slots_of_cores, visible_gpus
+from search.executors._leases import Capacity, Share
+from search.executors._machine import available_cores, free_vram_mib, slots_of_cores, visible_gpus
 from trainer.environment import FIXED
 from trainer.events import PROTOCOL
 
@@ -73,6 +74,7 @@ class DockerExecutor(Executor):
         self._gpus: list[int] | None = None  # once the image was looked at
         self._swept = False
         self._slots: list[DockerSlot] = []
+        self._memory_mib: int | None = None  # of a slot, once it is known what others have
 
     @classmethod
     def of(cls, order: Order) -> DockerExecutor:
@@ -115,6 +117,18 @@ class DockerExecutor(Executor):
 
     def free_vram_mib(self) -> list[float] | None:
         return free_vram_mib(self._gpus or [])
+
+    def capacity(self) -> Capacity:
+        self._check_image()
+        places = slots_of_cores(self._threads)
+        if self._gpus:
+            places = len(visible_gpus()) * self._slots_per_gpu
+        memory_mib = int(MEMORY_SHARE * self.engine.memory_mib())
+        gpus = tuple(self._gpus or ())
+        return Capacity(available_cores(), self._threads, gpus, self._slots_per_gpu, memory_mib, places)
+
+    def take(self, share: Share) -> None:
+        self._gpus, self._memory_mib = list(share.gpus), share.memory_mib
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:
         self._check_image()
@@ -251,7 +265,8 @@ class DockerExecutor(Executor):
             readable=[source.data, source.cache, *([source.code] if source.code is not None else [])],
             writable=[source.output],
             gpus=[gpus[number % len(gpus)]] if gpus else [],
-            memory_mib=int(MEMORY_SHARE * self.engine.memory_mib() / (self._wanted_slots or self.default_slots())),
+            memory_mib=self._memory_mib
+            or int(MEMORY_SHARE * self.engine.memory_mib() / (self._wanted_slots or self.default_slots())),
         )
 
     def _user(self) -> str:

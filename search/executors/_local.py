@@ -13,8 +13,9 @@ from search.errors import ExecutorError
 from search.executors._base import Executor, Mailbox, Order, Slot, TrainerSource
 from search.executors._command import cpu_environment, own_environment, trainer_arguments
 from search.executors._kernel import KernelKills
+from search.executors._leases import Capacity, Share
 from search.executors._local_slot import LocalSlot
-from search.executors._machine import free_vram_mib, slots_of_cores, visible_gpus
+from search.executors._machine import available_cores, check_gpus, free_vram_mib, slots_of_cores, visible_gpus
 
 GRACE_S = 5.0  # how long slots that were told to end may take; a trainer ends as soon as its stdin closes
 
@@ -30,6 +31,7 @@ class LocalExecutor(Executor):
         gpus: indexes of the GPUs to use, in turn; None: all that NVML knows; empty: the CPU.
         slots_per_gpu: how many share one.
         command: the trainer's command line; tests give another.
+        must_see_gpus: whether the driver of this machine must know the GPUs.
     """
 
     name: ClassVar[str] = "local"
@@ -43,11 +45,12 @@ class LocalExecutor(Executor):
         gpus: Sequence[int] | None = None,
         slots_per_gpu: int = 1,
         command: Sequence[str] | None = None,
+        must_see_gpus: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._source, self._logs, self._threads = source, logs, threads
         self._gpus = list(visible_gpus() if gpus is None else gpus)
-        self._slots_per_gpu = slots_per_gpu
+        self._slots_per_gpu, self._must_see_gpus = slots_per_gpu, must_see_gpus
         self._command = list(command or [sys.executable, "-P", "-m", "trainer"])  # -P: not from the current folder
         self._environment = dict(environment or {})
         self._slots: list[LocalSlot] = []
@@ -56,12 +59,21 @@ class LocalExecutor(Executor):
     @classmethod
     def of(cls, order: Order) -> LocalExecutor:
         wanted = order.resources
-        return cls(order.source, order.logs, threads=wanted.threads, gpus=wanted.gpus, slots_per_gpu=wanted.per_gpu)
+        return cls(
+            order.source,
+            order.logs,
+            threads=wanted.threads,
+            gpus=wanted.gpus,
+            slots_per_gpu=wanted.per_gpu,
+            must_see_gpus=True,
+        )
 
     def check(self) -> str:
         if shutil.which(self._command[0]) is None:
             raise ExecutorError(f"The trainer cannot be started: {self._command[0]} is not there.")
         if self._gpus:
+            if self._must_see_gpus:
+                check_gpus(self._gpus)
             return f"local processes on GPU {', '.join(str(gpu) for gpu in self._gpus)}"
         threads = "one thread" if self._threads == 1 else f"{self._threads} threads"
         return f"local processes on the CPU, {threads} each"
@@ -77,6 +89,12 @@ class LocalExecutor(Executor):
 
     def free_vram_mib(self) -> list[float] | None:
         return free_vram_mib(self._gpus)
+
+    def capacity(self) -> Capacity:
+        return Capacity(available_cores(), self._threads, tuple(self._gpus), self._slots_per_gpu)
+
+    def take(self, share: Share) -> None:
+        self._gpus = list(share.gpus)
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:
         threads = None if self._gpus else self._threads

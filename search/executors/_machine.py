@@ -66,6 +66,22 @@ def free_vram_mib(gpus: Sequence[int]) -> list[float] | None:
         return None
 
 
+def check_gpus(wanted: Sequence[int]) -> None:
+    """Whether this machine has the GPUs that were asked for.
+
+    Raises:
+        ExecutorError: it lacks one.
+    """
+    there = visible_gpus()
+    missing = [gpu for gpu in wanted if gpu not in there]
+    if missing:
+        found = f"GPU {', '.join(map(str, there))}" if there else "no GPU (try nvidia-smi)"
+        raise ExecutorError(
+            f"--gpus {','.join(map(str, wanted))}: NVIDIA's driver shows {found} on this machine; --gpus none "
+            "trains on the CPU"
+        )
+
+
 def signal_name(number: int) -> str:
     """The name of a signal, as `SIGKILL`."""
     try:

@@ -18,6 +18,7 @@ from search.errors import ChangedStudyError, StorageError
 from search.folder.code import changes as code_changes
 from search.folder.code import code_folder
 from search.folder.journal import read_trials
+from search.folder.owner import folder_here, noted_place
 from search.folder.record import DataInfo, StudyRecord
 from search.settings import Places
 from search.study import Study
@@ -64,6 +65,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "seen": list(record.seen),
         "uid": record.uid,
         "claims": record.claims,
+        "owner": record.owner,
         "storage": record.optuna_storage,
         "tracking": manifest.tracking,
         "versions": dict(record.versions),
@@ -92,6 +94,12 @@ def identified(folder: Path) -> tuple[str, bool]:
 def has_manifest(folder: Path) -> bool:
     """Whether a study has begun in this folder."""
     return (folder / FILE).exists()
+
+
+def is_gone(place: str) -> bool:
+    """Whether a study's folder (`noted_place`) was on this machine, and is not there any more: removed, or moved."""
+    folder = folder_here(place)
+    return folder is not None and not has_manifest(folder)
 
 
 def study_folders(places: Places) -> dict[str, Path]:
@@ -145,6 +153,8 @@ def _read(noted: Mapping[str, Any], folder: Path) -> Manifest:
         seen=tuple(noted.get("seen", ())),
         uid=noted.get("uid", ""),
         claims=noted.get("claims", not noted.get("uid")),
+        owner=noted.get("owner", ""),
+        place=noted_place(folder),
     )
     return Manifest(study, record, noted.get("tracking"))
 

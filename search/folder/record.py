@@ -91,6 +91,8 @@ class StudyRecord:
         uid: the id of the study's folder, by which stores know it: names are used again, and renamed.
         claims: whether what a store has under the study's name, without an id, is its own: it was begun before there
             were ids.
+        owner: who runs it, as `ada@lab1`; empty: not noted.
+        place: where its folder is, as `lab1:/home/ada/runs/studies/pooling`; empty: not noted.
     """
 
     name: str
@@ -108,6 +110,8 @@ class StudyRecord:
     seen: tuple[int, ...] = ()
     uid: str = ""
     claims: bool = False
+    owner: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)

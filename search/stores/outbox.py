@@ -14,7 +14,7 @@ from search.stores.delivery_log import DeliveryLog
 
 LOG = logging.getLogger(__name__)
 
-FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0  # a store that is back is believed within ten seconds, its answer included
 
 
 class Outbox:
@@ -34,6 +34,8 @@ class Outbox:
         say: called with a sentence when the store stops or starts to answer.
         pause_s: the least time between two tellings of trials that still run.
         told_as: the store in `told`, where it may be another one some day; None: its name.
+        knock: whether there is somebody at the store's address, in a second or two; asked before a store that was away
+            is told again, which may take its client half a minute to find out. None: nobody can say.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class Outbox:
         say: Callable[[str], None] = print,
         pause_s: float = 1.0,
         told_as: str | None = None,
+        knock: Callable[[], bool] | None = None,
     ) -> None:
+        self._knock = knock
         self._told_as = told_as or name
         self.name, self._tell, self._told, self._read = name, tell, told, read
         self._refused, self._bugs, self._say, self._pause_s = refused, bugs, say, pause_s
@@ -176,6 +180,8 @@ class Outbox:
     def _do(self, item: Item) -> bool:
         """Whether it is done with: told, or never to be told."""
         try:
+            if self._failures and self._knock and not self._knock():
+                raise ConnectionError("nobody is at its address")
             self._tell_item(item)
         except self._refused as error:
             self._lose(item, f"{self.name} refused {_shown(item)}: {error}", str(error))

@@ -9,6 +9,7 @@ from search.folder.journal import read_trial, trial_path
 from search.folder.record import StudyRecord, TrialRecord
 from search.settings import Places
 from search.stores.delivery_log import DeliveryLog
+from search.stores.knock import knock_at
 from search.stores.mlflow import DeletedError, RefusedError, SystemSampler, Tracker
 from search.stores.opening import Opening
 from search.stores.optuna import OptunaStudy
@@ -54,6 +55,7 @@ class Stores:
             say=say,
             pause_s=2.0,
             told_as=told_as,
+            knock=knock_at(places.tracking_uri),
         )
         self.optuna = Outbox("Optuna", self._tell_optuna, told, read, refused=(ValueError,), bugs=BUGS, say=say)
 

@@ -14,11 +14,21 @@ from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, NORMALIZATIO
 # Training images/s of the reference model (120x160, grayscale), one slot of one thread, measured on 2 cores of an AMD
 # EPYC at 2.6 GHz (benchmarks/). A core's speed differs by a factor of two either way.
 CPU_IMAGES_PER_S = 500.0
-START_S = 12.0  # a slot's start and its first trace
+START_S = 12.0  # a slot's start and its first trace, on a core of its own
+FIRST = 60  # trials of a plan: every level of a question at several seeds
+END_S = 10.0  # the answer is drawn and the stores are told the rest, on the same cores
 
 
-def estimate(study: Study, index: Index, slots: int, *, on_gpu: bool) -> str:
-    """How long a study takes, as a sentence: from the images, the settings of its trials and the number of slots."""
+def estimate(study: Study, index: Index, slots: int, *, on_gpu: bool, at_once: int | None = None) -> str:
+    """How long a study takes, as a sentence: from the images, the settings of its trials and the number of slots.
+
+    Args:
+        study: the design.
+        index: the images.
+        slots: trainers.
+        on_gpu: whether they train on GPUs.
+        at_once: how many of them have a core, or cores, of their own; more slots than that are no faster. None: all.
+    """
     if on_gpu:
         return "not estimated for a GPU: run with --timeout-s 120 and look at the time left"
     base = study.base_config()
@@ -27,11 +37,25 @@ def estimate(study: Study, index: Index, slots: int, *, on_gpu: bool) -> str:
     configs = [TrainConfig.of({**base.model_dump(), **trial.params}) for trial in plan(study)] or [base]
     train = sum(side == "TRAIN" for side in index.sides)
     test = len(index.files) - train
-    seconds = sum(_seconds(config, train, test) for config in configs) / len(configs) * trial_count(study)
+    each_s = sum(_seconds(config, train, test) for config in configs) / len(configs)
+    trials = trial_count(study)
+    started = min(slots, trials)
+    abreast = max(1, min(started, at_once or started))
+    start_s = START_S * math.ceil(started / abreast)  # they share the cores when they start, too
+    seconds = start_s + each_s * math.ceil(trials / abreast) + END_S
     at_most = is_at_most(study) or any(config.epochs_after_start for config in configs)
     about = "at most about" if at_most else "about"
-    time = duration(START_S + seconds / min(slots, trial_count(study)))
-    return f"{about} {time} on {slots} slots (within a factor of 2)"
+    more = f", of which {abreast} train at once on this machine's cores" if abreast < started else ""
+    return f"{about} {duration(seconds)} on {started} slots{more} (within a factor of 2)"
+
+
+def mean_cost(study: Study) -> float:
+    """The `relative_cost` of a trial of the study, over its first trials; 0 of code of one's own: nobody knows."""
+    if study.code is not None:
+        return 0.0
+    base = study.base_config().model_dump()
+    configs = [TrainConfig.of({**base, **trial.params}) for trial in plan(study)[:FIRST]]
+    return sum(map(relative_cost, configs)) / len(configs) if configs else 0.0
 
 
 def relative_cost(config: TrainConfig) -> float:

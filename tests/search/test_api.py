@@ -97,6 +97,7 @@ def test_the_signatures() -> None:
         "fixed: 'Mapping[str, Value] | None' = None",
         "quick: 'bool' = False",
         "fresh: 'bool' = False",
+        "wait: 'bool' = False",
         "slots: 'int | None' = None",
         "executor: 'str | None' = None",
         "hosts: 'str | None' = None",

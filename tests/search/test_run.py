@@ -9,6 +9,7 @@ import pytest
 
 from search import list as listing
 from search import run
+from search.executors import Capacity, Leases
 from search.folder.journal import TrialJournal
 from search.study import toml_file
 from search.study.toml_file import study_names
@@ -143,7 +144,7 @@ def test_all_runs_every_question_file(studies: Path, tiny_images: Path, capsys: 
     dry = ["--all", "--data", str(tiny_images), "--dry-run", "--no-stack"]
     assert run.main(dry) == 0
     text = capsys.readouterr().out
-    assert re.findall(r"^(\w+): (.*\?)", text, flags=re.MULTILINE) == [
+    assert re.findall(r"^\d of 2: (\w+): (.*\?)", text, flags=re.MULTILINE) == [
         ("deep", "Is deep better?"),
         ("wide", "Is wide better?"),
     ]
@@ -231,3 +232,51 @@ def test_what_a_run_on_other_machines_would_do(
     assert "Executor: hosts (as given)" in said
     assert re.search(r"runs on: here: 2 slots on .+; 2 slots", said)
     assert (elsewhere / "cache" / "code").is_dir()
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+def test_a_dry_run_looks_at_gpus_and_stores_as_the_run_would(
+    elsewhere: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And writes nothing."""
+    (elsewhere / "notes.txt").write_text("no database\n" * 100)
+    there = set(elsewhere.iterdir())
+    dry = ["--study", "pooling", "--data", str(tiny_images), "--no-stack", "--dry-run"]
+    assert run.main(dry) == 0
+    said = capsys.readouterr().out
+    assert f"Optuna: sqlite:///{elsewhere}/runs/optuna.db, the study would be made" in said
+    assert f"MLflow: sqlite:///{elsewhere}/runs/mlflow.db, would be made" in said
+    assert run.main([*dry, "--gpus", "0,3"]) == 2
+    message = (
+        "--gpus 0,3: NVIDIA's driver shows no GPU (try nvidia-smi) on this machine; --gpus none trains on the CPU\n"
+    )
+    assert capsys.readouterr().err == message
+    monkeypatch.setattr("search.executors._machine.visible_gpus", lambda: [0, 1])
+    assert run.main([*dry, "--gpus", "0,3"]) == 2
+    assert "NVIDIA's driver shows GPU 0, 1 on this machine" in capsys.readouterr().err
+    notes = f"sqlite:///{elsewhere}/notes.txt"
+    for flag, store in (("--storage-url", "Optuna's storage"), ("--tracking-uri", "MLflow at")):
+        assert run.main([*dry, flag, notes]) == 2
+        assert re.search(f"^{store} .*file is not a database", capsys.readouterr().err)
+    assert run.main([*dry, "--tracking-uri", "http://127.0.0.1:9"]) == 0
+    assert "which does not answer now; the study would go on, and tell it later" in capsys.readouterr().out
+    assert set(elsewhere.iterdir()) == there
+
+
+def test_a_dry_run_says_what_other_runs_leave(
+    elsewhere: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.executors._local.available_cores", lambda: 2)
+    monkeypatch.setattr("search.executors._machine.available_cores", lambda: 2)
+    dry = ["--study", "pooling", "--data", str(tiny_images), "--no-stack", "--dry-run"]
+    with Leases().taken("depth", Capacity(cores=2), 1, all_of_it=False):
+        assert run.main([*dry, "--slots", "2"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "one thread each; 1 slots (1 of 2 slots, for depth (process " in said
+
+
+def test_a_dry_run_of_several_counts_them(studies: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main(["--all", "--data", str(tiny_images), "--dry-run", "--no-stack"]) == 0
+    text = capsys.readouterr().out
+    assert "1 of 2: deep: Is deep better?" in text
+    assert "2 of 2: wide: Is wide better?" in text

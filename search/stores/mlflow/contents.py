@@ -30,6 +30,7 @@ NOTE = "mlflow.note.content"  # the description, in Markdown
 # Told beside the machine's load: MLflow draws charts by name, those of `system/` last and on a page of their own.
 SPEED = frozenset({"epoch_s", "images_per_s"})
 UID = "study_uid"  # the tag by which a study's experiment and runs are found
+OWNER, FOLDER = "owner", "folder"  # tags of a study's run: who runs it, and where its folder is
 
 
 class Point(NamedTuple):
@@ -98,6 +99,7 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
         {
             "study": study.name,
             **({UID: study.uid} if study.uid else {}),
+            **({OWNER: study.owner, FOLDER: study.place} if study.owner else {}),
             "role": "study",
             "kind": study.kind,
             "measure": study.design.get("measure", DEFAULT),

@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+import sqlalchemy
+
+from search.stores.mlflow.errors import AddressError
+from search.urls import shown_url
+
 
 @contextlib.contextmanager
 def making_tables(database: Path) -> Iterator[None]:
@@ -22,6 +27,20 @@ def making_tables(database: Path) -> Iterator[None]:
         with contextlib.closing(sqlite3.connect(database)) as connection, contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA journal_mode = WAL")  # refused while another reads; then it stays so
         yield
+
+
+def check_file(uri: str) -> None:
+    """Whether a SQLite file is MLflow's; nothing is written, no lock is taken.
+
+    Raises:
+        AddressError: it cannot be read, or is something else.
+    """
+    path = Path(sqlalchemy.make_url(uri).database or "").absolute()
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("SELECT count(*) FROM experiments").fetchone()
+    except sqlite3.Error as error:
+        raise AddressError(f"MLflow at {shown_url(uri)}: {error}") from None
 
 
 # What keeps the address of an artifact, in MLflow 3.17's tables.

@@ -135,6 +135,13 @@ class MlflowStore:
         found = self.client.search_experiments(ViewType.ALL, filter_string=f"tags.`{UID}` = '{uid}'")
         return min(found, key=lambda experiment: int(experiment.experiment_id), default=None)
 
+    def hide_experiment(self, experiment_id: str) -> None:
+        """Deletes an experiment, which means hidden, and frees its name: MLflow gives a hidden one's to no other."""
+        with self._errors():
+            name = self.client.get_experiment(experiment_id).name
+            self.client.rename_experiment(experiment_id, f"{name} (deleted {experiment_id})")
+            self.client.delete_experiment(experiment_id)
+
     def find_experiment(self, name: str, uid: str = "") -> str | None:
         """The id of a study's experiment, where it is there and was not deleted."""
         with self._errors():

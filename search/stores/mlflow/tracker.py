@@ -70,6 +70,11 @@ class Tracker:
         """
         return self.runs.open_study(study, began_at)
 
+    def discard_study(self, study: StudyRecord) -> None:
+        """Hides a study that was made now, for a run that is refused before its first trial."""
+        if study.name in self.runs.made and study.name in self.runs.pages:
+            self._store.hide_experiment(self.runs.pages[study.name][0])
+
     def begin_trial(self, study: StudyRecord, record: TrialRecord) -> str:
         """The trial's run, RUNNING, with all params and tags. Returns its id."""
         return self.runs.tell(study, record, lambda trial: trial.run_id)

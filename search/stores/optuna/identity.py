@@ -6,14 +6,19 @@ under another name, in another row.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import optuna
+import sqlalchemy
 
 from search.errors import StorageError
+from search.folder.manifest import is_gone
+from search.folder.owner import noted_place
 from search.urls import shown_url
 
-UID = "study_uid"  # the attribute
+# Attributes of a study: its id, who runs it, and where its folder is (`search.folder.owner`).
+UID, OWNER, FOLDER = "study_uid", "owner", "folder"
 
 
 class GoneError(ValueError):
@@ -52,16 +57,36 @@ def check_name(storage: optuna.storages.BaseStorage, url: str, place: Place | No
     """Whether a study may be begun or gone on with under its name.
 
     Raises:
-        StorageError: the storage has another folder's study of this name.
+        StorageError: the storage has another folder's study of this name, or one whose folder was removed.
     """
-    taken = name in {study.study_name for study in storage.get_all_studies()} if place is None else False
+    named = {study.study_name: study for study in storage.get_all_studies()}
+    taken = name in named if place is None else False
     if place is not None and not claims and storage.get_study_user_attrs(place.study_id).get(UID) is None:
         taken = storage.get_n_trials(place.study_id) > 0  # of an older version, which is no other than its own folder's
-    if taken:
+    if not taken:
+        return
+    attributes = named[name].user_attrs
+    noted = attributes.get(FOLDER) or _usual_place(url, name)
+    if is_gone(noted):
         raise StorageError(
-            f"Optuna's storage {shown_url(url)} has a study {name} of another folder of runs. Give this folder a "
-            "database of its own (--storage-url), or start a new study beside it with --fresh."
+            f"Optuna's storage {shown_url(url)} has a study {name} whose folder is not there any more "
+            f"({noted.partition(':')[2]}). Delete what is left of it: python -m search.delete {name}; or start a new "
+            "study beside it with --fresh."
         )
+    whose = f", of {attributes[OWNER]} ({noted})" if attributes.get(OWNER) else ""
+    raise StorageError(
+        f"Optuna's storage {shown_url(url)} has a study {name} of another folder of runs{whose}. Give this folder a "
+        "database of its own (--storage-url), or start a new study beside it with --fresh."
+    )
+
+
+def _usual_place(url: str, name: str) -> str:
+    """Where a study's folder must be that an older version recorded in the database of a folder of runs; else empty."""
+    parsed = sqlalchemy.make_url(url)
+    runs = Path(parsed.database or "").parent
+    if parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").name != "optuna.db":
+        return ""
+    return noted_place(runs / "studies" / name) if (runs / "studies").is_dir() else ""
 
 
 def check_there(storage: optuna.storages.BaseStorage, url: str, place: Place, uid: str) -> None:

@@ -47,7 +47,7 @@ def test_a_study_that_is_deleted_while_it_runs(here: Installation) -> None:
 
     again = Watcher()
     assert here.run(question(seeds=2, epochs=1), view=again).is_told
-    words = f"has no study rates; it is made there, from the journals. (To be rid of the study, remove {outcome.folder}"
+    words = "has no study rates; it is made there, from the journals. (To be rid of the study everywhere: python -m"
     assert any(words in sentence for sentence in again.said)
     assert [trial.state.name for trial in here.trials("rates")] == ["COMPLETE"] * 4
     assert [trial.state.name for trial in here.trials("other")] == ["WAITING"]

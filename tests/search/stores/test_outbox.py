@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -374,3 +375,42 @@ def test_only_what_is_over_is_noted_as_told(store: Store, make: Make, told: Deli
     assert store.entered.wait(PATIENCE_S)
     assert outbox.drain(PATIENCE_S)
     assert not told.knows("Store", trial_record(1))
+
+
+def test_a_store_that_was_away_is_told_when_somebody_is_at_its_address(store: Store, make: Make) -> None:
+    """Its client would try for a minute, in which it may have come back."""
+    knocks: list[bool] = []
+
+    def knock() -> bool:
+        knocks.append(len(knocks) >= 3)
+        return knocks[-1]
+
+    outbox = make(knock=knock)
+    store.failures = 1
+    outbox.put(trial_record(1))
+    assert outbox.drain(PATIENCE_S)
+    assert knocks == [False, False, False, True]
+    assert store.tries == 2  # none while nobody was there
+    outbox.put(trial_record(2))
+    assert outbox.drain(PATIENCE_S)
+    assert len(knocks) == 4  # nobody knocks at a store that answers
+
+
+def test_a_store_that_is_back_is_believed_within_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it was away: the longest pause between two tries, and the longest knock."""
+    from search.stores import knock
+
+    assert module.LAST_RETRY_S + knock.PATIENCE_S <= 8
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        knocked = knock.knock_at(f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert knocked is not None
+        assert not knocked()
+        server.listen()
+        assert knocked()
+    assert knock.knock_at("sqlite:///mlflow.db") is None
+    monkeypatch.setattr("urllib.request.getproxies", lambda: {"http": "http://proxy:3128"})
+    monkeypatch.setattr("urllib.request.proxy_bypass", lambda host: host == "127.0.0.1")
+    assert knock.knock_at("http://mlflow.lab:5000") is None  # the proxy knows where that is, and this machine may not
+    assert knock.knock_at("http://127.0.0.1:5000") is not None
