@@ -169,12 +169,12 @@ def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecor
     if found is None:
         raise SettingsError(f"--study {request.study}: no search; allowed: a search that was run, as joint")
     if request.trial is None:
-        if found.best is None:
+        if found.recommended is None:
             raise SettingsError(f"--study {request.study}: no trial of it has finished")
         if not found.words.ranks:
             raise SettingsError(f"--study {request.study}: {found.words.headline} (Or name a trial with --trial.)")
-        return recorded, found.best
-    for record in recorded.finished:
+        return recorded, found.recommended
+    for record in recorded.searched:
         if record.number == request.trial:
             return recorded, record
     front = ", ".join(str(record.number) for record in found.front) or "none"

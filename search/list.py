@@ -15,7 +15,7 @@ from rich.table import Table
 
 from search.commands import ExitStatus, add_runs_option, ended, new_console, new_parser
 from search.errors import SearchError
-from search.folder.journal import read_trials
+from search.folder.load import recorded
 from search.folder.lock import holder_of
 from search.folder.manifest import read_manifest, study_folders
 from search.folder.record import DataInfo, StudyRecord
@@ -70,12 +70,13 @@ def _table(places: Places) -> tuple[Table, list[SearchError]]:
 
 
 def _state(folder: Path, study: Study, record: StudyRecord) -> tuple[str, str, str, str]:
-    counts = Counter(record.state for record in read_trials(folder / "trials"))
-    total = trial_count(study, dict(record.left))
+    found = recorded(folder)
+    counts = Counter(record.state for record in found.records if record.terminal)
+    total = trial_count(study, dict(record.left), found.results)
     over = counts["COMPLETE"] + counts["FAIL"] + counts["PRUNED"]
     holder = holder_of(folder)
     state = f"running ({holder})" if holder else "finished" if over >= total else "stopped"
-    most = "at most " if is_at_most(study, dict(record.left)) else ""
+    most = "at most " if is_at_most(study, dict(record.left), found.results) else ""
     return f"{most}{total}", str(counts["COMPLETE"]), str(counts["FAIL"] + counts["PRUNED"]), state
 
 

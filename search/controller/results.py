@@ -85,8 +85,8 @@ class Results:
             behind: which stores do not know all, in words.
         """
         return Tally(
-            total=max(trial_count(self._study, self.left), len(self)),
-            at_most=is_at_most(self._study, self.left),
+            total=max(trial_count(self._study, self.left, list(self.outcomes)), len(self)),
+            at_most=is_at_most(self._study, self.left, list(self.outcomes)),
             complete=self._counts["COMPLETE"],
             failed=self._counts["FAIL"],
             pruned=self._counts["PRUNED"],

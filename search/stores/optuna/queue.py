@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.stores.optuna.outcome import FAILURE
+from search.study.confirm import CONFIRM_SEED
 from search.study.design import PlannedTrial
 from search.study.space import ParamValue
 
 ROLE = "role"
+# Of the trials that a search trains again, the only ones of it with a seed of their own; no sampler proposes it.
+SEEDS = IntDistribution(CONFIRM_SEED, CONFIRM_SEED + 100)
 QUEUED = "fixed_params"  # where Optuna keeps the params that `enqueue_trial` was given
 
 
@@ -21,7 +24,7 @@ def waiting(planned: PlannedTrial, space: Mapping[str, BaseDistribution]) -> Fro
     return create_trial(
         state=TrialState.WAITING,
         params=dict(planned.params),
-        distributions={key: space[key] for key in planned.params},
+        distributions={key: space.get(key, SEEDS) for key in planned.params},
         user_attrs={ROLE: planned.role},
         system_attrs={QUEUED: dict(planned.params)},
     )
