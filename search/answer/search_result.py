@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from search.answer.confirmed import Confirmed, confirmed, confirmed_text
 from search.answer.evidence import Evidence, as_long_as_it_learnt, evidence_of
 from search.answer.learning import has_learnt
+from search.answer.regret import end_text
 from search.answer.words.sentence import Words
 from search.answer.words.wording import count, percent, word
 from search.folder.load import Recorded
@@ -135,6 +136,8 @@ def _words(
     details = [f"{idle} of {n} trials learnt little or nothing in {epochs}."] if idle else []
     if n > 1 and best is not reference:
         details.append(f"It was chosen from many by its validation {words}, so that figure is optimistic.")
+    if (text_of_end := end_text(recorded)) is not None:
+        details.append(text_of_end)
     if again is not None:
         details.append(confirmed_text(again, recorded.study.measure_words))
         return Words(f"{text}.", (*details, *([evidence.sentence] if evidence else ())), ranks=not again.is_undecided)

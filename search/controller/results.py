@@ -60,8 +60,8 @@ class Results:
 
     @property
     def outcomes(self) -> Iterator[Result]:
-        """The params, role and figure (`Over.figure`) of each trial that is over; `plan` reads them."""
-        return ((over.params, over.role, over.figure) for over in self._over.values())
+        """The params, role and figure (`Over.figure`) of each trial that is over, by number; `plan` reads them."""
+        return ((over.params, over.role, over.figure) for _, over in sorted(self._over.items()))
 
     def settle(self, record: TrialRecord) -> None:
         """A trial has its outcome. Of the models of two finished trials the better one's is kept."""

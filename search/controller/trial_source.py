@@ -153,17 +153,20 @@ class SearchSource(TrialSource):
         self._n_trials, self._mailbox, self._is_stopping = study.search.n_trials, mailbox, is_stopping
         self._asked = 0  # trials that have a number
         self._asking = False  # for the params of one more
+        self._is_searched = False  # and no more are asked for
 
     @property
     def left(self) -> int:
-        return len(self._waiting) + max(0, self._n_trials - self._asked)
+        to_come = int(self._asking) if self._is_searched else max(0, self._n_trials - self._asked)
+        return len(self._waiting) + to_come
 
     def extend(self, results: Sequence[Result], under_way: Sequence[Waiting]) -> None:
         busy = sum(trial.role == "search" for trial in (*under_way, *self._waiting))
         self._asked = busy + sum(role == "search" for _, role, _ in results)
+        self._is_searched = is_searched(self._study, results)
         if self._asked == 0:
             self._asked = self._enqueue(results, under_way)
-        elif not busy and is_searched(self._study, results):
+        elif self._is_searched and not busy and not self._asking:
             self._enqueue(results, under_way)  # what is trained again, where anything is
 
     def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting | None:

@@ -25,10 +25,30 @@ Given: TypeAlias = tuple[Params, Literal["replicate", "tuning", "search", "confi
 
 
 def is_searched(study: Study, results: Iterable[Given]) -> bool:
-    """Whether all trials that a search proposes are over, so that what is trained again is known."""
+    """Whether a search proposes no more trials: its budget is spent, or the last `patience` of them were no better.
+
+    Args:
+        study: the design.
+        results: of the trials that are over, by number.
+    """
     if study.search is None:
         return False
-    return sum(role == "search" for _, role, _ in results) >= study.search.n_trials
+    figures = [figure for _, role, figure in results if role == "search"]
+    patience = study.search.patience
+    return len(figures) >= study.search.n_trials or (patience is not None and since_best(figures) >= patience)
+
+
+def since_best(figures: Sequence[float | None]) -> int:
+    """How many trials in a row, up to the last, were no better than the best before them.
+
+    Args:
+        figures: by trial; None for one that was stopped, or failed.
+    """
+    best, since = -math.inf, 0
+    for figure in figures:
+        better = figure is not None and figure > best
+        best, since = (figure, 0) if better and figure is not None else (best, since + 1)
+    return since
 
 
 def candidates(results: Iterable[Given], reference: Params | None) -> list[Params]:

@@ -94,10 +94,12 @@ def trial_count(study: Study, left: Mapping[ParamValue, int] | None = None, resu
 
     Args:
         left: levels that have left, and after how many replicates.
-        results: of a search, the trials that are over, from which follows what is trained again.
+        results: of a search, the trials that are over, by number: from them follows whether it goes on.
     """
     if study.search is not None:
-        return study.search.n_trials + confirm_count(study, results, reference_params(study))
+        searched = sum(role == "search" for _, role, _ in results)
+        proposed = searched if is_searched(study, results) else study.search.n_trials
+        return proposed + confirm_count(study, results, reference_params(study))
     tuning = study.tuning.trials_per_level if study.tuning else 0
     gone = left or {}
     times = len(study.rates) or 1
@@ -105,11 +107,12 @@ def trial_count(study: Study, left: Mapping[ParamValue, int] | None = None, resu
 
 
 def is_at_most(study: Study, left: Mapping[ParamValue, int] | None = None, results: Sequence[Result] = ()) -> bool:
-    """Whether `trial_count` is an upper bound, as levels may leave at looks to come, and fewer trials of a search may
-    finish than are trained again.
+    """Whether `trial_count` is an upper bound, as levels may leave at looks to come, and a search may end by its
+    patience, or with fewer trials that finish than are trained again.
     """
     if study.search is not None:
-        return study.search.confirm > 0 and not is_searched(study, results)
+        may_be_fewer = study.search.confirm > 0 or study.search.patience is not None
+        return may_be_fewer and not is_searched(study, results)
     return bool(study.looks) and not set(study.levels) <= set(left or {})
 
 

@@ -115,3 +115,25 @@ def test_the_recommendation_is_made_among_those_trained_again(tmp_path: Path, st
     early = answer_of(Recorded("hunt", study, None, "", records[:6])).search
     assert early is not None
     assert early.confirmed is None
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_search_ends_when_trials_are_no_better(tmp_path: Path, storage: Path, slots: int) -> None:
+    study = hunt(60, sampler="random", patience=4, confirm=1)
+    shop = workshop.workshop(tmp_path / "runs", storage)
+    view = Watcher()
+    assert shop.run(study, slots=slots, view=view) == "finished"
+    records = shop.records()
+    figures = [r.finished.splits["val"].accuracy for r in records if r.role == "search" and r.finished]
+    assert 5 <= len(figures) < 60
+    assert max(figures[:-4]) >= max(figures[-4:])
+    assert len({record.role for record in records}) == 2
+    assert (view.tally.total, view.tally.at_most) == (len(records), False)
+    answer = answer_of(Recorded("hunt", study, None, "", tuple(records)))
+    assert answer.recorded.is_over
+    assert (
+        f"It ended after {len(figures)} of at most 60 trials: the last 4 were no better than the best before them."
+        in answer.sentence
+    )
+    assert shop.run(study) == "finished"
+    assert shop.records() == records

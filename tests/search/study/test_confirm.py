@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from search.study.confirm import CONFIRM_SEED, Given, candidates
+from search.study.confirm import CONFIRM_SEED, Given, candidates, is_searched, since_best
 from search.study.design import config_of, is_at_most, missing, plan, reference_params, trial_count
 from tests.search.workshop import hunt
 
@@ -57,3 +57,20 @@ def test_the_choice_does_not_depend_on_who_was_first() -> None:
 
 def test_what_is_trained_again_changes_the_meaning_of_no_trial() -> None:
     assert hunt(3, confirm=5).canonical() == hunt(3).canonical()
+
+
+def test_a_search_is_over_when_so_many_trials_were_no_better() -> None:
+    assert since_best([]) == 0
+    assert since_best([0.5, 0.6, None, 0.6, 0.1]) == 3
+    assert since_best([0.5, 0.6, None, 0.61]) == 0
+    assert since_best([None, None]) == 2
+    study = hunt(50, patience=3)
+    worse = [result(1, 0.5), result(2, 0.6), result(3, None), result(4, 0.6)]
+    assert not is_searched(study, worse)
+    assert (trial_count(study, None, worse), is_at_most(study, None, worse)) == (50, True)
+    over = [*worse, result(5, 0.1)]
+    assert is_searched(study, over)
+    assert (trial_count(study, None, over), is_at_most(study, None, over)) == (5, False)
+    assert not is_searched(study, [*over, result(6, 0.7)])  # one that was under way
+    assert not is_searched(hunt(50), over)
+    assert hunt(50, patience=3).canonical() == hunt(50).canonical()
