@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     result = new_parser("best", __doc__)
     result.add_argument("--study", required=True, metavar="NAME", help="a search that was run, as joint")
-    result.add_argument("--trial", type=int, metavar="N", help="its trial (default: the best by validation accuracy)")
+    result.add_argument("--trial", type=int, metavar="N", help="its trial (default: the recommended one)")
     result.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="trainings of each model (%(default)s)")
     result.add_argument("--data", metavar="DIR", help="the images (default: the search's)")
     result.add_argument("--no-reference", action="store_true", help="leave out the reference model")
@@ -93,7 +93,7 @@ class Request:
 
     Attributes:
         study: the search.
-        trial: its trial; None: the best by validation accuracy.
+        trial: its trial; None: the one that the search recommends, else the best by validation.
         seeds: trainings of each model.
         data: the images; None: the search's.
         reference: whether the reference model is trained beside it.
@@ -170,12 +170,12 @@ def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecor
     if found is None:
         raise SettingsError(f"--study {request.study}: no search; allowed: a search that was run, as joint")
     if request.trial is None:
-        if found.best is None:
+        if found.recommended is None:
             raise SettingsError(f"--study {request.study}: no trial of it has finished")
         if not found.words.ranks:
             raise SettingsError(f"--study {request.study}: {found.words.headline} (Or name a trial with --trial.)")
-        return recorded, found.best
-    for record in recorded.finished:
+        return recorded, found.recommended
+    for record in recorded.searched:
         if record.number == request.trial:
             return recorded, record
     front = ", ".join(str(record.number) for record in found.front) or "none"

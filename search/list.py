@@ -19,7 +19,7 @@ from rich.text import Text
 from search.catalogue import Entry, catalogue, running
 from search.commands import ExitStatus, add_place_options, ended, environment_of, new_console, new_parser
 from search.errors import SearchError
-from search.folder.journal import read_trials
+from search.folder.load import recorded
 from search.folder.record import DataInfo, StudyRecord
 from search.settings import Places
 from search.study import Study
@@ -97,13 +97,14 @@ def _rows(entries: Sequence[Entry]) -> tuple[list[Row], list[SearchError]]:
 
 
 def _here(entry: Entry, folder: Path, study: Study, record: StudyRecord) -> Row:
-    counts = Counter(trial.state for trial in read_trials(folder / "trials"))
-    total = trial_count(study, dict(record.left))
+    found = recorded(folder)
+    counts = Counter(trial.state for trial in found.records if trial.terminal)
+    total = trial_count(study, dict(record.left), found.results)
     over = counts["COMPLETE"] + counts["FAIL"] + counts["PRUNED"]
     holder = running(entry)
     return Row(
         name=entry.name,
-        trials=f"{'at most ' if is_at_most(study, dict(record.left)) else ''}{total}",
+        trials=f"{'at most ' if is_at_most(study, dict(record.left), found.results) else ''}{total}",
         complete=str(counts["COMPLETE"]),
         failed=str(counts["FAIL"] + counts["PRUNED"]),
         state=f"running ({holder})" if holder else "finished" if over >= total else "stopped",

@@ -10,6 +10,8 @@ levels.py         levels compared, paired, corrected for their number
 looks.py          which levels leave at which look
 tuned.py          which learning rate each level is measured at, cross-fitted
 search_result.py  a search: best trial, Pareto front
+confirmed.py      which of the best holds on new seeds
+regret.py         what more trials of a search would bring
 rungs.py          what pruning stopped and saved
 own_model.py      what a model of one's own is made of
 evidence.py       whether the best beats the reference model on new seeds

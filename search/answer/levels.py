@@ -124,15 +124,34 @@ def levels_of(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]
     found = []
     for level in study.levels or (None,):
         mine = [r for r in replicates if study.factor is None or r.params[study.factor] == level]
-        done = tuple(sorted((r for r in mine if r.finished), key=lambda r: r.config.seed))
-        lost = [r.terminal for r in mine if r.terminal is not None and not r.finished]
-        failures = Counter(end.kind if isinstance(end, Failed) else "stopped" for end in lost)
-        learning = _learning(mine)
         rates = {record.params[RATE] for record in mine} if study.tune else set()
         choice: Choice = CHOICES[min(len(rates), 2)]
-        one = LevelAnswer(level, level == study.reference, done, (), learning, failures=failures, choice=choice)
-        found.append(_measured(one, study.measure))
+        found.append(_level(level, mine, study.measure, choice, is_reference=level == study.reference))
     return _with_starts(found)
+
+
+def compare_groups(
+    groups: Sequence[tuple[bool, Sequence[TrialRecord]]], margin: float, measure: str
+) -> list[LevelAnswer]:
+    """Trainings of several configurations at the same seeds, compared as levels are; `level` is None in all of them.
+
+    Args:
+        groups: of each configuration whether it is the reference, and its trainings.
+        margin: the difference that counts as none, a share.
+        measure: that decides, a name of `DECIDING`.
+    """
+    levels = [_level(None, mine, measure, "none", is_reference=reference) for reference, mine in groups]
+    return _with_differences(_with_starts(levels), margin, measure)
+
+
+def _level(
+    level: ParamValue | None, mine: Sequence[TrialRecord], measure: str, choice: Choice, *, is_reference: bool
+) -> LevelAnswer:
+    done = tuple(sorted((r for r in mine if r.finished), key=lambda r: r.config.seed))
+    lost = [r.terminal for r in mine if r.terminal is not None and not r.finished]
+    failures = Counter(end.kind if isinstance(end, Failed) else "stopped" for end in lost)
+    one = LevelAnswer(level, is_reference, done, (), _learning(mine), failures=failures, choice=choice)
+    return _measured(one, measure)
 
 
 def _learning(trials: Iterable[TrialRecord]) -> Learning:

@@ -6,14 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search.answer.confirmed import Confirmed, confirmed, confirmed_text
 from search.answer.evidence import Evidence, as_long_as_it_learnt, evidence_of
 from search.answer.learning import has_learnt
+from search.answer.regret import end_text
 from search.answer.words.sentence import Words
 from search.answer.words.wording import count, percent, word
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 from search.study.deciding import DECIDING
-from search.study.design import plan
+from search.study.design import reference_params
 from search.text import shown
 from trainer.clock import last_start
 
@@ -28,6 +30,7 @@ class SearchAnswer:
         reference: the trial of the reference model; None where the space does not contain it, or before it finished.
         cost: what the cost is, a field of `Finished`: "vram_peak_mib" where that was measured, else "parameters".
         evidence: of the retraining by `python -m search.best`; None before it was run.
+        confirmed: what training the best again on new seeds says; None where the search does not, or not yet.
         words: in plain English.
     """
 
@@ -37,25 +40,34 @@ class SearchAnswer:
     cost: str
     evidence: Evidence | None
     words: Words
+    confirmed: Confirmed | None = None
+
+    @property
+    def recommended(self) -> TrialRecord | None:
+        """The trial whose settings are recommended."""
+        chosen = self.confirmed.recommended if self.confirmed else None
+        return chosen.trial if chosen else self.best
 
 
 def search_answer(recorded: Recorded) -> SearchAnswer:
     """What a search found so far."""
-    done = recorded.finished
+    done = recorded.searched
     cost = cost_of(done)
     measure = recorded.study.measure
     best = max(done, key=lambda record: (val_value(record, measure), -record.number), default=None)
-    planned = plan(recorded.study)
-    base = planned[0].params if planned else None
+    base = reference_params(recorded.study)
     reference = next((record for record in done if record.params == base), None)
-    evidence = evidence_of(recorded, as_long_as_it_learnt(best)) if best else None
+    again = confirmed(recorded)
+    chosen = again.recommended.trial if again and again.recommended else best
+    evidence = evidence_of(recorded, as_long_as_it_learnt(chosen)) if chosen else None
     return SearchAnswer(
         best=best,
         front=tuple(pareto_front(done, cost, measure)),
         reference=reference,
         cost=cost,
         evidence=evidence,
-        words=_words(recorded, best, reference, evidence),
+        words=_words(recorded, best, reference, evidence, again),
+        confirmed=again,
     )
 
 
@@ -94,13 +106,17 @@ def settings(record: TrialRecord) -> str:
 
 
 def _words(
-    recorded: Recorded, best: TrialRecord | None, reference: TrialRecord | None, evidence: Evidence | None
+    recorded: Recorded,
+    best: TrialRecord | None,
+    reference: TrialRecord | None,
+    evidence: Evidence | None,
+    again: Confirmed | None,
 ) -> Words:
     if best is None or best.finished is None:
         return Words("No answer yet: no trial has finished.")
-    n = len(recorded.finished)
+    n = len(recorded.searched)
     epochs = count(last_start(best.config), "epoch")
-    if not any(has_learnt(record) for record in recorded.finished):
+    if not any(has_learnt(record) for record in recorded.searched):
         return Words(
             f"No answer: none of {count(n, 'trial')} learnt more than a little in {epochs}, so none is recommended. "
             "Give them more epochs, or smaller batches."
@@ -116,10 +132,15 @@ def _words(
         if reference is not None and reference is not best and reference.finished:
             other = reference.finished.splits
             text += f"; the reference model has {percent(of(other['val']))} and {percent(of(other['test']))}"
-    idle = sum(not has_learnt(record) for record in recorded.finished)
+    idle = sum(not has_learnt(record) for record in recorded.searched)
     details = [f"{idle} of {n} trials learnt little or nothing in {epochs}."] if idle else []
     if n > 1 and best is not reference:
         details.append(f"It was chosen from many by its validation {words}, so that figure is optimistic.")
+    if (text_of_end := end_text(recorded)) is not None:
+        details.append(text_of_end)
+    if again is not None:
+        details.append(confirmed_text(again, recorded.study.measure_words))
+        return Words(f"{text}.", (*details, *([evidence.sentence] if evidence else ())), ranks=not again.is_undecided)
     details.append(
         evidence.sentence
         if evidence

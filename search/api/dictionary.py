@@ -38,7 +38,7 @@ EVERYWHERE = {
 }
 TRIALS = {
     "state": Meaning("", "how the trial ended, in Optuna's words: COMPLETE, PRUNED, FAIL; RUNNING while it runs"),
-    "role": Meaning("", "what the trial is for: replicate (counts in the answer), tuning, search"),
+    "role": Meaning("", "what it is for: replicate (counts in the answer), tuning, search, confirm (trained again)"),
     "failure": Meaning("", "kind of failure; missing for a trial that finished"),
     "failure_message": Meaning("", "what the trainer said of its failure"),
     "requested_mib": Meaning("MiB", "GPU memory that was asked for when it ran out"),

@@ -193,9 +193,9 @@ class Controller:
         self._packing.heard(work, event)
 
     def _settled(self, record: TrialRecord) -> None:
-        """The last tuning trial that is over queues the replicates; the last trial of a look, what that asks for."""
+        """The last tuning trial that is over queues the replicates; that of a look or a search, what it asks for."""
         looks = bool(self.setup.study.looks) and not self._trials.left and not any(state.work for state in self._slots)
-        if record.terminal is not None and (record.role == "tuning" or looks):
+        if record.terminal is not None and (record.role in ("tuning", "search") or looks):
             self._extend()
         self._books.share(record)
 
@@ -209,7 +209,8 @@ class Controller:
             self._put_back(state, state.work)
         elif state.work is not None:
             self._lost(state, state.work, mail)
-        grows = bool(self.setup.study.nuisance or self.setup.study.looks)  # tuning trials and looks queue replicates
+        study = self.setup.study  # whose tuning trials, looks and searches queue others
+        grows = bool(study.nuisance or study.looks or (study.search and study.search.confirm))
         wanted = mail.slot.number < self._packing.limit and (self._has_work() or (grows and self._may_get_work()))
         if wanted and not self.is_stopping and self._still_time():
             self._slots.replace(mail.slot.number, patient=self._has_trained)

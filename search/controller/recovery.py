@@ -123,7 +123,9 @@ def _restored(
     # Of a queue that never arrived, some trials may have been begun and others not: the plan has those.
     there = [trial_params(trial) for trial in trials] + [entry.params for entry in known.values()]
     planned = iter(
-        missing(plan(study, list(results.outcomes), due(study, folder)), there) if lost and not study.search else ()
+        missing(plan(study, list(results.outcomes), due(study, folder)), there)
+        if lost and (not study.search or study.search.confirm)
+        else ()
     )
     queue: list[PlannedTrial] = []
     for number in lost:

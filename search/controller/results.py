@@ -63,8 +63,8 @@ class Results:
 
     @property
     def outcomes(self) -> Iterator[Result]:
-        """The params, role and figure (`Over.figure`) of each trial that is over; `plan` reads them."""
-        return ((over.params, over.role, over.figure) for over in self._over.values())
+        """The params, role and figure (`Over.figure`) of each trial that is over, by number; `plan` reads them."""
+        return ((over.params, over.role, over.figure) for _, over in sorted(self._over.items()))
 
     def settle(self, record: TrialRecord) -> None:
         """A trial has its outcome. Of the models of two finished trials the better one's is kept."""
@@ -89,8 +89,8 @@ class Results:
             behind: which stores do not know all, in words.
         """
         return Tally(
-            total=max(trial_count(self._study, self.left), len(self)),
-            at_most=is_at_most(self._study, self.left),
+            total=max(trial_count(self._study, self.left, list(self.outcomes)), len(self)),
+            at_most=is_at_most(self._study, self.left, list(self.outcomes)),
             complete=self._counts["COMPLETE"],
             failed=self._counts["FAIL"],
             pruned=self._counts["PRUNED"],

@@ -13,6 +13,7 @@ from search.folder.record import Role
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
 from search.study import Study
+from search.study.confirm import is_searched
 from search.study.design import Result, config_of, missing, plan
 from search.study.space import ParamValue
 from trainer.errors import ConfigError
@@ -152,15 +153,21 @@ class SearchSource(TrialSource):
         self._n_trials, self._mailbox, self._is_stopping = study.search.n_trials, mailbox, is_stopping
         self._asked = 0  # trials that have a number
         self._asking = False  # for the params of one more
+        self._is_searched = False  # and no more are asked for
 
     @property
     def left(self) -> int:
-        return len(self._waiting) + max(0, self._n_trials - self._asked)
+        to_come = int(self._asking) if self._is_searched else max(0, self._n_trials - self._asked)
+        return len(self._waiting) + to_come
 
     def extend(self, results: Sequence[Result], under_way: Sequence[Waiting]) -> None:
-        self._asked = len(results) + len(under_way) + len(self._waiting)
+        busy = sum(trial.role == "search" for trial in (*under_way, *self._waiting))
+        self._asked = busy + sum(role == "search" for _, role, _ in results)
+        self._is_searched = is_searched(self._study, results)
         if self._asked == 0:
             self._asked = self._enqueue(results, under_way)
+        elif self._is_searched and not busy and not self._asking:
+            self._enqueue(results, under_way)  # what is trained again, where anything is
 
     def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting | None:
         if self._waiting:

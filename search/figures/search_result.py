@@ -40,7 +40,7 @@ COST_NAMES = {"vram_peak_mib": "peak VRAM (MiB)", "parameters": "parameters"}
 
 def pictures(answer: Answer) -> list[Picture]:
     """The figures of a search, in the order of the page."""
-    search, done, study = answer.search, answer.recorded.finished, answer.recorded.study
+    search, done, study = answer.search, answer.recorded.searched, answer.recorded.study
     if search is None or not done:
         return []
     found = [_history(done, search, study), _pareto(done, search, study)]
@@ -146,7 +146,7 @@ def _pareto(done: Sequence[TrialRecord], search: SearchAnswer, study: Study) -> 
 
 
 def _importances(answer: Answer, cost: str) -> Picture | None:
-    study, done = answer.recorded.study, answer.recorded.finished
+    study, done = answer.recorded.study, answer.recorded.searched
     accuracy = importances(study, done, "validation")
     if not accuracy:
         return None
@@ -177,7 +177,7 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
 
 def _parallel(answer: Answer) -> Picture:
     """An axis a parameter and one for the accuracy; a line a trial, brighter the more accurate."""
-    study, done = answer.recorded.study, answer.recorded.finished
+    study, done = answer.recorded.study, answer.recorded.searched
     names = list(study.scientific)
     chart = figure(3.9, 7.6)
     axes = chart.subplots()

@@ -15,7 +15,8 @@ from search.folder.names import last_of
 from search.folder.record import DataInfo, TrialRecord
 from search.settings import Places
 from search.study import Study
-from search.study.design import is_at_most, trial_count
+from search.study.deciding import DECIDING
+from search.study.design import Result, is_at_most, trial_count
 from search.study.space import ParamValue
 
 
@@ -57,12 +58,22 @@ class Recorded:
     @property
     def total(self) -> int:
         """How many trials it has in the end; at most, where `is_at_most`."""
-        return max(trial_count(self.study, self.left), len(self.records))
+        return max(trial_count(self.study, self.left, self.results), len(self.records))
 
     @property
     def is_at_most(self) -> bool:
-        """Whether it may have fewer trials than `total`, as levels may leave at looks to come."""
-        return is_at_most(self.study, self.left)
+        """Whether it may have fewer trials than `total` (`search.study.design.is_at_most`)."""
+        return is_at_most(self.study, self.left, self.results)
+
+    @cached_property
+    def results(self) -> tuple[Result, ...]:
+        """Of the trials that are over, as the plan of a study takes them."""
+        of = DECIDING[self.study.measure].of
+        return tuple(
+            (record.params, record.role, of(record.finished.splits["val"]) if record.finished else None)
+            for record in self.records
+            if record.terminal
+        )
 
     @property
     def progress(self) -> str:
@@ -83,6 +94,11 @@ class Recorded:
     def finished(self) -> tuple[TrialRecord, ...]:
         """The trials that reached their end."""
         return tuple(record for record in self.records if record.finished)
+
+    @cached_property
+    def searched(self) -> tuple[TrialRecord, ...]:
+        """Those of them that a search proposed; not what it trained again."""
+        return tuple(record for record in self.finished if record.role != "confirm")
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from trainer.data.options import DataOptions, Leaks
 from trainer.events import TERMINAL, Epoch, Event, Failed, Finished, Ready, Started, Stopped
 
 ParamValue = str | int | float | bool
-Role = Literal["replicate", "tuning", "search"]
+Role = Literal["replicate", "tuning", "search", "confirm"]
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]  # Optuna's names
 
 

@@ -16,6 +16,7 @@ toml_lines.py   the line that a key stands on
 overrides.py    what --set, --quick and the other flags change
 diff.py         whether a changed study still means the same
 design.py       which trials a study consists of
+confirm.py      what a search trains again
 tune.py         every level at three learning rates
 looks.py        after how many replicates it judges its levels while it runs
 cost.py         how long a study takes

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from search.study import Study
+from search.study.confirm import confirm_count, confirming, is_searched
 from search.study.space import Levels, ParamValue, Range
 from search.study.tune import RATE
 from trainer.config import TrainConfig, default_of, vocabulary_of
 from trainer.own.names import kind_of
 
-Role = Literal["replicate", "tuning", "search"]
+Role = Literal["replicate", "tuning", "search", "confirm"]
 Result: TypeAlias = tuple[Mapping[str, ParamValue], Role, float | None]  # params, role, on validation (None: it failed)
 
 # The tuning trials' seed, none of the replicates': those would else be the trials that their level was chosen for, and
@@ -54,7 +55,8 @@ def plan(
     replicates are known when all tuning trials have a result. A later call with more results only adds to the end. Of a
     study with levels or seeds added, the order differs, but what was planned before is in it unchanged.
 
-    A search has one planned trial, the reference model if its space contains it; a sampler proposes the others.
+    A search has one planned trial, the reference model if its space contains it; a sampler proposes the others. When
+    they are over, those that are trained again are planned too (`search.study.confirm`).
 
     Args:
         results: of finished and failed trials; of those with the same params, the first accuracy counts.
@@ -62,7 +64,8 @@ def plan(
             (`search.answer.looks.course`); None: those of the first look.
     """
     if study.search is not None:
-        return _first_of_search(study)
+        again = [PlannedTrial(params, "confirm") for params in confirming(study, results, reference_params(study))]
+        return _first_of_search(study) + again
     levels: list[dict[str, ParamValue]] = [{study.factor: level} for level in study.levels] if study.factor else [{}]
     if study.tune:
         levels = [{**level, RATE: rate} for level in levels for rate in study.rates]
@@ -86,22 +89,30 @@ def missing(planned: Iterable[PlannedTrial], existing: Iterable[Mapping[str, Par
     return [trial for trial in planned if _key(trial.params) not in there]
 
 
-def trial_count(study: Study, left: Mapping[ParamValue, int] | None = None) -> int:
+def trial_count(study: Study, left: Mapping[ParamValue, int] | None = None, results: Sequence[Result] = ()) -> int:
     """How many trials the study has in the end; at most, where levels may leave it.
 
     Args:
         left: levels that have left, and after how many replicates.
+        results: of a search, the trials that are over, by number: from them follows whether it goes on.
     """
     if study.search is not None:
-        return study.search.n_trials
+        searched = sum(role == "search" for _, role, _ in results)
+        proposed = searched if is_searched(study, results) else study.search.n_trials
+        return proposed + confirm_count(study, results, reference_params(study))
     tuning = study.tuning.trials_per_level if study.tuning else 0
     gone = left or {}
     times = len(study.rates) or 1
     return sum(tuning + times * gone.get(level, study.seeds) for level in study.levels or ("the reference model",))
 
 
-def is_at_most(study: Study, left: Mapping[ParamValue, int] | None = None) -> bool:
-    """Whether `trial_count` is an upper bound, as levels may leave at looks to come."""
+def is_at_most(study: Study, left: Mapping[ParamValue, int] | None = None, results: Sequence[Result] = ()) -> bool:
+    """Whether `trial_count` is an upper bound, as levels may leave at looks to come, and a search may end by its
+    patience, or with fewer trials that finish than are trained again.
+    """
+    if study.search is not None:
+        may_be_fewer = study.search.confirm > 0 or study.search.patience is not None
+        return may_be_fewer and not is_searched(study, results)
     return bool(study.looks) and not set(study.levels) <= set(left or {})
 
 
@@ -185,11 +196,15 @@ def _replicates(
     ]
 
 
-def _first_of_search(study: Study) -> list[PlannedTrial]:
+def reference_params(study: Study) -> dict[str, ParamValue] | None:
+    """The reference model in the space of a search; None where that does not contain it."""
     defaults = {name: default_of(name) for name in study.scientific}
-    if all(spec.contains(defaults[name]) for name, spec in study.scientific.items()):
-        return [PlannedTrial(defaults, "search")]
-    return []
+    return defaults if all(spec.contains(defaults[name]) for name, spec in study.scientific.items()) else None
+
+
+def _first_of_search(study: Study) -> list[PlannedTrial]:
+    reference = reference_params(study)
+    return [] if reference is None else [PlannedTrial(reference, "search")]
 
 
 def _tuning_points(study: Study) -> list[dict[str, ParamValue]]:

@@ -95,6 +95,7 @@ def quickened(data: Mapping[str, Any], base: Mapping[str, Any], size: tuple[int,
     changed.pop("looks", None)  # the first is after as many
     if search := changed.get("search"):
         search["n_trials"] = min(search["n_trials"], QUICK_TRIALS)
+        search.pop("confirm", None)
     if tuning := changed.get("tuning"):
         tuning["trials_per_level"] = min(tuning["trials_per_level"], QUICK_TRIALS_PER_LEVEL)
     quick = {"image_height": size[0], "image_width": size[1], "batch_size": QUICK_BATCH_SIZE, "epochs": QUICK_EPOCHS}

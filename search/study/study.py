@@ -53,7 +53,9 @@ class Search(Table):
     """A search in place of a design: what proposes its trials, what stops them, and what it looks for.
 
     The names are those of `SAMPLERS`, `PRUNERS` and `OBJECTIVES`; the options are the keywords of Optuna's class of the
-    sampler. The objective `cost` is peak VRAM where that is measured, else the parameters.
+    sampler. The objective `cost` is peak VRAM where that is measured, else the parameters. On `confirm` new seeds the
+    best trials are trained again (`search.study.confirm`). With `patience` the search ends sooner, when so many trials
+    in a row were no better.
     """
 
     n_trials: Annotated[int, Field(strict=True, ge=1, le=100_000, description="1 to 100000")]
@@ -61,6 +63,8 @@ class Search(Table):
     n_startup_trials: Annotated[int, Field(strict=True, ge=0, le=100_000, description="0 to 100000")] = N_STARTUP_TRIALS
     options: dict[str, Scalar] = Field(default_factory=dict, description="a table of Optuna's keywords of the sampler")
     pruner: Annotated[str, OneOf(PRUNERS)] = "none"
+    patience: Annotated[int | None, Field(strict=True, ge=1, le=100_000, description="1 to 100000")] = None
+    confirm: Annotated[int, Field(strict=True, ge=0, le=100, description="0 to 100")] = 0
     objectives: Annotated[tuple[Annotated[str, OneOf(OBJECTIVES)], ...], Field(min_length=1), AfterValidator(_once)] = (
         DEFAULT_OBJECTIVES
     )
@@ -246,6 +250,8 @@ class Study(Table):
         base = self.base_config().model_dump(mode="json")
         for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
             data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}
+        for key in ("confirm", "patience"):  # how many trials there are changes none that was made
+            data.get("search", {}).pop(key, None)
         if self.code is not None:
             data["code"] = dict(sorted(self.code.digests.items()))
         varied = {*self.scientific, *self.nuisance, *RESERVED}

@@ -24,8 +24,8 @@ A file of `studies/` is meant by its name, any other by its path:
     epochs = 120                    # at most, with the next line; without it, what every training has
     epochs_after_start = 20         # optional: a training ends so many epochs after it starts to learn
 
-With a table `[search]` (n_trials, sampler, n_startup_trials, pruner, objectives; `[search.options]` has Optuna's own
-keywords of the sampler) the scientific parameters are searched
+With a table `[search]` (n_trials, patience, confirm, sampler, n_startup_trials, pruner, objectives; `[search.options]`
+has Optuna's own keywords of the sampler) the scientific parameters are searched
 over in place of compared: as many as wanted, with levels or with low, high and log. Without a scientific parameter the
 reference model alone is trained, on every seed. Every parameter is a field of `trainer.config.TrainConfig`.
 

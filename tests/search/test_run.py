@@ -116,7 +116,7 @@ def test_a_dry_run_says_what_it_would_do(
     assert "batch_size=7" in pooling
     assert re.search(r"time: .*\d", pooling)
     assert "sampler: tpe" in joint
-    assert "trials: 9, the first 1 queued at the start" in joint
+    assert "trials: at most 39, the first 1 queued at the start" in joint
     assert "seeds" not in joint.split("sampler")[1]
 
 

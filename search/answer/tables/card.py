@@ -38,7 +38,7 @@ def model_card(
     demo += "".join(f"\n\n**{text}**" for text in data.caveats)
     settings = {key: value for key, value in best.study.fixed.items() if key != "train_on_validation"}
     measure = search.study.measure
-    highest = max(val_value(record, measure) for record in search.finished)
+    highest = max(val_value(record, measure) for record in search.searched)
     how = (
         f", the best by validation {search.study.measure_words}"
         if val_value(chosen, measure) == highest
@@ -52,7 +52,7 @@ A classifier of images: {listed([label.lower() for label in data.class_names])}.
 
 ## The model
 
-- Trial {chosen.number} of the search `{search.name}` ({count(len(search.finished), "trial")}){how}.
+- Trial {chosen.number} of the search `{search.name}` ({count(len(search.searched), "trial")}){how}.
 - Settings: {"; ".join(f"{word(key)} {shown(value)}" for key, value in settings.items()) or "the reference model's"}.
 - {_cost(trial)}
 - The model of seed {trial.config.seed}, one of {seeds}; test images played no part in the choice.

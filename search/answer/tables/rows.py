@@ -11,6 +11,7 @@ from search.answer.probabilities import BINS
 from search.answer.search_result import SearchAnswer, price, val_value
 from search.answer.starts import measured_when, start_text
 from search.answer.tables.cells import MISSING, difference, gap, learnt, pairs, verdict, with_interval
+from search.answer.tables.confirmed import confirmed_table
 from search.answer.tables.rungs import rungs
 from search.answer.tables.table import Table as Table
 from search.answer.words.sentence import subject
@@ -24,11 +25,7 @@ from trainer.events import SplitMeasures
 def tables(answer: Answer) -> list[Table]:
     """All of an answer's; empty before a trial has finished."""
     if answer.search is not None:
-        stopped = rungs(answer.recorded)
-        return [
-            *([_trials(answer, answer.search)] if answer.recorded.finished else []),
-            *([stopped] if stopped else []),
-        ]
+        return _of_search(answer, answer.search)
     if not any(level.trials for level in answer.levels):
         return []
     found = [accuracies(answer)]
@@ -36,6 +33,14 @@ def tables(answer: Answer) -> list[Table]:
         found.append(differences(answer))
     others = other_measures(answer)
     return [*found, starts(answer), *([others] if others else []), *classes(answer), costs(answer)]
+
+
+def _of_search(answer: Answer, search: SearchAnswer) -> list[Table]:
+    found = [_trials(answer, search)] if answer.recorded.finished else []
+    if search.confirmed is not None and search.confirmed.candidates:
+        found.insert(0, confirmed_table(search.confirmed, answer.recorded.study.measure_words))
+    stopped = rungs(answer.recorded)
+    return [*found, *([stopped] if stopped else [])]
 
 
 def name_of(answer: Answer, level: LevelAnswer) -> str:
@@ -216,7 +221,7 @@ def costs(answer: Answer) -> Table:
 def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
     study, words = answer.recorded.study, answer.recorded.study.measure_words
     on_front = {record.number for record in search.front}
-    done = sorted(answer.recorded.finished, key=lambda record: (-val_value(record, study.measure), record.number))
+    done = sorted(answer.recorded.searched, key=lambda record: (-val_value(record, study.measure), record.number))
     chosen = [r for place, r in enumerate(done) if place < limit or r.number in on_front or r is search.reference]
     rows = [_trial(record, tuple(study.scientific), search, DECIDING[study.measure].of) for record in chosen]
     vram = ("peak VRAM (MiB)",) if search.cost == "vram_peak_mib" else ()

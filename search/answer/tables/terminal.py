@@ -91,7 +91,7 @@ def _search(answer: Answer) -> Table:
     table.columns[-1].no_wrap = False
     table.columns[-1].overflow = "fold"
     on_front = {record.number for record in search.front}
-    done = sorted(answer.recorded.finished, key=lambda r: -val_value(r, study.measure))
+    done = sorted(answer.recorded.searched, key=lambda r: -val_value(r, study.measure))
     for record in done[:BEST]:
         end = record.finished
         assert end is not None

@@ -14,6 +14,7 @@ from search.answer.words.devices import device_facts
 from search.answer.words.verdicts import condition
 from search.answer.words.wording import count, listed, named, points_text, word
 from search.folder.record import DataInfo
+from search.study.confirm import CANDIDATES
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
@@ -58,6 +59,10 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         budget = f"{count(study.search.n_trials, 'trial')}, proposed by {SAMPLERS[study.search.sampler].words}"
         if PRUNERS[study.search.pruner].stops is not None:
             budget += f", pruned by {PRUNERS[study.search.pruner].words}"
+        if study.search.patience is not None:
+            budget += f"; over when {count(study.search.patience, 'trial')} in a row are no better"
+        if study.search.confirm:
+            budget += f"; the best {CANDIDATES} are trained again on {count(study.search.confirm, 'new seed')}"
         objectives = [OBJECTIVES[name].words for name in study.search.objectives]
         found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
         if (text := pruned_text(recorded)) is not None:

@@ -14,7 +14,7 @@ from search.study.space import ParamValue
 
 ROLE = "role"
 SEED = "seed"
-PLANNED = ("replicate", "tuning")  # the roles of trials that are queued by the design
+PLANNED = ("replicate", "tuning", "confirm")  # the roles of trials that are queued by the design, with their seed
 QUEUED = "fixed_params"  # where Optuna keeps the params that `enqueue_trial` was given
 
 

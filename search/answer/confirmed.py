@@ -1,0 +1,136 @@
+"""What a search recommends: the best of the few that were trained again, on new seeds, beside the reference model.
+
+All were trained at the same seeds and folds, none of which the search had used. They are ranked by the mean of the
+measure that decides over these seeds, on validation; the test images measure, and choose nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from search.answer.levels import LevelAnswer, compare_groups
+from search.answer.statistics.simultaneous import Difference
+from search.answer.words.wording import count, difference_text, p_text, share_text, word
+from search.folder.load import Recorded
+from search.folder.record import TrialRecord
+from search.study.confirm import CANDIDATES, candidates, is_searched
+from search.study.design import reference_params
+from search.study.space import ParamValue
+from search.text import shown
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of those that were trained again.
+
+    Attributes:
+        trial: of the search, the first of these settings.
+        level: its trainings on new seeds, with the difference to the reference model.
+    """
+
+    trial: TrialRecord
+    level: LevelAnswer
+
+    @property
+    def name(self) -> str:
+        """`trial 17`, `the reference model`."""
+        return "the reference model" if self.level.is_reference else f"trial {self.trial.number}"
+
+    @property
+    def rank(self) -> float:
+        """The mean of the measure that decides over the new seeds, on validation."""
+        return self.level.accuracy["val"].value
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What training again says.
+
+    Attributes:
+        candidates: those that were trained again at all, the best by validation on the new seeds first.
+        seeds: on how many they are trained.
+        is_over: whether all of these trainings have ended.
+    """
+
+    candidates: tuple[Candidate, ...]
+    seeds: int
+    is_over: bool
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether all of it is over, and nothing can be recommended."""
+        return self.is_over and self.recommended is None
+
+    @property
+    def recommended(self) -> Candidate | None:
+        """The first that learns reliably; None before all of it is over, and where none does."""
+        if not self.is_over:
+            return None
+        return next((one for one in self.candidates if one.level.learning.is_reliable), None)
+
+
+def confirmed(recorded: Recorded) -> Confirmed | None:
+    """What training again says so far; None for a search that does not, and before its own trials are over."""
+    study = recorded.study
+    if study.search is None or not study.search.confirm or not is_searched(study, recorded.results):
+        return None
+    reference = reference_params(study)
+    chosen = candidates(recorded.results, reference)
+    firsts = [next(trial for trial in recorded.searched if trial.params == params) for params in chosen]
+    again = [trial for trial in recorded.records if trial.role == "confirm"]
+    groups = [(params == reference, [trial for trial in again if _settings(trial) == params]) for params in chosen]
+    levels = compare_groups(groups, study.margin, study.measure)
+    found = [Candidate(trial, level) for trial, level in zip(firsts, levels, strict=True) if level.trials]
+    over = sum(trial.terminal is not None for _, trials in groups for trial in trials)
+    return Confirmed(
+        tuple(sorted(found, key=lambda one: (-one.rank, one.trial.number))),
+        study.search.confirm,
+        is_over=over >= study.search.confirm * len(chosen),
+    )
+
+
+def confirmed_text(found: Confirmed, measure: str) -> str:
+    """What was done, what is recommended, and how it compares with the reference model, in sentences.
+
+    Args:
+        found: what training again says.
+        measure: that decides, in words.
+    """
+    best, n = found.recommended, count(found.seeds, "new seed")
+    if not found.is_over:
+        return f"The best {CANDIDATES} by validation are being trained again on {n}; a recommendation follows."
+    if best is None:
+        return f"Trained again on {n}, none of the best {CANDIDATES} learns at 80 % of them: none is recommended."
+    others = "" if best.level.is_reference else " beside the reference model"
+    text = (
+        f"Trained again on {n}{others}, the best of {count(len(found.candidates), 'configuration')} by validation is "
+        f"{best.name} ({_described(best.trial)}): test {measure} {share_text(best.level.accuracy['test'])}"
+    )
+    reference = next((one for one in found.candidates if one.level.is_reference), None)
+    if reference is None or best is reference:
+        return f"{text}."
+    text += f", the reference model {share_text(reference.level.accuracy['test'])}"
+    test = best.level.differences.get("test")
+    if test is None:
+        return f"{text}. The two are not compared: that takes two seeds at which both learn, and 80 % of each."
+    p = f", p {p_text(test.p)}" if test.may_claim else ""
+    return f"{text}. The difference is {difference_text(test.estimate)}{p}: {verdict_text(test)}."
+
+
+def verdict_text(test: Difference) -> str:
+    """Whether a configuration beats the reference model, in words."""
+    return {
+        "higher": "it is better",
+        "lower": "it is worse",
+        "equivalent": "it performs as well",
+        "cannot tell": "this does not show which is better",
+        "too few seeds": "there are too few seeds to decide which is better",
+    }[test.verdict]
+
+
+def _settings(trial: TrialRecord) -> dict[str, ParamValue]:
+    return {name: value for name, value in trial.params.items() if name != "seed"}
+
+
+def _described(trial: TrialRecord) -> str:
+    return ", ".join(f"{word(name)} {shown(value)}" for name, value in trial.params.items())

@@ -1,0 +1,139 @@
+"""Searches that train their best again: what is trained, also after an interruption, and what is recommended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from search.answer import Recorded, answer_of
+from search.answer.tables.rows import tables
+from search.folder.record import TrialRecord
+from search.study.confirm import CONFIRM_SEED
+from tests.search import workshop
+from tests.search.workshop import Watcher, Workshop, hunt
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return workshop.template(tmp_path_factory.mktemp("storage"))
+
+
+@pytest.fixture(autouse=True)
+def quick_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Optuna's look at the schema's version, which takes longer than most of these tests."""
+    manager = "optuna.storages._rdb.storage._VersionManager.check_table_schema_compatibility"
+    monkeypatch.setattr(manager, lambda self: None)
+
+
+STUDY = hunt(7, sampler="random", confirm=2)
+
+
+def trained(shop: Workshop) -> set[tuple[str, str, int]]:
+    return {(record.role, str(sorted(record.params.items())), record.config.fold) for record in shop.records()}
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_the_best_are_trained_again_in_the_same_study(tmp_path: Path, storage: Path, slots: int) -> None:
+    shop = workshop.workshop(tmp_path / "runs", storage)
+    view = Watcher()
+    assert shop.run(STUDY, slots=slots, view=view) == "finished"
+    records = shop.records()
+    again = [record for record in records if record.role == "confirm"]
+    assert len(again) in (10, 12)  # the reference model is among the best five, or beside them
+    assert (view.tally.total, view.tally.complete, view.tally.at_most) == (len(records), len(records), False)
+    assert {record.config.seed for record in again} == {CONFIRM_SEED, CONFIRM_SEED + 1}
+    trials = shop.trials("hunt")
+    assert [trial.user_attrs["role"] for trial in trials] == ["search"] * 7 + ["confirm"] * len(again)
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+    assert trials[-1].params["seed"] == CONFIRM_SEED + 1
+    assert shop.run(STUDY) == "finished"  # again: nothing is trained
+    assert shop.records() == records
+
+
+def test_an_interruption_while_the_best_are_trained_again(tmp_path: Path, storage: Path) -> None:
+    straight = workshop.workshop(tmp_path / "straight", storage)
+    assert straight.run(STUDY) == "finished"
+    shop = workshop.workshop(tmp_path / "interrupted", storage)
+    for number in (6, 9):
+
+        def interrupt(record: TrialRecord, last: int = number) -> None:
+            if record.number == last and not record.terminal:
+                assert shop.controller is not None
+                shop.controller.interrupt()
+
+        assert shop.run(STUDY, view=Watcher(interrupt)) == "interrupted"
+    assert shop.run(STUDY) == "finished"
+    assert trained(shop) == trained(straight)
+
+
+def test_more_trials_of_a_search_that_was_over(tmp_path: Path, storage: Path) -> None:
+    shop = workshop.workshop(tmp_path / "runs", storage)
+    assert shop.run(hunt(7, sampler="random")) == "finished"
+    assert len(shop.records()) == 7
+    assert shop.run(STUDY) == "finished"  # the file asks for it now
+    assert {record.role for record in shop.records()} == {"search", "confirm"}
+    assert shop.run(hunt(9, sampler="random", confirm=2)) == "finished"
+    assert sum(record.role == "search" for record in shop.records()) == 9
+
+
+def test_the_recommendation_is_made_among_those_trained_again(tmp_path: Path, storage: Path) -> None:
+    shop = workshop.workshop(tmp_path / "runs", storage)
+    study = hunt(7, sampler="random", confirm=5)
+    assert shop.run(study) == "finished"
+    records = tuple(shop.records())
+    answer = answer_of(Recorded("hunt", study, None, "", records))
+    search = answer.search
+    assert search is not None
+    assert search.confirmed is not None
+    found = search.confirmed
+    means = [one.level.accuracy["val"].value for one in found.candidates]
+    assert means == sorted(means, reverse=True)
+    best = found.recommended
+    assert best is found.candidates[0]
+    assert search.recommended is best.trial
+    assert best.trial.role == "search"
+    assert {record.role for record in search.front} == {"search"}
+    sentence = answer.sentence
+    assert "Trained again on 5 new seeds" in sentence
+    assert f"is {best.name} (" in sentence
+    assert "search.best" not in answer.words.headline
+    (table,) = [table for table in tables(answer) if table.key == "confirmed"]
+    assert len(table.rows) == len(found.candidates)
+    assert table.marked == {0}
+    assert "reference model" in [row[0] for row in table.rows]
+    (of_trials,) = [table for table in tables(answer) if table.key == "trials"]
+    assert len(of_trials.rows) == 7
+
+    half = answer_of(Recorded("hunt", study, None, "", records[:-1])).search
+    assert half is not None
+    assert half.recommended is half.best
+    assert half.words.details[-1] == (
+        "The best 5 by validation are being trained again on 5 new seeds; a recommendation follows."
+    )
+    early = answer_of(Recorded("hunt", study, None, "", records[:6])).search
+    assert early is not None
+    assert early.confirmed is None
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_search_ends_when_trials_are_no_better(tmp_path: Path, storage: Path, slots: int) -> None:
+    study = hunt(60, sampler="random", patience=4, confirm=1)
+    shop = workshop.workshop(tmp_path / "runs", storage)
+    view = Watcher()
+    assert shop.run(study, slots=slots, view=view) == "finished"
+    records = shop.records()
+    figures = [r.finished.splits["val"].accuracy for r in records if r.role == "search" and r.finished]
+    assert 5 <= len(figures) < 60
+    assert max(figures[:-4]) >= max(figures[-4:])
+    assert len({record.role for record in records}) == 2
+    assert (view.tally.total, view.tally.at_most) == (len(records), False)
+    answer = answer_of(Recorded("hunt", study, None, "", tuple(records)))
+    assert answer.recorded.is_over
+    assert (
+        f"It ended after {len(figures)} of at most 60 trials: the last 4 were no better than the best before them."
+        in answer.sentence
+    )
+    assert shop.run(study) == "finished"
+    assert shop.records() == records
