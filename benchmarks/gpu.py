@@ -63,7 +63,7 @@ class Plan:
     most_s: float = MOST_S
 
 
-SHORT = Plan((), height=24, width=32, batches=(100,), together=(1, 2), epochs=1, learning=2, most_s=300.0)
+SHORT = Plan((), height=24, width=32, batches=(100,), together=(1, 2), epochs=1, learning=2, most_s=3600.0)
 
 
 @dataclass
