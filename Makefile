@@ -2,7 +2,7 @@
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup study ui answers test test-stack test-faults check format bench clean constraints
+.PHONY: help setup study ui answers test test-stack test-faults check format bench bench-gpu clean constraints
 
 help: ## what can be made
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -43,6 +43,9 @@ format: setup ## let ruff mend and lay out the code
 
 bench: setup ## measure the project against its peers
 	$(python) -m benchmarks $(ARGS)
+
+bench-gpu: setup ## measure one GPU in at most 9 minutes, without a network; writes gpu.json
+	$(python) -m benchmarks.gpu $(ARGS)
 
 constraints: setup ## write .ci/constraints.txt anew, with the newest packages that pyproject.toml allows
 	$(python) .ci/newest_constraints.py

@@ -6,6 +6,7 @@ python tests/ray_cluster.py CPUS      prints the address; then reads `add CPUS` 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import socket
@@ -74,9 +75,29 @@ def node(cpus: str) -> dict[str, Any]:
     return {"num_cpus": int(cpus), "num_gpus": 0, "object_store_memory": 80 * 2**20, **ports}
 
 
+def let_raylets_start_slowly() -> None:
+    """Tells a raylet beforehand, as a plain Ray's helper does in the end, that it serves no dashboard.
+
+    Else the raylet waits 15 s for that, and ends itself: too short on a machine that is busy. Ray 2.60 has no setting.
+    """
+    from ray._private import services
+    from ray._raylet import DASHBOARD_AGENT_LISTEN_PORT_NAME, persist_port
+
+    start = services.start_raylet
+    names = list(inspect.signature(start).parameters)
+
+    def start_raylet(*args: Any, **named: Any) -> Any:
+        given = {**dict(zip(names, args, strict=False)), **named}
+        persist_port(given["session_dir"], given["node_id"], DASHBOARD_AGENT_LISTEN_PORT_NAME, -1)
+        return start(*args, **named)
+
+    services.start_raylet = start_raylet
+
+
 def main() -> None:
     from ray.cluster_utils import Cluster
 
+    let_raylets_start_slowly()
     cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **node(sys.argv[1])})
     nodes: list[Any] = []
     print(json.dumps({"address": cluster.address}), flush=True)

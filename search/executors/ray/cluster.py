@@ -119,6 +119,7 @@ class Cluster:
         with _signals_kept():
             try:
                 import ray
+                from ray import cloudpickle
             except ImportError:
                 raise ExecutorError(f"--executor ray: Ray is not installed. Install it: {INSTALL}") from None
             if not ray.is_initialized():
@@ -132,7 +133,7 @@ class Cluster:
                     ) from None
                 self._is_ours = True
         for module in (there, relay, sys.modules[__name__]):
-            ray.cloudpickle.register_pickle_by_value(module)  # type: ignore[attr-defined, unused-ignore]
+            cloudpickle.register_pickle_by_value(module)
         self._relay = ray.remote(concurrency_groups=GROUPS, max_restarts=0, scheduling_strategy="SPREAD")(Relay)
 
     def nodes(self) -> list[Node]:

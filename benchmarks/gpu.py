@@ -1,0 +1,273 @@
+"""What one GPU gives, in at most nine minutes: speed, memory, trainers side by side, and what the model learns there.
+
+    make bench-gpu                                  the first GPU, on the drawn images
+    make bench-gpu ARGS="--data DIR --gpu 1"
+    KERAS_BACKEND=jax make bench-gpu
+    python -m benchmarks.gpu --short                a check of the command itself, on the CPU; its figures mean nothing
+
+Needs no network, and nothing beyond the trainer's own packages. Real trainers train, as the search starts them. What
+does not fit into the time is left out and named under `left_out`. Without a GPU nothing is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import queue
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gpu_bandwidth import COMMAND, step_bytes
+from benchmarks.machine import describe
+from benchmarks.processes import BenchmarkError, run
+from search.executors import LocalExecutor, SlotExit, SlotLine, TrainerSource, log_tail
+from trainer.config import TrainConfig
+from trainer.data import ImageSize, prepare
+from trainer.errors import DataError
+from trainer.events import Epoch, Event, Failed, Finished, Ready, parse
+from trainer.folder import resolve_data
+
+MOST_S = 540.0  # of the whole command
+STUDIED_MIB = {"gray": 1829.0, "color": 3400.0}  # of the studied work, on a GTX 1060 (/README.md)
+NO_GPU = "No GPU: NVML shows none, so that nothing is measured. The command itself can be tried with --short."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        gpus: the card, by index; empty: the CPU.
+        height, width: of the images, pixels.
+        batches: sizes.
+        together: trainers on the card at once.
+        epochs: that are measured, beside the first, in which the graph is traced.
+        learning: epochs of the training whose accuracy is told.
+        most_s: for all of it.
+    """
+
+    gpus: tuple[int, ...] = (0,)
+    height: int = 120
+    width: int = 160
+    batches: tuple[int, ...] = (100, 500)
+    together: tuple[int, ...] = (1, 2, 4, 8)
+    epochs: int = 5
+    learning: int = 60
+    most_s: float = MOST_S
+
+
+SHORT = Plan((), height=24, width=32, batches=(100,), together=(1, 2), epochs=1, learning=2, most_s=3600.0)
+
+
+@dataclass
+class Trained:
+    """What trainers said that trained at once.
+
+    Attributes:
+        images_per_s: of all together, in the epochs in which all were training.
+        vram_peak_mib: of each, by its allocator.
+        vram_process_mib: of each, by the driver.
+        finished: of each.
+        device: its name.
+    """
+
+    images_per_s: float | None
+    vram_peak_mib: list[float | None]
+    vram_process_mib: list[float | None]
+    finished: list[Finished] = field(default_factory=list)
+    device: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Without the events."""
+        return {
+            "images_per_s": self.images_per_s and round(self.images_per_s),
+            "vram_peak_mib": self.vram_peak_mib,
+            "vram_process_mib": self.vram_process_mib,
+        }
+
+
+class Bench:
+    """One card, until its time is over.
+
+    Args:
+        plan: what is measured.
+        source: the images, decoded in the cache.
+        logs: the folder for what trainers write on stderr.
+    """
+
+    def __init__(self, plan: Plan, source: TrainerSource, logs: Path) -> None:
+        self.plan, self._source, self._logs = plan, source, logs
+        self.end = time.monotonic() + plan.most_s
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left."""
+        return self.end - time.monotonic()
+
+    def train(self, count: int = 1, *, batch: int = 100, color: bool = False, epochs: int | None = None) -> Trained:
+        """Trains the reference model in so many trainers at once.
+
+        Raises:
+            BenchmarkError: a training failed.
+            TimeoutError: it did not end in the time that is left.
+        """
+        plan = self.plan
+        mailbox: queue.SimpleQueue[SlotLine | SlotExit] = queue.SimpleQueue()
+        events: dict[int, list[tuple[float, Event]]] = {number: [] for number in range(count)}
+        with LocalExecutor(self._source, self._logs, gpus=plan.gpus, slots_per_gpu=count) as executor:
+            for number in range(count):
+                config = TrainConfig(
+                    trial=f"bench-{number}",
+                    seed=number,
+                    epochs=epochs or plan.epochs + 1,
+                    batch_size=batch,
+                    color=color,
+                    image_height=plan.height,
+                    image_width=plan.width,
+                )
+                executor.start(number, mailbox).send(config.model_dump_json())
+            while sum(isinstance(own[-1][1], Finished) for own in events.values() if own) < count:
+                mail = self._next(mailbox)
+                event = parse(mail.line)
+                events[mail.slot.number].append((time.monotonic(), event))
+                if isinstance(event, Failed):
+                    raise BenchmarkError(f"a training failed: {event.kind}: {event.message}")
+        finished = [own[-1][1] for own in events.values()]
+        ends = [event for event in finished if isinstance(event, Finished)]
+        device = next(event.device_name for _, event in events[0] if isinstance(event, Ready))
+        return Trained(
+            images_per_second(list(events.values())),
+            [end.vram_peak_mib for end in ends],
+            [end.vram_process_mib for end in ends],
+            ends,
+            device,
+        )
+
+    def _next(self, mailbox: queue.SimpleQueue[SlotLine | SlotExit]) -> SlotLine:
+        try:
+            mail = mailbox.get(timeout=max(0.0, self.left_s))
+        except queue.Empty:
+            raise TimeoutError from None
+        if isinstance(mail, SlotExit):
+            raise BenchmarkError(f"a trainer {mail.reason}:\n{log_tail(mail.slot.log)}")
+        return mail
+
+
+def images_per_second(trainers: Sequence[Sequence[tuple[float, Event]]]) -> float | None:
+    """Of all trainers together: of each the median of those epochs in which every one was training.
+
+    An epoch counts that began after the first epoch of every trainer was over, and ended before any trainer had
+    finished. None where a trainer has none.
+    """
+    epochs = [[(at, event) for at, event in own if isinstance(event, Epoch)] for own in trainers]
+    if not all(epochs):
+        return None
+    warm, cool = max(own[0][0] for own in epochs), min(own[-1][0] for own in epochs)
+    rates = []
+    for own in epochs:
+        counted = []
+        for (begun, _), (end, event) in itertools.pairwise(own):
+            if begun >= warm and end <= cool:
+                counted.append(event.images_per_s)
+        if not counted:
+            return None
+        rates.append(statistics.median(counted))
+    return sum(rates)
+
+
+def measure(bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
+    """Every part that fits into the time, the most telling first."""
+    plan, found = bench.plan, dict[str, Any](left_out=[])
+
+    def part(name: str, work: Callable[[], Any]) -> None:
+        begun = time.monotonic()
+        try:
+            if bench.left_s <= 0:
+                raise TimeoutError
+            found[name] = work()
+            say(f"{name}: {json.dumps(found[name])} ({time.monotonic() - begun:.0f} s)")
+        except TimeoutError:
+            found["left_out"].append(f"{name}: no time was left")
+        except BenchmarkError as error:
+            found["left_out"].append(f"{name}: {error}")
+
+    for batch in plan.batches:
+        part(f"reference model, batch {batch}", lambda batch=batch: bench.train(batch=batch).as_json())
+    part("bandwidth", lambda: bandwidth(plan, bench.left_s))
+    for count in plan.together[1:]:
+        part(f"{count} trainers", lambda count=count: bench.train(count).as_json())
+    part("reference model, color", lambda: bench.train(color=True).as_json())
+    part(f"accuracy after {plan.learning} epochs", lambda: learnt(bench.train(epochs=plan.learning)))
+    return found
+
+
+def bandwidth(plan: Plan, left_s: float) -> dict[str, Any]:
+    """What the card moves at the most, and how many images a second that is."""
+    environment = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, plan.gpus)) or "-1"}
+    command = ["timeout", f"{left_s:.0f}", *COMMAND, "--mib", "1024" if plan.gpus else "16"]
+    copied: float = json.loads(run(command, environment).stdout.splitlines()[-1])["gb_per_s"]
+    image = step_bytes(plan.height, plan.width)
+    return {"gb_per_s": copied, "bytes_an_image": image, "limit_images_per_s": round(copied * 1e9 / image)}
+
+
+def learnt(trained: Trained) -> dict[str, Any]:
+    """The accuracy of a training, by split."""
+    (end,) = trained.finished
+    return {split: round(measures.accuracy, 4) for split, measures in end.splits.items()} | {"train_s": end.train_s}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument("--data", default="demo", metavar="DIR|demo", help="images (default: drawn ones)")
+    result.add_argument("--gpu", type=int, default=0, metavar="N", help="the card, as nvidia-smi counts (%(default)s)")
+    result.add_argument("--out", type=Path, default=Path("gpu.json"), metavar="FILE", help="(%(default)s)")
+    result.add_argument("--short", action="store_true", help="small, on the CPU")
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status: 0; 1 where a part was left out; 2 without a GPU, and for bad input."""
+    args = parser().parse_args(argv)
+    plan = SHORT if args.short else Plan((args.gpu,))
+    with tempfile.TemporaryDirectory(prefix="benchmark-gpu-") as folder:
+        cache = Path(folder, "cache")
+        source = TrainerSource(Path(), cache, Path(folder, "models"))
+        if not args.short and LocalExecutor(source, cache, gpus=plan.gpus).free_vram_mib() is None:
+            print(NO_GPU, file=sys.stderr)
+            return 2
+        try:
+            data, why = resolve_data(args.data, cache)
+            print(f"Images: {why}", flush=True)
+            bench = Bench(plan, TrainerSource(data, cache, source.output), Path(folder, "logs"))
+            prepare(data, cache, [ImageSize(plan.height, plan.width, color) for color in (False, True)])
+        except DataError as error:
+            print(error, file=sys.stderr)
+            return 2
+        found = measure(bench, lambda line: print(line, flush=True))
+    told = {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "machine": describe(),
+        "images": why,
+        "measured_on": "gpu" if plan.gpus else "cpu, in a short form: these figures say nothing of a GPU",
+        "studied_work_vram_mib": STUDIED_MIB,
+        **found,
+    }
+    text = json.dumps(told, indent=2)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return 1 if found["left_out"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
