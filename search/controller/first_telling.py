@@ -61,7 +61,7 @@ class FirstTelling:
         write_manifest(self._folder, Manifest(study, record, shown_url(self._places.tracking_uri)))
         data = record.data
         attributes = {"question": study.question, "data": f"{data.name} ({data.fingerprint})", "demo": data.is_demo}
-        attributes["kind"] = record.kind  # `search.stack.crown` reads it
+        attributes["kind"] = record.kind  # `search.stack.tidied` reads it
         store.set_attributes({**attributes, "photographs": data.photographs_by, "leaks": data.leaks})
         return store
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,12 +74,13 @@ class Stores:
         Args:
             catch_up: whether it is told of them now; False: `reconcile` comes later, and has it told.
         """
-        opening, read = Opening(shown_url(self._uri)), self._read
+        opening, read, now = Opening(shown_url(self._uri)), self._read, time.time()
 
         def tell() -> None:
             assert self.study is not None
             with opening:
-                self.tracker.open_study(self.study, first.started_at if (first := read(0)) else None)
+                first = read(0)  # MLflow may take its time to answer
+                self.tracker.open_study(self.study, min(now, first.started_at) if first else now)
                 if self.study.name in self.tracker.runs.made:
                     for number in self._told.forget(self._told_as):
                         if catch_up:
