@@ -2,7 +2,8 @@
 answer compares levels and ranks no single trial.
 
 The dashboard asks Optuna for the best trial of every study with one objective, and has no option for it; so the list is
-emptied in what it answers (`/api/studies/ID`). A trial's attributes come as the database has them, by name. Studies say what they are by the attribute `kind`.
+emptied in what it answers (`/api/studies/ID`). A trial's attributes come as the database has them, by name. Studies say
+what they are by the attribute `kind`.
 """
 
 from __future__ import annotations

@@ -14,9 +14,11 @@ from search.stack.tidied import shown, tidied
 def test_a_question_has_no_best_trial(kind: str | None, crowned: bool) -> None:
     attributes = [{"key": "question", "value": '"What?"'}]
     attributes += [{"key": "kind", "value": json.dumps(kind)}] if kind else []
-    body = json.dumps({"name": "s", "user_attrs": attributes, "best_trials": [{"number": 3}]}).encode()
+    body = json.dumps(
+        {"name": "s", "user_attrs": attributes, "best_trials": [{"number": 3, "user_attrs": []}]}
+    ).encode()
     found = json.loads(shown(body))
-    assert (found["best_trials"] == [{"number": 3}]) is crowned
+    assert ([trial["number"] for trial in found["best_trials"]] == [3]) is crowned
     assert found["name"] == "s"
 
 
