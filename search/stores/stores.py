@@ -74,13 +74,14 @@ class Stores:
         Args:
             catch_up: whether it is told of them now; False: `reconcile` comes later, and has it told.
         """
-        opening, read, now = Opening(shown_url(self._uri)), self._read, time.time()
+        opening, first, now = Opening(shown_url(self._uri)), self._read(0), time.time()
+        # MLflow may take its time to answer, and be told of trials before it is told of the study.
+        self.tracker.runs.began_at = min(now, first.started_at) if first else now
 
         def tell() -> None:
             assert self.study is not None
             with opening:
-                first = read(0)  # MLflow may take its time to answer
-                self.tracker.open_study(self.study, min(now, first.started_at) if first else now)
+                self.tracker.open_study(self.study)
                 if self.study.name in self.tracker.runs.made:
                     for number in self._told.forget(self._told_as):
                         if catch_up:

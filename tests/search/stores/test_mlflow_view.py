@@ -91,7 +91,8 @@ def test_runs_have_short_names() -> None:
 
 def test_a_study_ends_when_its_last_trial_did(tracker: Tracker, client: MlflowClient) -> None:
     study = study_record(name="ends")
-    run_id = tracker.open_study(study, 1000.0)
+    tracker.runs.began_at = 1000.0
+    run_id = tracker.open_study(study)
     tracker.close_study(study, "FINISHED", "## Yes", {"test_accuracy": 0.5}, 1066.0, "mean over 2 trials of max")
     tracker.open_study(study)
     tracker.end_study(study, "FINISHED", 1066.0)
