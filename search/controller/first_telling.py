@@ -60,7 +60,7 @@ class FirstTelling:
         write_manifest(self._folder, Manifest(study, record, shown_url(self._places.tracking_uri)))
         data = record.data
         attributes = {"question": study.question, "data": f"{data.name} ({data.fingerprint})", "demo": data.is_demo}
-        attributes["kind"] = record.kind  # `search.stack.crown` reads it
+        attributes["kind"] = record.kind  # `search.stack.tidied` reads it
         attributes |= {"photographs": data.photographs_by, "leaks": data.leaks}
         attributes |= {OWNER: record.owner, FOLDER: record.place}
         store.set_attributes(attributes)

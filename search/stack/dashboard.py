@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIServer, make_server
 
 from search.errors import SettingsError
 from search.settings import STORAGE
-from search.stack.crown import without_crown
+from search.stack.tidied import tidied
 from search.stores.optuna import open_storage
 
 ALLOWED_HOSTS = "DASHBOARD_ALLOWED_HOSTS"
@@ -38,7 +38,7 @@ def app() -> Application:
     if missing:
         raise SettingsError(f"{missing[0]} is not set")
     allowed = {host.strip() for host in os.environ[ALLOWED_HOSTS].split(",")}
-    return guarded(without_crown(wsgi(open_storage(os.environ[STORAGE]))), allowed)
+    return guarded(tidied(wsgi(open_storage(os.environ[STORAGE]))), allowed)
 
 
 def main(host: str, port: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,12 +68,14 @@ class Stores:
         Args:
             catch_up: whether it is told of them now; False: `reconcile` comes later, and has it told.
         """
-        opening, read = Opening(shown_url(self._uri)), self._read
+        opening, first, now = Opening(shown_url(self._uri)), self._read(0), time.time()
+        # MLflow may take its time to answer, and be told of trials before it is told of the study.
+        self.tracker.runs.began_at = min(now, first.started_at) if first else now
 
         def tell() -> None:
             assert self.study is not None
             with opening:
-                self.tracker.open_study(self.study, first.started_at if (first := read(0)) else None)
+                self.tracker.open_study(self.study)
                 if self.study.name in self.tracker.runs.made:
                     for number in self._told.forget(self._told_as):
                         if catch_up:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import optuna
+import pytest
 from mlflow import MlflowClient
 
 from search import ui
@@ -16,6 +17,12 @@ from search.stores.optuna import open_storage
 from search.stores.optuna.notes import Notes
 from search.urls import dashboard_study, mlflow_run, runs_page
 from tests.search.fabricate import study_record
+
+# MLflow 3.17 uses what SQLAlchemy 2.1 will drop.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+]
 
 OLD, NEW = {"mlflow": 5050, "optuna": 8050}, {"mlflow": 5051, "optuna": 8051}
 

@@ -60,6 +60,7 @@ class Runs:
         self._trial_of_run: dict[str, TrialRun] = {}
         self.experiment_of_run: dict[str, str] = {}
         self.pages: dict[str, tuple[str, str]] = {}  # experiment and parent run, by study
+        self.began_at: float | None = None  # when the study began, in seconds since 1970; None: when it is told of
         self.made: set[str] = set()  # studies whose parent run was made here, so that MLflow knew nothing of them
 
     @cached_property
@@ -79,8 +80,8 @@ class Runs:
         """The trial of a run that was found or made here."""
         return self._trial_of_run.get(run_id)
 
-    def open_study(self, study: StudyRecord, began_at: float | None = None) -> str:
-        """The study's experiment and parent run, RUNNING. Returns the parent run's id. Argument as of `Tracker`'s.
+    def open_study(self, study: StudyRecord) -> str:
+        """The study's experiment and parent run, RUNNING. Returns the parent run's id.
 
         The first time in a process, trials that another controller left RUNNING are marked KILLED: none can run now.
         """
@@ -100,7 +101,7 @@ class Runs:
             if run.status != "RUNNING":
                 self.store.set_status(run_id, "RUNNING")
         else:
-            start_ms = ms(time.time() if began_at is None else began_at)
+            start_ms = ms(time.time() if self.began_at is None else self.began_at)
             run_id = self.store.create_run(experiment_id, study.name, {**tags, contents.NOTE: note}, start_ms)
             self.made.add(study.name)
         self.store.log(run_id, params=params, tags=tags)

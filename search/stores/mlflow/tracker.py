@@ -61,14 +61,12 @@ class Tracker:
     def _store(self) -> MlflowStore:
         return self.runs.store
 
-    def open_study(self, study: StudyRecord, began_at: float | None = None) -> str:
+    def open_study(self, study: StudyRecord) -> str:
         """The study's experiment and parent run, RUNNING. Returns the parent run's id.
-
-        `began_at`: when its first trial began, in seconds since 1970; None: it begins now.
 
         The first time in a process, trials that another controller left RUNNING are marked KILLED: none can run now.
         """
-        return self.runs.open_study(study, began_at)
+        return self.runs.open_study(study)
 
     def discard_study(self, study: StudyRecord) -> None:
         """Hides a study that was made now, for a run that is refused before its first trial."""

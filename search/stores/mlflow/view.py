@@ -65,14 +65,15 @@ def state_of(tag: str) -> dict[str, Any]:
 
 
 def _state(params: Sequence[str]) -> dict[str, Any]:
-    columns = [*_keys("params", params), *_keys("metrics", COLUMNS)]
-    columns += _keys("params", ["seed"])
+    metrics = _keys("metrics", COLUMNS)
+    columns = [*metrics, *_keys("params", [*params, "seed"])]
     sections = {name: _uuid(f"section {name}") for name in SECTIONS}
     return {
         "orderByKey": "metrics.`test_accuracy`",  # sorted by a metric, trials do not hide below the study's run
         "orderByAsc": False,
         "selectedColumns": columns,
-        "columnOrder": [],
+        "columnOrder": columns,
+        "columnWidths": dict.fromkeys(metrics, 145),  # pixels: their names are read whole
         "runsHiddenMode": "FIRST_20_RUNS",
         "hideEmptyCharts": True,
         "isAccordionReordered": True,

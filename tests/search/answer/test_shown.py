@@ -106,6 +106,7 @@ def test_mlflow_shows_the_sentence_and_the_child_runs(shown: Shown, browser: Any
 def test_mlflows_table_shows_accuracy_and_memory(shown: Shown, browser: Any, tmp_path: Path) -> None:
     """As whoever follows the printed address sees it: columns, names that say which trial it is, sorted by accuracy."""
     page = browser.new_page()
+    page.set_viewport_size({"width": 2300, "height": 1000})  # the table makes no columns that are out of sight
     page.goto(runs_page(shown.mlflow, shown.experiment.split("/")[-2]))
     page.locator("[col-id*='test_accuracy']").first.wait_for(timeout=90_000)
     page.get_by_text("0.01 s0").first.wait_for()

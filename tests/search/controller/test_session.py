@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,11 @@ def check_run(installation: Installation, run: Run, record: TrialRecord) -> None
     assert run.data.tags["vram"] == "not measured: no GPU"
 
 
+def accuracy_of(record: TrialRecord) -> float:
+    assert record.finished is not None
+    return record.finished.splits["test"].accuracy
+
+
 def test_a_study_and_what_may_follow(here: Installation) -> None:
     """Run, run again, more seeds, a change that is refused, and --fresh."""
     outcome = here.run(question(seeds=1, epochs=2))
@@ -126,8 +132,20 @@ def test_a_study_and_what_may_follow(here: Installation) -> None:
     assert parent.info.status == "FINISHED"
     assert (parent.data.metrics["trials"], parent.data.metrics["trials_complete"]) == (2, 2)
     assert "What does the learning rate do?" in parent.data.tags["mlflow.note.content"]
+    means = {f"test_accuracy/{r.params['learning_rate']}": accuracy_of(r) for r in outcome.records}
+    assert means.items() <= parent.data.metrics.items()
+    assert parent.data.metrics["test_accuracy"] in means.values()
+    assert parent.data.tags["metrics_of"].startswith("mean over 1 trials of 0.0")
+    times = (min(r.started_at for r in outcome.records), max(r.finished_at or 0 for r in outcome.records))
+    assert parent.info.end_time == round(times[1] * 1000)
+    assert parent.info.start_time <= round(times[0] * 1000)
+    assert outcome.mlflow_page is not None
+    assert outcome.mlflow_page.endswith("?workflowType=machine_learning&viewStateShareKey=search")
     trials = here.trials("rates")
-    for record in outcome.records:
+    for trial, record in zip(trials, outcome.records, strict=True):
+        assert trial.duration is not None
+        lasted = timedelta(seconds=(record.finished_at or 0) - record.started_at)
+        assert abs(trial.duration - lasted) < timedelta(milliseconds=1)
         check_run(here, runs[record.number], record)
         run_id = runs[record.number].info.run_id
         assert trials[record.number].user_attrs.get("mlflow_run") in (None, run_id)  # it may have ended before its run
@@ -141,7 +159,8 @@ def test_a_study_and_what_may_follow(here: Installation) -> None:
     assert outcome.end == "finished"
     assert {name: text for name, text in here.files().items() if "lock" not in name} == files
     assert here.trials("rates") == trials
-    again = here.mlflow_runs("rates")[1]
+    parent_again, again = here.mlflow_runs("rates")
+    assert (parent_again.info.start_time, parent_again.info.end_time) == (parent.info.start_time, parent.info.end_time)
     assert {n: (r.info.run_id, r.info.end_time) for n, r in again.items()} == {
         n: (r.info.run_id, r.info.end_time) for n, r in runs.items()
     }

@@ -576,9 +576,7 @@ def test_the_page_of_a_run(tracker: Tracker, study: StudyRecord) -> None:
     server = Tracker("http://ada:secret@host:5000/", None)
     assert server.run_url("unknown") is None
     server.runs.experiment_of_run["abc"] = "7"
-    assert (
-        server.run_url("abc") == "http://host:5000/#/experiments/7/runs/abc"
-    )  # short: the dashboard breaks no line in it
+    assert server.run_url("abc") == "http://host:5000/#/experiments/7/runs/abc"  # short
 
 
 # --------------------------------------------------------------------------------------------------------------- models

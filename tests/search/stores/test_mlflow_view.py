@@ -13,6 +13,7 @@ from search.stores.mlflow import Tracker
 from search.stores.mlflow.view import MAIN_METRIC, TAG, VIEWED, state_of, view_tag
 from tests.search.fabricate import study_record, trial_record
 
+# MLflow 3.17 uses what SQLAlchemy 2.1 will drop.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 MOST = 5000  # characters of an experiment's tag in MLflow's database
@@ -39,15 +40,16 @@ def test_the_columns_are_the_factor_the_accuracies_and_the_costs() -> None:
     tag = view_tag(["pooling"], 1.5)
     state = state_of(tag)
     assert state["selectedColumns"] == [
-        "params.`pooling`",
         "metrics.`test_accuracy`",
         "metrics.`final_val_accuracy`",
         "metrics.`final_train_accuracy`",
         "metrics.`vram_peak_mib`",
         "metrics.`train_s`",
         "metrics.`parameters`",
+        "params.`pooling`",
         "params.`seed`",
     ]
+    assert state["columnOrder"] == state["selectedColumns"]
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`test_accuracy`", False)
     charts = [chart["metricKey"] for chart in state["compareRunCharts"]]
     assert charts[:3] == ["val_accuracy", "train_accuracy", "test_accuracy"]
@@ -75,7 +77,7 @@ def test_an_older_experiment_gets_it_and_keeps_what_it_has(tracker: Tracker, cli
     tracker.open_study(study_record(name="older"))
     tags = client.get_experiment(experiment_id).tags
     assert (tags[MAIN_METRIC], tags[VIEWED]) == ("val_accuracy", "1")
-    assert state_of(tags[TAG])["selectedColumns"][0] == "params.`pooling`"
+    assert state_of(tags[TAG])["selectedColumns"][0] == "metrics.`test_accuracy`"
 
 
 def test_runs_have_short_names() -> None:
@@ -89,7 +91,8 @@ def test_runs_have_short_names() -> None:
 
 def test_a_study_ends_when_its_last_trial_did(tracker: Tracker, client: MlflowClient) -> None:
     study = study_record(name="ends")
-    run_id = tracker.open_study(study, 1000.0)
+    tracker.runs.began_at = 1000.0
+    run_id = tracker.open_study(study)
     tracker.close_study(study, "FINISHED", "## Yes", {"test_accuracy": 0.5}, 1066.0, "mean over 2 trials of max")
     tracker.open_study(study)
     tracker.end_study(study, "FINISHED", 1066.0)
