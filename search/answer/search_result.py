@@ -139,8 +139,14 @@ def _words(
     if (text_of_end := end_text(recorded)) is not None:
         details.append(text_of_end)
     if again is not None:
-        details.append(confirmed_text(again, recorded.study.measure_words))
-        return Words(f"{text}.", (*details, *([evidence.sentence] if evidence else ())), ranks=not again.is_undecided)
+        found = confirmed_text(again, recorded.study.measure_words)
+        if not again.is_over:
+            return Words(f"{text}.", (*details, found), ranks=True)
+        follows = (
+            f"It is retrained on all TRAIN photographs and registered by python -m search.best --study {recorded.name}"
+        )
+        last = [] if again.is_undecided else [evidence.sentence if evidence else follows]
+        return Words(found, (f"{text}.", *details, *last), ranks=not again.is_undecided)
     details.append(
         evidence.sentence
         if evidence

@@ -98,7 +98,10 @@ def test_the_recommendation_is_made_among_those_trained_again(tmp_path: Path, st
     sentence = answer.sentence
     assert "Trained again on 5 new seeds" in sentence
     assert f"is {best.name} (" in sentence
-    assert "search.best" not in answer.words.headline
+    assert answer.words.headline.startswith("Trained again on 5 new seeds")
+    assert answer.words.details[0].startswith("Of 7 trials the best by validation accuracy is ")
+    follows = "It is retrained on all TRAIN photographs and registered by python -m search.best --study hunt"
+    assert answer.words.details[-1] == follows
     (table,) = [table for table in tables(answer) if table.key == "confirmed"]
     assert len(table.rows) == len(found.candidates)
     assert table.marked == {0}
