@@ -11,7 +11,7 @@ from types import ModuleType
 import optuna
 
 from search.errors import StorageError
-from search.ports import in_our_part
+from search.stores.links import in_our_part
 from search.stores.marked import merged
 from search.stores.optuna import close_storage, open_storage, storage_errors
 from search.stores.optuna.identity import place_of

@@ -20,6 +20,7 @@ from search.controller.slot_pool import STARTS
 from search.errors import ExecutorError, SamplerError, StorageError
 from search.folder.record import TrialRecord
 from search.stores.optuna import OptunaStudy
+from search.stores.optuna.queue import trial_params
 from search.study import Study
 from search.study.design import config_of, plan
 from search.study.samplers import SAMPLERS, Proposal, Sampler
@@ -75,9 +76,9 @@ def test_a_design_trains_every_level_with_every_seed(shop: Workshop) -> None:
     trials = shop.trials()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 6
     assert [trial.number for trial in trials] == list(range(6))
-    assert [key(trial.params) for trial in trials] == [key(planned.params) for planned in plan(study)]
+    assert [key(trial_params(trial)) for trial in trials] == [key(planned.params) for planned in plan(study)]
     for trial in trials:
-        config = config_of(study, trial.params, "")
+        config = config_of(study, trial_params(trial), "")
         assert trial.values == [expected(config)["val"]]
         assert trial.intermediate_values == {epoch: epoch_accuracy(config, epoch) for epoch in (1, 2, 3)}
         attributes = trial.user_attrs
@@ -118,14 +119,14 @@ def test_the_queue_is_visible_before_it_is_trained(shop: Workshop) -> None:
 
         shop.run(study, view=Watcher(look), settings={"gate": str(shop.place / "gate")})
     assert [trial.state.name for trial in seen] == ["RUNNING", "WAITING", "WAITING", "WAITING"]
-    assert [key(trial.params) for trial in seen] == [key(planned.params) for planned in plan(study)]
+    assert [key(trial_params(trial)) for trial in seen] == [key(planned.params) for planned in plan(study)]
     assert {trial.user_attrs["role"] for trial in seen} == {"replicate"}
 
 
 def test_a_reference_study_has_one_trial_a_seed(shop: Workshop) -> None:
     study = Study.model_validate({"name": "rates", "question": "How good?", "seeds": 3, "fixed": {"epochs": 1}})
     assert shop.run(study) == "finished"
-    assert [trial.params for trial in shop.trials()] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
+    assert [trial_params(trial) for trial in shop.trials()] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
 
 
 def test_nuisance_parameters_are_tuned_before_the_replicates(shop: Workshop) -> None:
@@ -149,7 +150,7 @@ def test_nuisance_parameters_are_tuned_before_the_replicates(shop: Workshop) -> 
         best = max(tuning, key=lambda trial: trial.value or 0)
         replicates = [trial for trial in mine if trial.user_attrs["role"] == "replicate"]
         rate = best.params["learning_rate"]
-        assert [trial.params for trial in replicates] == [
+        assert [trial_params(trial) for trial in replicates] == [
             {"depth": level, "learning_rate": rate, "seed": seed} for seed in (0, 1)
         ]
 
@@ -172,7 +173,7 @@ def test_levels_and_seeds_added_later(shop: Workshop) -> None:
     assert [path.read_bytes() for path in sorted(shop.folder.glob("0*"))][:2] == before
     assert shop.states() == ["COMPLETE"] * 6
     wanted = {key(planned.params) for planned in plan(question((0.1, 0.01, 0.001), seeds=2))}
-    assert {key(trial.params) for trial in shop.trials()} == wanted
+    assert {key(trial_params(trial)) for trial in shop.trials()} == wanted
 
 
 def test_a_finished_study_starts_no_slot(shop: Workshop) -> None:
@@ -257,7 +258,7 @@ def test_a_trial_whose_slot_is_killed_is_trained_again(shop: Workshop) -> None:
         if '"config"' in line
     ]
     assert configs[0] == configs[1]
-    assert [key(trial.params) for trial in shop.trials()] == [key(planned.params) for planned in plan(study)]
+    assert [key(trial_params(trial)) for trial in shop.trials()] == [key(planned.params) for planned in plan(study)]
 
 
 def test_a_trial_that_ends_its_slot_three_times_fails(shop: Workshop) -> None:
@@ -629,7 +630,7 @@ def test_what_a_dead_controller_left_running_is_trained_again(shop: Workshop) ->
     assert shop.run(study) == "finished"
     assert shop.states() == ["COMPLETE", "COMPLETE"]
     assert [record.number for record in shop.told_optuna] == [1, 0]  # what was under way comes first
-    assert [key(trial.params) for trial in shop.trials()] == [key(planned.params) for planned in plan(study)]
+    assert [key(trial_params(trial)) for trial in shop.trials()] == [key(planned.params) for planned in plan(study)]
 
 
 def test_optunas_storage_is_made_again_from_the_journals(shop: Workshop, storage: Path) -> None:
