@@ -2,7 +2,7 @@
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup study ui answers test test-stack test-faults check format bench bench-gpu clean constraints
+.PHONY: help setup study up ui answers test test-stack test-faults check format bench bench-gpu clean constraints
 
 help: ## what can be made
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -14,6 +14,9 @@ setup: ## .venv with the exact packages of .ci/constraints.txt
 study: setup ## answer the pooling question on the demo images, in a few minutes
 	$(python) -m search.run --study pooling --data demo --quick --epochs 60 --set epochs_after_start=12 \
 	  --set evaluate_last=5 --no-stack $(ARGS)
+
+up: ## start Postgres, MLflow and the Optuna dashboard in Docker, and say where they are
+	@bash search/stack/up.sh $(ARGS)
 
 ui: setup ## open MLflow and the Optuna dashboard on what was run
 	$(python) -m search.ui $(ARGS)

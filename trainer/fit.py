@@ -7,13 +7,13 @@ import math
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer import measure
+from trainer import familiar, measure
 from trainer.backend import device, forget_gradients, keras
 from trainer.batches import Batches
 from trainer.clock import Clock, chance_loss
@@ -56,6 +56,7 @@ class Session:
         self.meter = Meter(device()[0] == "gpu", driver)
         self._models: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._datasets: dict[tuple[Any, ...], Dataset] = {}
+        self._familiar: dict[tuple[int, int], dict[str, Any]] = {}
 
     def train(self, config: TrainConfig, emit: Emit, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Trains once. Every outcome is an event, the last one finished, failed or stopped; nothing is raised.
@@ -106,6 +107,15 @@ class Session:
                 record=config.photographs,
             )
         return self._datasets[key]
+
+    def familiar(self, dataset: Dataset, splits: Mapping[SplitName, npt.NDArray[np.int64]]) -> dict[str, Any]:
+        """What a saved model is told of the images of these rows, found once for each choice of them."""
+        key = (id(dataset), len(splits["train"]))  # with the validation images, or without; datasets stay
+        if key not in self._familiar:
+            train = familiar.batches(dataset.images, splits["train"], familiar.MOST_FITTED)
+            test = familiar.batches(dataset.images, splits["test"])
+            self._familiar[key] = familiar.fit(train, test).saved()
+        return self._familiar[key]
 
     def model(self, config: TrainConfig, dataset: Dataset, steps: int) -> tuple[Any, bool]:
         """The model of a config with weights of its own, and whether its graph is new."""
@@ -225,7 +235,8 @@ class _Training:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             reading = {"fit": self.config.resize, "ranges": [list(span) for span in self.dataset.ranges]}
-            save_model(self.model, folder / name, reading, python_files(self.config, self.session.source.code))
+            code = python_files(self.config, self.session.source.code)
+            save_model(self.model, folder / name, reading, code, self.session.familiar(self.dataset, self.splits))
         except OSError as error:
             raise DiskError(f"the model cannot be saved in {folder}: {error.strerror or error}") from error
         return name

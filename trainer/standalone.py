@@ -15,6 +15,7 @@ from trainer.data.options import data_options
 from trainer.errors import ConfigError, DataError
 from trainer.events import Epoch, Event, Failed, Finished, Started
 from trainer.folder import resolve_data
+from trainer.notices import without_notices
 
 
 def train_standalone(args: argparse.Namespace) -> int:
@@ -36,11 +37,12 @@ def train_standalone(args: argparse.Namespace) -> int:
     data, why = resolve_data(args.data, cache)
     console.print(f"Images: {why}", markup=False, soft_wrap=True)
 
-    from trainer.backend import set_up  # Keras takes seconds: mistakes are told first
+    with without_notices():
+        from trainer.backend import set_up  # Keras takes seconds: mistakes are told first
 
-    set_up(args.threads)
-    from trainer.fit import Session
-    from trainer.source import Source
+        set_up(args.threads)
+        from trainer.fit import Session
+        from trainer.source import Source
 
     output = Path(args.output) if args.output else None
     code = Path(args.code) if args.code else None

@@ -7,13 +7,14 @@ nobody else. It is kept in this process alone.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from search.engine import Engine, FoundContainer
 from search.errors import SettingsError
 
-PROJECT = "blood-cell-search"  # `name` in docker-compose.yml
+FOLDER = Path(__file__).resolve().parents[2]  # of docker-compose.yml
 PROJECT_VARIABLE = "COMPOSE_PROJECT_NAME"  # Compose's own, which may also stand in .env
 SERVICES = {"postgres": 5432, "mlflow": 5000, "optuna-dashboard": 8080}  # with their ports in the containers
 MOST_BYTES = 1_000_000  # of .env; .env.example has under 2 kB
@@ -49,14 +50,22 @@ def trainer_image(project: str) -> str:
 
 
 def project_name() -> str:
-    """Of the stack: $COMPOSE_PROJECT_NAME, else what .env says, else the one of docker-compose.yml."""
+    """Of the stack: $COMPOSE_PROJECT_NAME, else what .env says, else Compose's own name for the folder."""
     if os.environ.get(PROJECT_VARIABLE):
         return os.environ[PROJECT_VARIABLE]
-    for line in _dotenv(Path(__file__).resolve().parents[2] / ".env").splitlines():
+    for line in _dotenv(FOLDER / ".env").splitlines():
         key, _, value = line.partition("=")
         if key.strip() == PROJECT_VARIABLE and value.strip():
             return value.strip().strip("\"'")
-    return PROJECT
+    return named_after(FOLDER.name)
+
+
+def named_after(folder: str) -> str:
+    """As Compose names a project after its folder: small letters, digits, - and _, the first one none of the last two.
+
+    https://docs.docker.com/compose/how-tos/project-name/ and `NormalizeProjectName` in compose-go.
+    """
+    return re.sub(r"[^a-z0-9_-]", "", folder.lower()).lstrip("_-")
 
 
 def _dotenv(file: Path) -> str:

@@ -15,6 +15,7 @@ from rich.console import Console
 from search import best
 from search.answer import answer_of, recorded
 from search.answer.evidence import BEST, as_long_as_it_learnt, fixed_of, retraining
+from search.answer.tables.card import REQUEST
 from search.best import Request, crown
 from search.console.callbacks import View
 from search.controller.session import Options, run_study
@@ -83,6 +84,7 @@ def test_from_a_search_to_a_champion(places: Places, tiny_images: Path) -> None:
     assert run.info.status == "FINISHED"
     assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"answer.html", "model_card.md", "figures"}
     card = (places.study("hunt-best") / "model_card.md").read_text()
+    assert f"```\n{REQUEST}\n```" in card
     for text in (
         "Not for diagnosis",
         "photographs",

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from search.executors._docker import DEVICE_LABEL, OF_IMAGE, PACKAGE, PROTOCOL_LABEL
-from search.stack.found import PASSWORD, PROJECT, SERVICES, trainer_image
+from search.stack.found import PASSWORD, SERVICES, named_after, trainer_image
 from trainer.events import PROTOCOL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,10 +68,9 @@ def test_env_example_explains_every_variable_with_its_default() -> None:
     text = (ROOT / ".env.example").read_text()
     explained = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", text, flags=re.MULTILINE))
     assert explained.keys() == used.keys()
-    defaults = {"COMPOSE_PROJECT_NAME": STACK["name"]}
     commented = re.findall(r"^# ([A-Z_]+)=", text, flags=re.MULTILINE)
     for name, value in explained.items():
-        assert name in commented or value == defaults.get(name, used[name])
+        assert name in commented or value == used[name]
 
 
 def test_no_password_stands_in_a_file() -> None:
@@ -115,6 +114,34 @@ def test_a_secret_goes_to_those_who_use_it() -> None:
     assert "volumes" not in STACK["services"]["trainer"]
 
 
+def test_down_with_volumes_deletes_the_runs() -> None:
+    """Compose leaves alone what only a service of a profile has."""
+    having = [name for name in SERVICE if any("runs:" in str(v) for v in STACK["services"][name].get("volumes", []))]
+    assert [name for name in having if "profiles" not in STACK["services"][name]] == ["same-folder"]
+
+
+def test_nothing_starts_before_the_folder_is_known_to_be_the_stacks() -> None:
+    for name in SERVICE:
+        seen, names = set(), [name]
+        while names:
+            seen.add(names[-1])
+            names += STACK["services"][names.pop()].get("depends_on", {}).keys() - seen
+        assert "same-folder" in seen or name == "trainer"
+
+
+def test_what_is_built_here_is_asked_of_no_registry() -> None:
+    for name in SERVICE:
+        service = STACK["services"][name]
+        assert service.get("pull_policy") == ("never" if service["image"].startswith("${") else None), name
+
+
+def test_a_wrong_folder_of_images_is_not_made() -> None:
+    volumes = STACK["services"]["search"]["volumes"]
+    (images,) = [volume for volume in volumes if isinstance(volume, dict) and volume["target"] == "/images"]
+    assert images["bind"] == {"create_host_path": False}
+    assert images["read_only"] is True
+
+
 def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
     assert STACK["services"]["mlflow"]["environment"] == {
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -131,7 +158,7 @@ def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
 
 
 def test_the_search_knows_the_stacks_names() -> None:
-    assert STACK["name"] == PROJECT
+    assert "name" not in STACK, "it follows the folder"
     assert SERVICES.keys() <= STACK["services"].keys()
     for name, port in SERVICES.items():
         assert STACK["services"][name]["ports"][0].endswith(f":{port}")
@@ -214,8 +241,8 @@ def compose_config(tmp_path: Path) -> Any:
 
 def test_compose_reads_both_files(compose_config: Any) -> None:
     gpu = compose_config("docker-compose.yml")
-    assert gpu["name"] == PROJECT
-    assert gpu["services"]["trainer"]["image"] == trainer_image(PROJECT)
+    assert gpu["name"] == named_after(ROOT.name)
+    assert gpu["services"]["trainer"]["image"] == trainer_image(gpu["name"])
     assert gpu["services"]["search"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
     cpu = compose_config("docker-compose.yml", "docker-compose.cpu.yml")
     assert "deploy" not in cpu["services"]["search"]

@@ -24,7 +24,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("postgres", "mlflow", "optuna-dashboard")
-ONE_SHOTS = ("secrets", "databases", "migrate")
+ONE_SHOTS = ("same-folder", "secrets", "databases", "migrate")
 WANTED = "TEST_STACK"
 SMALL = ["--data", "demo", "--quick", "--seeds", "1", "--epochs", "1", "--set", "image_height=32", "--set"]
 SMALL += ["image_width=40"]
@@ -142,6 +142,22 @@ def test_all_are_healthy_and_up_again_changes_nothing(stack: Stack) -> None:
             assert stack.inspect(service)["State"]["ExitCode"] == 0
         stack.compose("up", "--detach", "--wait")
         assert stack.containers() == before
+
+
+def test_a_second_folder_of_this_name_is_refused(stack: Stack) -> None:
+    other = stack.folder / "another" / ROOT.name
+    other.mkdir(parents=True)
+    said = subprocess.run(
+        ["docker", "compose", "--project-directory", str(other), "up", "--detach", "--no-build", "same-folder"],
+        capture_output=True, text=True, check=False, env=stack.environment,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    container = stack.containers()["same-folder"]
+    assert stack.docker("wait", container).strip() == "1"
+    words = stack.docker("logs", container)
+    assert words.startswith(f"The stack {stack.project} belongs to another folder: it was made from ")
+    stack.compose("up", "--detach", "--wait")
+    assert stack.inspect("same-folder")["State"]["ExitCode"] == 0
 
 
 def test_only_loopback_listens(stack: Stack) -> None:

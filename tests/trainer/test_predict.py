@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,13 +23,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from search.answer.tables.card import REQUEST
 from tests.search.fabricate import data_info, study_record, trial_record
 from tests.trainer.data.sets import tiff
 from trainer.config import TrainConfig
 from trainer.data import ImageSize
 from trainer.errors import DataError, TrainerError
-from trainer.predict import Classifier, _load_pyfunc, main
+from trainer.predict import UNLIKE, Classifier, _load_pyfunc, main
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE")
@@ -103,21 +107,95 @@ def test_the_command_prints_json(
         assert item["probabilities"] == pytest.approx({name: row[name] for name in CLASSES}, abs=1e-5)
 
 
-def test_all_bad_images_are_listed(
+def test_bad_images_are_listed_and_the_others_classified(
     model_file: Path, images: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text, cut = tmp_path / "text.jpeg", tmp_path / "cut.jpeg"
     text.write_text("hello")
     cut.write_bytes(images[0].read_bytes()[:300])
-    given = [str(path) for path in (images[0], text, tmp_path / "missing.png", cut, tmp_path)]
-    assert main(["--model", str(model_file), *given]) == 2
+    given = [str(path) for path in (images[0], text, tmp_path / "missing.png", cut, images[1])]
+    assert main(["--json", "--model", str(model_file), *given]) == 1
     out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines()[0] == "4 of 5 images cannot be read:"
+    assert [item["image"] for item in json.loads(out)] == [given[0], given[-1]]
+    assert err.splitlines()[0] == "3 of 5 images cannot be read:"
     assert f"{tmp_path}/missing.png: No such file or directory" in err
-    assert f"{tmp_path}: Is a directory" in err
     assert f'{text}: text (it begins "hello"); allowed: JPEG, PNG, TIFF, BMP or WebP' in err
     assert f"{cut}: " in err
+    assert main(["--model", str(model_file), str(text)]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_is_searched_for_images(
+    model_file: Path, images: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["a/deep er/one.JPG", "two.png", ".hidden/three.png", "notes.txt"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(images[0].read_bytes())
+    assert main(["--json", "--model", str(model_file), str(tmp_path), str(images[0])]) == 0
+    found = [item["image"] for item in json.loads(capsys.readouterr().out)]
+    assert found == [str(tmp_path / names[0]), str(tmp_path / names[1]), str(images[0])]
+    (tmp_path / "none").mkdir()
+    assert main(["--model", str(model_file), str(tmp_path / "none")]) == 2
+    wanted = f"{tmp_path}/none: no image in this folder; allowed: JPEG, PNG, TIFF, BMP or WebP, by their names\n"
+    assert capsys.readouterr().err == wanted
+
+
+def test_an_image_like_none_of_the_training_images_is_called_so(
+    tiny_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """Trained by hand and classified by the command; a model of before says nothing."""
+    from trainer.fit import Session
+    from trainer.source import Source
+
+    config = TrainConfig(trial="cells", depth=1, image_height=24, image_width=32, batch_size=8, epochs=1)
+    events: list[Any] = []
+    Session(Source(tiny_images, tmp_path / "cache", tmp_path)).train(config, events.append)
+    model = tmp_path / "cells.keras"
+    assert events[-1].model_file == model.name, events[-1]
+    known = Classifier(model).familiar
+    assert known is not None
+    assert (known.test_images, known.false_alarms) == (18, 0)
+
+    logo = tmp_path / "logo.png"
+    pixels = np.full((48, 64, 3), 255, np.uint8)
+    pixels[8:40:4, 8:56] = (200, 0, 60)
+    Image.fromarray(pixels).save(logo)
+    cell = str(next(tiny_images.glob("TEST/*/*.jpeg")))
+    monkeypatch.setenv("COLUMNS", "400")
+    assert main(["--model", str(model), cell, str(logo)]) == 0
+    _, first, second, end = capsys.readouterr().out.splitlines()
+    assert not first.rstrip().endswith(UNLIKE)
+    assert second.rstrip().endswith(UNLIKE)
+    assert (
+        end == "So much as to be called unlike the training images differ 0 of the 18 test images that set the limit."
+    )
+    assert main(["--json", "--model", str(model), cell, str(logo)]) == 0
+    assert [item["unlike_training"] for item in json.loads(capsys.readouterr().out)] == [False, True]
+
+
+def test_a_model_that_does_not_know_its_training_images_says_nothing(
+    model_file: Path, images: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--json", "--model", str(model_file), str(images[0])]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["unlike_training"] is None
+
+
+def test_mlflow_gets_an_error_of_its_own_kind(model_file: Path) -> None:
+    """Which its server answers with; else it sends a stack trace."""
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=r"^1 of 1 images cannot be read:\n  image 0: ") as caught:
+        _load_pyfunc(str(model_file)).predict([b"no image"])
+    assert caught.value.get_http_status_code() == 400
+
+
+def test_no_line_of_tensorflow_stands_in_the_output(model_file: Path, images: list[Path]) -> None:
+    command = [sys.executable, "-m", "trainer.predict", "--model", str(model_file), str(images[0])]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | {"COLUMNS": "400"}
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
+    assert run.stderr == ""
+    assert len(run.stdout.splitlines()) == 2
 
 
 def test_files_are_read_as_in_the_training(tmp_path: Path) -> None:
@@ -158,7 +236,7 @@ def test_no_model(tmp_path: Path, make: Any, message: str, capsys: pytest.Captur
 
 
 def test_mlflow_may_hand_over_images_in_any_of_its_forms(
-    model_file: Path, classifier: Classifier, images: list[Path]
+    model_file: Path, classifier: Classifier, images: list[Path], monkeypatch: Any
 ) -> None:
     served = _load_pyfunc(str(model_file))
     wanted = expected(classifier, images)
@@ -168,6 +246,7 @@ def test_mlflow_may_hand_over_images_in_any_of_its_forms(
     for given in (pd.DataFrame({"image": whole}), pd.DataFrame({"image": text}), whole, np.array(text, "S"), pixels):
         pd.testing.assert_frame_equal(served.predict(given), wanted, check_exact=False)
     assert list(served.predict(pd.DataFrame({"image": []})).columns) == ["class", *CLASSES]
+    monkeypatch.delitem(sys.modules, "mlflow.exceptions", raising=False)
     with pytest.raises(DataError, match=r"2 of 3 images cannot be read:\n  image 1: .*\n  image 2: "):
         served.predict([whole[0], b"\xff\xd8 no", "no base64"])
 
@@ -250,10 +329,19 @@ def test_the_model_in_mlflow_answers_with_class_names(
         assert (
             ask(url, json.loads((model / "serving_input_example.json").read_text()))[0]["class"] == wanted[0]["class"]
         )
+        assert REQUEST in (ROOT / "README.md").read_text()
+        if shutil.which("curl"):
+            shown = REQUEST.replace("http://127.0.0.1:5001/invocations", url).replace(
+                "IMAGE", shlex.quote(str(images[0]))
+            )
+            said = subprocess.run(["bash", "-c", shown], capture_output=True, text=True, check=True).stdout
+            assert json.loads(said)["predictions"][0]["class"] == wanted[0]["class"]
         with pytest.raises(urllib.error.HTTPError) as caught:
             ask(url, {"inputs": [base64.b64encode(b"\xff\xd8 no").decode()]})
         assert caught.value.code == 400
-        assert "image 0: " in json.load(caught.value)["stack_trace"]
+        answer = json.load(caught.value)
+        assert answer["message"].startswith("1 of 1 images cannot be read:\n  image 0: ")
+        assert "stack_trace" not in answer
 
 
 def test_the_command_knows_no_service() -> None:

@@ -30,12 +30,7 @@ class DataOptions:
 
 def add_data_options(parser: argparse._ActionsContainer) -> None:
     """Adds `--photographs`, `--leaks` and `--skip-bad-files` to a command."""
-    parser.add_argument(
-        "--photographs",
-        metavar="FILE|PATTERN|pixels|none",
-        help="which images are of one photograph: a CSV file (file,photograph[,patient]), a regular expression with "
-        "one group as 'patient(\\d+)_', `pixels`, or `none` (default: what the folder tells, else the pixels)",
-    )
+    add_photographs_option(parser)
     parser.add_argument(
         "--leaks",
         choices=typing.get_args(Leaks),
@@ -44,6 +39,16 @@ def add_data_options(parser: argparse._ActionsContainer) -> None:
         "(%(default)s)",
     )
     parser.add_argument("--skip-bad-files", action="store_true", help="go on without images that cannot be read")
+
+
+def add_photographs_option(parser: argparse._ActionsContainer) -> None:
+    """Adds `--photographs` to a command."""
+    parser.add_argument(
+        "--photographs",
+        metavar="FILE|PATTERN|pixels|none",
+        help="which images are of one photograph: a CSV file (file,photograph[,patient]), a regular expression with "
+        "one group as 'patient(\\d+)_', `pixels`, or `none` (default: what the folder tells, else the pixels)",
+    )
 
 
 def data_options(args: argparse.Namespace) -> DataOptions:

@@ -20,6 +20,7 @@ from rich.table import Table
 from trainer.command import command, refused
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
+from trainer.notices import without_notices
 
 CLASSES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
 
@@ -53,8 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(args: argparse.Namespace) -> int:
-    from trainer.model.build import build  # Keras and Matplotlib, without a person's settings of them
-    from trainer.model.drawing import draw
+    with without_notices():
+        from trainer.backend import device
+        from trainer.model.build import build  # Keras and Matplotlib, without a person's settings of them
+        from trainer.model.drawing import draw
+
+        device()  # TensorFlow's first look for a GPU
 
     try:
         if args.out.suffix.lower() != ".png":

@@ -215,7 +215,13 @@ def _output_shape(layer: Any) -> tuple[int, ...] | None:
         return None
 
 
-def save_model(model: Any, path: Path, reading: dict[str, Any] | None = None, code: Sequence[Path] = ()) -> None:
+def save_model(
+    model: Any,
+    path: Path,
+    reading: dict[str, Any] | None = None,
+    code: Sequence[Path] = (),
+    familiar: dict[str, Any] | None = None,
+) -> None:
     """Writes the model for inference, in Keras's own format, without the optimizer. It appears by atomic rename.
 
     Args:
@@ -223,9 +229,12 @@ def save_model(model: Any, path: Path, reading: dict[str, Any] | None = None, co
         path: of the file.
         reading: how image files became the pixels that it was trained on; see `ClassNames`.
         code: files of code of one's own that it was built by, which are put into the file.
+        familiar: what images it was trained on; see `ClassNames`.
     """
     if reading is not None:
         model.layers[-1].reading = reading
+    if familiar is not None:
+        model.layers[-1].familiar = familiar
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
     partial = path.with_name(f".{path.stem}.partial.keras")
     try:

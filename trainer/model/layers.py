@@ -116,16 +116,22 @@ class ClassNames(keras.layers.Layer):
     Args:
         names: of the classes, in the order of the logits.
         reading: how image files became pixels: `fit` and `ranges`, as in `trainer.predict`; empty where nobody said.
+        familiar: what images it was trained on, as `trainer.familiar` keeps it; None where nobody said.
 
     Input shape: (batch, classes). Output shape: the same, float32.
     """
 
     def __init__(
-        self, names: list[str] | tuple[str, ...], reading: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        names: list[str] | tuple[str, ...],
+        reading: dict[str, Any] | None = None,
+        familiar: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.names = tuple(names)
         self.reading = dict(reading or {})
+        self.familiar = familiar
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -134,4 +140,5 @@ class ClassNames(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "names": list(self.names), "reading": dict(self.reading)}
+        kept = {"names": list(self.names), "reading": dict(self.reading), "familiar": self.familiar}
+        return {**super().get_config(), **kept}

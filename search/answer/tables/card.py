@@ -15,6 +15,9 @@ from search.folder.load import Recorded
 from search.folder.record import TrialRecord
 from search.text import shown
 
+REQUEST = """(printf '{"inputs": ["'; base64 < IMAGE | tr -d '\\n'; printf '"]}') |
+  curl -s -H 'Content-Type: application/json' --data-binary @- http://127.0.0.1:5001/invocations"""
+
 
 def model_card(
     search: Recorded, chosen: TrialRecord, best: Recorded, trial: TrialRecord, evidence: Evidence, name: str
@@ -88,6 +91,15 @@ With `MLFLOW_TRACKING_URI` at the address of MLflow:
 ```
 mlflow models serve -m models:/{name}@champion --env-manager local -p 5001
 ```
+
+A request has whole image files as base64, in JSON; a file that is no image gets status 400 and a sentence:
+
+```
+{REQUEST}
+```
+
+`python -m trainer.predict --model FILE.keras IMAGE` says besides where an image looks like none of the training images,
+and `python -m trainer.evaluate --model FILE.keras DIR` how well the model does on images of another laboratory.
 """
 
 

@@ -11,7 +11,7 @@ from search.engine import EngineError, FoundContainer, FoundImage
 from search.environment import chosen, gpus_of
 from search.errors import SettingsError
 from search.executors import DockerExecutor, LocalExecutor, TrainerSource
-from search.stack.found import find_stack, project_name
+from search.stack.found import find_stack, named_after, project_name
 
 PORTS = {"postgres": {5432: 15432}, "mlflow": {5000: 15000}, "optuna-dashboard": {8080: 18080}}
 
@@ -91,8 +91,9 @@ def test_a_stack_without_its_password() -> None:
 
 def test_the_name_of_the_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("COMPOSE_PROJECT_NAME")
-    monkeypatch.setattr("search.stack.found.__file__", str(tmp_path / "search" / "stack" / "found.py"))
-    assert project_name() == "blood-cell-search"
+    monkeypatch.setattr("search.stack.found.FOLDER", tmp_path / "Ada's cells 2")
+    assert project_name() == "adascells2"
+    monkeypatch.setattr("search.stack.found.FOLDER", tmp_path)
     (tmp_path / ".env").write_text("# a comment\nMLFLOW_PORT=1\nCOMPOSE_PROJECT_NAME = 'mine'\n")
     assert project_name() == "mine"
 
@@ -112,7 +113,7 @@ def test_an_env_file_that_cannot_be_read(
 ) -> None:
     """It is refused in words, and not even looked at by who leaves the stack alone."""
     monkeypatch.delenv("COMPOSE_PROJECT_NAME")
-    monkeypatch.setattr("search.stack.found.__file__", str(tmp_path / "search" / "stack" / "found.py"))
+    monkeypatch.setattr("search.stack.found.FOLDER", tmp_path)
     (tmp_path / ".env").write_bytes(content)
     engine(MadeUp())
     with pytest.raises(SettingsError) as raised:
@@ -125,9 +126,17 @@ def test_an_env_file_that_cannot_be_read(
 
 def test_an_env_folder_is_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("COMPOSE_PROJECT_NAME")
-    monkeypatch.setattr("search.stack.found.__file__", str(tmp_path / "search" / "stack" / "found.py"))
+    monkeypatch.setattr("search.stack.found.FOLDER", tmp_path)
     (tmp_path / ".env").mkdir()
-    assert project_name() == "blood-cell-search"
+    assert project_name() == named_after(tmp_path.name)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("blood-cell-search", "blood-cell-search"), ("Été 2 Zellen", "t2zellen"), ("_-x_Y-", "x_y-"), ("v1.2", "v12")],
+)
+def test_the_name_after_a_folder(folder: str, name: str) -> None:
+    assert named_after(folder) == name
 
 
 def test_what_is_chosen(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,7 @@ __all__ = [
     "Listing",
     "Side",
     "allowed",
+    "is_image",
     "reader",
     "recognise",
     "shown",

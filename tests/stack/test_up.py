@@ -1,0 +1,119 @@
+"""`make up`, with a made-up Docker: what is said before anything is started, and the addresses at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKER = """#!/bin/sh
+echo "$*" >> "$CALLS"
+case "$*" in
+  "compose version"*) ;;
+  "info"*) echo "$RUNTIMES" ;;
+  "compose port"*) [ -z "$UP" ] || echo "127.0.0.1:$UP" ;;
+  "compose up"*) [ -n "$STARTS" ] && UP=1 || exit 1 ;;
+  "compose logs"*) echo "The stack x belongs to another folder" ;;
+  "compose config"*) printf '{\\n  "name": "cells",\\n  "services": {}\\n}\\n' ;;
+  "image inspect"*) exit 1 ;;
+  *) exit 9 ;;
+esac
+"""
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+class Folder:
+    """A folder of the project with a space and an accent in its name, and a made-up `docker`."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "Ada's Zellen é"
+        shutil.copytree(ROOT / "search" / "stack", self.path / "search" / "stack")
+        (tmp_path / "bin").mkdir()
+        docker = tmp_path / "bin" / "docker"
+        docker.write_text(DOCKER)
+        docker.chmod(0o755)
+        self.calls = tmp_path / "calls"
+        self.environment = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "CALLS": str(self.calls)}
+
+    def up(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        ports = {"MLFLOW_PORT": port, "DASHBOARD_PORT": port, "POSTGRES_PORT": port}
+        return subprocess.run(
+            ["bash", str(self.path / "search" / "stack" / "up.sh")],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**self.environment, **ports, **environment},
+        )
+
+    @property
+    def was_started(self) -> bool:
+        return "compose up" in self.calls.read_text()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(folder: Folder, taken: int) -> None:
+    run = folder.up(MLFLOW_PORT=str(taken), RUNTIMES="nvidia")
+    assert (run.returncode, folder.was_started) == (2, False)
+    assert run.stderr == (
+        f"Port {taken} on 127.0.0.1, meant for mlflow, is taken. Set another one in .env: MLFLOW_PORT={taken + 1}\n"
+        "Nothing was started.\n"
+    )
+
+
+def test_ports_are_read_from_the_env_file(folder: Folder, taken: int) -> None:
+    (folder.path / ".env").write_text(f'# ports\nexport DASHBOARD_PORT="{taken}"\r\n')
+    run = folder.up(DASHBOARD_PORT="")
+    assert f"Port {taken} on 127.0.0.1, meant for optuna-dashboard, is taken." in run.stderr
+
+
+def test_a_port_of_the_stacks_own_is_not_taken(folder: Folder, taken: int) -> None:
+    run = folder.up(MLFLOW_PORT=str(taken), UP=str(taken), STARTS="yes", RUNTIMES="nvidia")
+    assert run.returncode == 0, run.stderr
+    assert "compose up --detach --wait\n" in folder.calls.read_text()
+    assert run.stdout.splitlines()[-3:] == [
+        f"MLflow:            http://127.0.0.1:{taken}",
+        f"Optuna dashboard:  http://127.0.0.1:{taken}/dashboard",
+        "A study:           docker compose run --rm search --study pooling",
+    ]
+
+
+def test_a_folder_of_images_that_is_not_there_is_told(folder: Folder) -> None:
+    run = folder.up(BLOOD_CELLS_DIR="/nowhere/cells")
+    assert (run.returncode, folder.was_started) == (2, False)
+    assert "BLOOD_CELLS_DIR=/nowhere/cells: no such folder. Set it in .env, or leave it out" in run.stderr
+
+
+def test_without_a_gpu_images_are_for_the_cpu_and_it_is_said(folder: Folder) -> None:
+    run = folder.up(STARTS="yes", UP="1")
+    assert run.stdout.splitlines()[0].startswith("Docker knows no NVIDIA GPU here")
+    files = "COMPOSE_FILE=docker-compose.yml:docker-compose.cpu.yml"
+    assert run.stdout.splitlines()[-1] == f"A study:           {files} docker compose run --rm search --study pooling"
+    run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia")
+    assert run.stdout.startswith("The first start builds the trainers' image with CUDA: about 7 GB, some minutes.\n")
+
+
+def test_a_start_that_fails_says_why(folder: Folder) -> None:
+    run = folder.up()
+    assert run.returncode == 1
+    assert run.stderr == (
+        "The stack x belongs to another folder\n"
+        "The stack did not start. What each service said: docker compose logs\n"
+    )  # fmt: skip
