@@ -1,7 +1,7 @@
 """On which ports `python -m search.ui` opens the pages of a folder of runs: noted beside its databases, in `ui.json`.
 
 Links stand in both stores and in the page of every answer. They point to the ports that are noted, and where a port is
-another program's by now and `search.ui` takes another one, `search.stores.links` has them point there.
+another program's by now and `search.ui` takes another one, `search.stores.relinking` has them point there.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Stores:
         def read(number: int) -> TrialRecord | None:
             return read_trial(trial_path(trials, number))
 
-        self._read = read
+        self._trials = trials
         # What one MLflow was told is nothing that another knows.
         told_as = f"MLflow {shown_url(places.tracking_uri)}"
         self._told_as = told_as
@@ -68,7 +68,7 @@ class Stores:
         Args:
             catch_up: whether it is told of them now; False: `reconcile` comes later, and has it told.
         """
-        opening, first, now = Opening(shown_url(self._uri)), self._read(0), time.time()
+        opening, first, now = Opening(shown_url(self._uri)), self._first(), time.time()
         # MLflow may take its time to answer, and be told of trials before it is told of the study.
         self.tracker.runs.began_at = min(now, first.started_at) if first else now
 
@@ -83,6 +83,11 @@ class Stores:
 
         self.mlflow.later(tell)
         return opening
+
+    def _first(self) -> TrialRecord | None:
+        """The first trial, where it has begun."""
+        path = trial_path(self._trials, 0)
+        return read_trial(path) if path.exists() else None
 
     @property
     def outboxes(self) -> tuple[Outbox, Outbox]:

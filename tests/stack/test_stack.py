@@ -230,7 +230,7 @@ def test_a_study_with_containers_of_trainers(stack: Stack) -> None:
     said = stack.run("--study", "pooling", *SMALL, "--slots", "2").stdout
     assert f"Executor: docker (the stack {stack.project} is up)" in said
     assert f"containers of {stack.project}-trainer on the CPU" in said
-    assert f"MLflow:    {stack.url('mlflow', '')}, experiment pooling-demo-quick" in said
+    assert f"MLflow:    {stack.url('mlflow', '')}/#/experiments/" in said
     recorded(stack, "pooling-demo-quick", stack.url("mlflow", ""))
     listed = stack.docker("ps", "--all", "--filter", "label=blood-cell-search.slot", "--quiet")
     assert listed == "", "a trainer is left"
@@ -239,7 +239,7 @@ def test_a_study_with_containers_of_trainers(stack: Stack) -> None:
 def test_a_study_without_python_on_the_host(stack: Stack) -> None:
     said = stack.compose("run", "--rm", "--no-TTY", "search", "--study", "learning_rate", *SMALL, "--slots", "2")
     assert "Executor: local (as given)" in said
-    assert f"MLflow:    {stack.url('mlflow', '')}, experiment learning_rate-demo-quick" in said
+    assert f"MLflow:    {stack.url('mlflow', '')}/#/experiments/" in said
     recorded(stack, "learning_rate-demo-quick", stack.url("mlflow", ""))
 
 

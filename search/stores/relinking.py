@@ -1,4 +1,4 @@
-"""Links in the stores and in pages of answers follow where `python -m search.ui` opens its pages."""
+"""Links in what the stores and the pages of answers say follow the ports of `search.ui`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.stores.marked import BEGIN, END
 
-NOTE = "mlflow.note.content"
+NOTE = "mlflow.note.content"  # MLflow's tag of a description
 
 
 def mover(before: Mapping[str, int], after: Mapping[str, int]) -> Callable[[str], str]:
