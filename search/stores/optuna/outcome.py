@@ -47,7 +47,7 @@ def ending(record: TrialRecord, objectives: Sequence[str], cost_metric: str) -> 
 
 
 def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
-    """A trial's user attributes. A database gives them by name; `search.stack.tidied` has the order on the dashboard."""
+    """A trial's user attributes. A database gives them by name; on the dashboard `search.stack.tidied` orders them."""
     found: dict[str, Any] = {"seed": record.config.seed, "fold": record.config.fold}
     finished, terminal = record.finished, record.terminal
     if finished is not None:
