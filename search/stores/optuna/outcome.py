@@ -47,7 +47,7 @@ def ending(record: TrialRecord, objectives: Sequence[str], cost_metric: str) -> 
 
 
 def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:
-    """A trial's user attributes, in the order in which the dashboard shows them: what came of it, then where it ran."""
+    """A trial's user attributes. A database gives them by name; on the dashboard `search.stack.tidied` orders them."""
     found: dict[str, Any] = {"seed": record.config.seed, "fold": record.config.fold}
     finished, terminal = record.finished, record.terminal
     if finished is not None:
