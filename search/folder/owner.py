@@ -18,7 +18,7 @@ def owner() -> str:
 
 
 def noted_place(folder: Path) -> str:
-    """Where a study's folder is, as `lab1:/home/ada/runs/studies/pooling`."""
+    """Where a study's folder is, as `lab1:/data/runs/studies/pooling`."""
     return f"{socket.gethostname()}:{folder.absolute()}"
 
 

@@ -89,7 +89,7 @@ class StudyRecord:
         claims: whether what a store has under the study's name, without an id, is its own: it was begun before there
             were ids.
         owner: who runs it, as `ada@lab1`; empty: not noted.
-        place: where its folder is, as `lab1:/home/ada/runs/studies/pooling`; empty: not noted.
+        place: where its folder is, as `lab1:/data/runs/studies/pooling`; empty: not noted.
     """
 
     name: str

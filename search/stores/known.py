@@ -15,7 +15,7 @@ class KnownStudy:
         study: the name of its folder of runs; where that is not noted, `name`.
         uid: the id of its folder; empty: it was begun before there were ids, or by another program.
         owner: who ran it, as `ada@lab1`; empty: not noted.
-        place: where its folder is, as `lab1:/home/ada/runs/studies/pooling`; empty: not noted.
+        place: where its folder is, as `lab1:/data/runs/studies/pooling`; empty: not noted.
         question: in plain English; empty: not noted.
         state: `running`, `stopped`, `finished`, or `deleted` of one that MLflow hides.
         trials: how many it has there.
