@@ -108,7 +108,7 @@ def test_the_signatures() -> None:
         "quiet: 'bool' = False",
     ]
     kinds = [parameter.kind.name for parameter in inspect.signature(search.run_study).parameters.values()]
-    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 17]
+    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 18]
 
 
 @pytest.mark.parametrize("function", [search.load_study, search.read_answer, search.run_study])
