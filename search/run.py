@@ -71,9 +71,9 @@ def parser() -> argparse.ArgumentParser:
     add_slot_options(how)
     how.add_argument(
         "--slots-per-gpu",
-        default="auto",
+        default="1",
         metavar="N|auto",
-        help="trainers that share a GPU; auto: as many as fit, by what the first one takes (%(default)s)",
+        help="trainers that share a GPU (%(default)s); auto: as many as fit, by what the first one takes",
     )
     how.add_argument("--timeout-s", type=float, metavar="S", help="begin no trial after so many seconds")
     how.add_argument(

@@ -48,6 +48,7 @@ class Controller:
             if setup.study.search
             else design_source(setup, self.results)
         )
+        self._grown_by = "search" if setup.study.search and setup.study.search.is_open else ""
         self._books = Bookkeeper(setup, self.results)
         self._packing = setup.packing or Packing(setup.slots)
         self._progress = Phase.PREPARING  # the phase, interruptions aside
@@ -195,7 +196,7 @@ class Controller:
     def _settled(self, record: TrialRecord) -> None:
         """The last tuning trial that is over queues the replicates; that of a look or a search, what it asks for."""
         looks = bool(self.setup.study.looks) and not self._trials.left and not any(state.work for state in self._slots)
-        if record.terminal is not None and (record.role in ("tuning", "search") or looks):
+        if record.terminal is not None and (record.role in ("tuning", self._grown_by) or looks):
             self._extend()
         self._books.share(record)
 
@@ -210,7 +211,7 @@ class Controller:
         elif state.work is not None:
             self._lost(state, state.work, mail)
         study = self.setup.study  # whose tuning trials, looks and searches queue others
-        grows = bool(study.nuisance or study.looks or (study.search and study.search.confirm))
+        grows = bool(study.nuisance or study.looks or self._grown_by)
         wanted = mail.slot.number < self._packing.limit and (self._has_work() or (grows and self._may_get_work()))
         if wanted and not self.is_stopping and self._still_time():
             self._slots.replace(mail.slot.number, patient=self._has_trained)

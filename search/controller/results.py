@@ -88,9 +88,10 @@ class Results:
         Args:
             behind: which stores do not know all, in words.
         """
+        over = list(self.outcomes) if self._study.search and self._study.search.is_open else ()
         return Tally(
-            total=max(trial_count(self._study, self.left, list(self.outcomes)), len(self)),
-            at_most=is_at_most(self._study, self.left, list(self.outcomes)),
+            total=max(trial_count(self._study, self.left, over), len(self)),
+            at_most=is_at_most(self._study, self.left, over),
             complete=self._counts["COMPLETE"],
             failed=self._counts["FAIL"],
             pruned=self._counts["PRUNED"],

@@ -111,8 +111,7 @@ def is_at_most(study: Study, left: Mapping[ParamValue, int] | None = None, resul
     patience, or with fewer trials that finish than are trained again.
     """
     if study.search is not None:
-        may_be_fewer = study.search.confirm > 0 or study.search.patience is not None
-        return may_be_fewer and not is_searched(study, results)
+        return study.search.is_open and not is_searched(study, results)
     return bool(study.looks) and not set(study.levels) <= set(left or {})
 
 

@@ -69,6 +69,11 @@ class Search(Table):
         DEFAULT_OBJECTIVES
     )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it follows from its results how many trials it has."""
+        return self.confirm > 0 or self.patience is not None
+
     @classmethod
     def allowed(cls, key: str) -> str:
         """What a key takes, for messages: for names, those that are registered now."""
