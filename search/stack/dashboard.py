@@ -2,8 +2,10 @@
 
     DASHBOARD_ALLOWED_HOSTS=127.0.0.1:8050 SEARCH_STORAGE_URL=... gunicorn 'search.stack.dashboard:app()'
 
-The dashboard has no password, and changes studies. Without the check of the Host header any web page that the user
-opens could reach it by a name that points at 127.0.0.1 (DNS rebinding). MLflow has such a check of its own.
+The dashboard has no password, and changes studies: whoever reaches its port may delete them. Without the check of the
+Host header any web page that the user opens could reach it by a name that points at 127.0.0.1 (DNS rebinding), without
+that of Origin it could send a form there, and without `frame-ancestors` show its buttons in a frame of its own. MLflow
+checks names itself.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from search.stores.optuna import open_storage
 
 ALLOWED_HOSTS = "DASHBOARD_ALLOWED_HOSTS"
 
+# No page of another's shows it in a frame, under buttons that look like its own.
+UNFRAMED = (("Content-Security-Policy", "frame-ancestors 'none'"), ("X-Frame-Options", "DENY"))
+
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -37,7 +42,7 @@ def app() -> Application:
     missing = [name for name in (STORAGE, ALLOWED_HOSTS) if not os.environ.get(name)]
     if missing:
         raise SettingsError(f"{missing[0]} is not set")
-    allowed = {host.strip() for host in os.environ[ALLOWED_HOSTS].split(",")}
+    allowed = {host.strip() for host in os.environ[ALLOWED_HOSTS].split(",") if host.strip()}
     return guarded(tidied(wsgi(open_storage(os.environ[STORAGE]))), allowed)
 
 
@@ -51,16 +56,30 @@ def main(host: str, port: str) -> None:
 
 
 def guarded(application: Application, allowed: set[str]) -> Application:
-    """The application, which answers 403 to a Host header that is none of `allowed` (each with its port)."""
+    """The application, which answers 403 to a Host or an Origin that is none of `allowed` (each with its port).
+
+    A request without Origin is no page's: browsers send it with whatever changes something (Fetch Standard, 3.1.2).
+    """
 
     def guard(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        host = environ.get("HTTP_HOST", "")
-        if host in allowed:
-            return application(environ, start_response)
-        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
-        return [f"Not known by the name {host!r}; allowed: {', '.join(sorted(allowed))}\n".encode()]
+        host, origin = environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")
+        names = ", ".join(sorted(allowed))
+        if host not in allowed:
+            return _refuse(start_response, f"Not known by the name {host!r}; allowed: {names} (ALLOWED_HOSTS in .env)")
+        if origin is not None and origin.partition("://")[2] not in allowed:
+            return _refuse(start_response, f"A page of {origin!r} may change nothing here; allowed: pages of {names}")
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, [*headers, *UNFRAMED], *rest)
+
+        return application(environ, start)
 
     return guard
+
+
+def _refuse(start_response: Callable[..., Any], sentence: str) -> list[bytes]:
+    start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8"), *UNFRAMED])
+    return [f"{sentence}\n".encode()]
 
 
 if __name__ == "__main__":

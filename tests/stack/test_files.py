@@ -129,6 +129,24 @@ def test_nothing_starts_before_the_folder_is_known_to_be_the_stacks() -> None:
         assert "same-folder" in seen or name == "trainer"
 
 
+def test_logs_end() -> None:
+    for name in SERVICE:
+        assert STACK["services"][name]["logging"] == {
+            "driver": "json-file",
+            "options": {"max-size": "10m", "max-file": "3"},
+        }
+
+
+def test_no_service_has_a_way_out() -> None:
+    assert STACK["networks"]["backend"] == {"internal": True}
+    masquerade = "com.docker.network.bridge.enable_ip_masquerade"
+    assert STACK["networks"]["ports"] == {"driver_opts": {masquerade: "false"}}
+    for name in SERVICE:
+        service = STACK["services"][name]
+        wanted = ["backend", "ports"] if "ports" in service else ["backend"]
+        assert "network_mode" in service or service["networks"] == wanted, name
+
+
 def test_what_is_built_here_is_asked_of_no_registry() -> None:
     for name in SERVICE:
         service = STACK["services"][name]
@@ -153,8 +171,10 @@ def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
     assert hosts.split(",") == [
         "127.0.0.1:${MLFLOW_PORT:-5050}",
         "localhost:${MLFLOW_PORT:-5050}",
-        "mlflow:5000",
+        "mlflow:5000${ALLOWED_HOSTS:+",
+        "}${ALLOWED_HOSTS:-}",
     ]
+    assert "--uvicorn-opts=--no-access-log" in command
 
 
 def test_the_search_knows_the_stacks_names() -> None:
@@ -263,3 +283,11 @@ def test_compose_takes_ports_and_the_name_from_the_environment(compose_config: A
     assert "127.0.0.1:7001" in " ".join(services["mlflow"]["command"])
     assert services["optuna-dashboard"]["environment"]["DASHBOARD_ALLOWED_HOSTS"].startswith("127.0.0.1:7002,")
     assert services["search"]["image"] == "x-search"
+
+
+def test_compose_takes_further_names_from_the_environment(compose_config: Any) -> None:
+    services = compose_config("docker-compose.yml", ALLOWED_HOSTS="127.0.0.1:6050,a:1")["services"]
+    (hosts,) = [part for part in services["mlflow"]["command"] if part.startswith("--allowed-hosts=")]
+    assert hosts.endswith(",mlflow:5000,127.0.0.1:6050,a:1")
+    names = services["optuna-dashboard"]["environment"]["DASHBOARD_ALLOWED_HOSTS"]
+    assert names.endswith(",optuna-dashboard:8080,127.0.0.1:6050,a:1")

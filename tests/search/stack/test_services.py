@@ -48,9 +48,11 @@ class TestPasswords:
         assert not (tmp_path / ".password.partial").exists()
 
 
-def answer(application: Any, host: str | None) -> tuple[str, bytes]:
+def answer(application: Any, host: str | None, origin: str | None = None) -> tuple[str, bytes]:
     statuses: list[str] = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies"} | ({} if host is None else {"HTTP_HOST": host})
+    named = {"HTTP_HOST": host, "HTTP_ORIGIN": origin}
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies"}
+    environ |= {name: value for name, value in named.items() if value is not None}
     body = b"".join(application(environ, lambda status, headers, *_: statuses.append(status)))
     return statuses[0], body
 
@@ -66,7 +68,27 @@ class TestDashboard:
         for host in (None, "", "evil.example", "localhost", "localhost:8051", "127.0.0.1:8050.evil.example"):
             status, body = answer(application, host)
             assert status == "403 Forbidden"
-            assert body.decode() == f"Not known by the name {host or ''!r}; allowed: 127.0.0.1:8050, localhost:8050\n"
+            names = "127.0.0.1:8050, localhost:8050 (ALLOWED_HOSTS in .env)"
+            assert body.decode() == f"Not known by the name {host or ''!r}; allowed: {names}\n"
+
+    def test_pages_of_others_change_nothing(self) -> None:
+        application = guarded(lambda environ, start_response: start_response("201 Created", []) or [b"made"], {"a:1"})
+        for origin in (None, "http://a:1", "https://a:1"):
+            assert answer(application, "a:1", origin) == ("201 Created", b"made")
+        for origin in ("http://evil.example", "null", "", "http://a:2", "http://a:1.evil.example", "a:1"):
+            status, body = answer(application, "a:1", origin)
+            assert status == "403 Forbidden"
+            assert body.decode() == f"A page of {origin!r} may change nothing here; allowed: pages of a:1\n"
+
+    def test_no_page_shows_it_in_a_frame(self) -> None:
+        found: dict[str, list[tuple[str, str]]] = {}
+        application = guarded(lambda environ, start: start("200 OK", [("X", "y")]) or [], {"a:1"})
+        for host in ("a:1", "b:2"):
+            list(application({"HTTP_HOST": host}, lambda status, headers, host=host: found.update({host: headers})))
+        assert ("X", "y") in found["a:1"]
+        for headers in found.values():
+            assert ("Content-Security-Policy", "frame-ancestors 'none'") in headers
+            assert ("X-Frame-Options", "DENY") in headers
 
     def test_shows_the_storage_of_the_environment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """In a process of its own: the dashboard opens files that it leaves to the end of the process."""
