@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 from search.folder.journal import read_trials
 from search.folder.record import TrialRecord
 from search.settings import Places
+from search.stores.optuna.queue import trial_params
 from search.urls import normal_url
 from tests.search.noop_trainer import expected
 
@@ -100,7 +101,7 @@ class Books:
     def _check_optuna(self, name: str, records: list[TrialRecord]) -> None:
         for trial, record in zip(self.trials(name), records, strict=True):
             assert (trial.number, trial.state.name) == (record.number, record.state)
-            assert trial.params == dict(record.params)
+            assert trial_params(trial) == dict(record.params)
             if record.finished is not None:
                 assert trial.values is not None
                 assert trial.values[0] == record.finished.splits["val"].accuracy == expected(record.config)["val"]

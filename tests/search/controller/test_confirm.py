@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from search.answer import Recorded, answer_of
 from search.answer.tables.rows import tables
 from search.folder.record import TrialRecord
+from search.stores.optuna.queue import trial_params
 from search.study.confirm import CONFIRM_SEED
 from tests.search import workshop
 from tests.search.workshop import Watcher, Workshop, hunt
@@ -47,7 +48,7 @@ def test_the_best_are_trained_again_in_the_same_study(tmp_path: Path, storage: P
     trials = shop.trials("hunt")
     assert [trial.user_attrs["role"] for trial in trials] == ["search"] * 7 + ["confirm"] * len(again)
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
-    assert trials[-1].params["seed"] == CONFIRM_SEED + 1
+    assert trial_params(trials[-1])["seed"] == CONFIRM_SEED + 1
     assert shop.run(STUDY) == "finished"  # again: nothing is trained
     assert shop.records() == records
 

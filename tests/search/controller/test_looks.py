@@ -11,6 +11,7 @@ from search.answer.looks import course
 from search.answer.tuned import cross_fitted
 from search.controller.trial_source import TrialSource
 from search.folder.record import TrialRecord
+from search.stores.optuna.queue import trial_params
 from search.study import Study
 from tests.search import workshop
 from tests.search.workshop import Watcher, Workshop, question
@@ -35,7 +36,7 @@ def looking(seeds: str = "5 to 8") -> Study:
 
 def asked(shop: Workshop) -> list[tuple[int, dict[str, Any]]]:
     """The trials, as Optuna has them."""
-    return [(trial.number, trial.params) for trial in shop.trials()]
+    return [(trial.number, trial_params(trial)) for trial in shop.trials()]
 
 
 class Killed(BaseException):
