@@ -194,15 +194,16 @@ def impatient(curve: Curve, epoch: int, others: Sequence[Curve]) -> bool:
 
 
 def test_a_pruner_stops_trials(house: House) -> None:
-    def let_the_first_go_on(record: TrialRecord) -> None:
-        if record.number == 0 and record.epochs and record.terminal is None:
+    def go_on(record: TrialRecord) -> None:
+        """A stop is sent before this; a training looks for it first."""
+        if record.epochs and record.terminal is None:
             assert house.executor is not None
             house.executor.last.send(json.dumps({"step": record.config.trial}))
 
     with PRUNERS.registered("impatient", Pruner("impatience", impatient)):
         study = hunt(3, epochs=4, pruner="impatient")
         study = study.model_copy(update={"name": "impatient"})
-        outcome = house.run(study, settings={"steps": True}, on_trial=let_the_first_go_on)
+        outcome = house.run(study, settings={"steps": True}, on_trial=go_on)
         assert [trial.state.name for trial in house.in_optuna(outcome)] == ["COMPLETE", "PRUNED", "PRUNED"]
         assert [house.in_mlflow(outcome)[n].tags["state"] for n in range(3)] == ["COMPLETE", "PRUNED", "PRUNED"]
         page = house.page(outcome)
