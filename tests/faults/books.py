@@ -18,7 +18,7 @@ from search.urls import normal_url
 from tests.search.noop_trainer import expected
 
 STATUS = {"COMPLETE": "FINISHED", "FAIL": "FAILED", "PRUNED": "KILLED"}
-EPOCH_KEYS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "epoch_s", "images_per_s")
+EPOCH_KEYS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "system/epoch_s", "system/images_per_s")
 RUNS = """
     select r.run_uuid, r.status, t.value, s.value from runs r
     join experiments e on e.experiment_id = r.experiment_id
@@ -29,7 +29,7 @@ RUNS = """
 POINTS = """
     select m.run_uuid, m.key, m.step, m.value from metrics m
     join runs r on r.run_uuid = m.run_uuid join experiments e on e.experiment_id = r.experiment_id
-    where e.name = :name and m.key not like 'system/%'
+    where e.name = :name  -- the system's own metrics among them
 """
 
 
@@ -120,7 +120,11 @@ class Books:
         for record in records:
             run, status, state = runs[record.number]
             assert (status, state) == (STATUS[record.state], record.state)
-            of_epochs = {(key, epoch.epoch): getattr(epoch, key) for key in EPOCH_KEYS for epoch in record.epochs}
+            of_epochs = {
+                (key, epoch.epoch): getattr(epoch, key.removeprefix("system/"))
+                for key in EPOCH_KEYS
+                for epoch in record.epochs
+            }
             found = {place: count for place, count in points[run].items() if place[0] in EPOCH_KEYS}
             assert found == dict.fromkeys(of_epochs, 1)
             assert {place: values[run, *place] for place in found} == of_epochs

@@ -216,7 +216,7 @@ def test_what_cannot_be_used_is_refused(run: Run, house: Path, tmp_path: Path) -
         run(leaks="all")
     with pytest.raises(SettingsError, match="slots=0: at least 1"):
         run(slots=0)
-    with pytest.raises(SettingsError, match="executor magic: unknown; allowed: local, docker, hosts, noop"):
+    with pytest.raises(SettingsError, match="executor magic: unknown; allowed: local, docker, hosts, ray, noop"):
         run(executor="magic")
     with pytest.raises(SettingsError, match=r"nosuch: no such study in .*; there are: rates"):
         search.read_answer("nosuch", runs=house / "runs")
