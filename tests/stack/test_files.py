@@ -163,6 +163,8 @@ def test_a_wrong_folder_of_images_is_not_made() -> None:
 def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
     assert STACK["services"]["mlflow"]["environment"] == {
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "MLFLOW_ENABLE_AI_GATEWAY": "false",
+        "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }

@@ -128,10 +128,10 @@ def test_another_process_may_finish_first(tmp_path: Path, monkeypatch: pytest.Mo
     folder = tmp_path / "demo"
     draw = demo._draw
 
-    def slow(drawn: Path, seed: int, photos: tuple[int, int], copies: int) -> None:
+    def slow(drawn: Path, seed: int, photos: tuple[int, int], copies: tuple[int, int]) -> None:
         monkeypatch.setattr(demo, "_draw", draw)
         small(folder)
-        draw(drawn, seed, (2, 1), 1)
+        draw(drawn, seed, (2, 1), (1, 1))
 
     monkeypatch.setattr(demo, "_draw", slow)
     ensure_demo(folder)
