@@ -32,7 +32,7 @@ check: setup ## ruff and mypy
 	$(python) -m mypy
 
 test: check ## check, then every test; skipped ones say why
-	$(python) -m pytest -q -rs $(ARGS)
+	$(python) -m pytest -q -rs -n logical --maxprocesses 4 $(ARGS)
 
 test-stack: setup ## build and start the stack of docker-compose.yml under another name, and test it (minutes)
 	TEST_STACK=yes $(python) -m pytest -q -rs tests/stack $(ARGS)
