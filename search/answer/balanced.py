@@ -16,15 +16,7 @@ def balanced_accuracy(predictions: Predictions) -> Measure:
     weights = balanced_weights(predictions)
     rates = np.divide(predictions.hits, images, out=np.zeros_like(images), where=images > 0)
     values = weights * rates
-    return Measure(
-        predictions.seeds,
-        predictions.photos,
-        predictions.strata,
-        values.sum(axis=1),
-        values,
-        weights,
-        predictions.choice,
-    )
+    return predictions.measure(values.sum(axis=1), values, weights)
 
 
 def specificity(predictions: Predictions, label: int) -> Measure | None:
@@ -35,19 +27,10 @@ def specificity(predictions: Predictions, label: int) -> Measure | None:
     if not len(columns) or len(columns) == len(predictions.labels):
         return None
     rows = np.flatnonzero(predictions.seen[:, columns].any(axis=1))
-    counts = predictions.counts[np.ix_(rows, columns)].astype(np.float64)
-    images = counts.sum(axis=-1)
-    total = images.sum(axis=1, keepdims=True)
-    values = (images - counts[..., label]) / total
-    return Measure(
-        tuple(predictions.seeds[row] for row in rows),
-        tuple(predictions.photos[column] for column in columns),
-        tuple(predictions.strata[column] for column in columns),
-        values.sum(axis=1),
-        values,
-        images / total,
-        predictions.choice,
-    )
+    part = predictions.part(rows, columns)
+    total = part.counts.sum(axis=(1, 2))[:, None]
+    values = (part.counts.sum(axis=-1) - part.counts[..., label]) / total
+    return part.measure(values.sum(axis=1), values)
 
 
 def balanced_weights(predictions: Predictions) -> Floats:

@@ -115,11 +115,11 @@ def compare(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
 
     Of a study with looks, see `search.answer.looks.course`.
     """
-    return _with_differences(levels_of(study, records), study.margin, study.measure)
+    return _with_differences(with_starts(levels_of(study, records)), study.margin, study.measure)
 
 
 def levels_of(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]:
-    """The same without differences."""
+    """The same without differences, and without a comparison of starts."""
     replicates = [record for record in records if record.role == "replicate"]
     found = []
     for level in study.levels or (None,):
@@ -127,7 +127,7 @@ def levels_of(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]
         rates = {record.params[RATE] for record in mine} if study.tune else set()
         choice: Choice = CHOICES[min(len(rates), 2)]
         found.append(_level(level, mine, study.measure, choice, is_reference=level == study.reference))
-    return _with_starts(found)
+    return found
 
 
 def compare_groups(
@@ -141,7 +141,7 @@ def compare_groups(
         measure: that decides, a name of `DECIDING`.
     """
     levels = [_level(None, mine, measure, "none", is_reference=reference) for reference, mine in groups]
-    return _with_differences(_with_starts(levels), margin, measure)
+    return _with_differences(with_starts(levels), margin, measure)
 
 
 def _level(
@@ -163,7 +163,8 @@ def _learning(trials: Iterable[TrialRecord]) -> Learning:
     return Learning(len(learnt), len(known), learnt, waited)
 
 
-def _with_starts(levels: list[LevelAnswer]) -> list[LevelAnswer]:
+def with_starts(levels: list[LevelAnswer]) -> list[LevelAnswer]:
+    """The levels, their starts compared with the reference level's."""
     reference = next((level for level in levels if level.is_reference and level.learning.seeds), None)
     others = [level for level in levels if level is not reference and level.learning.seeds] if reference else []
     if reference is None or not others:

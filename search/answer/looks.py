@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from search.answer.learning import Learning
-from search.answer.levels import COMPARED, Compared, LevelAnswer, Paired, disagreeing, levels_of, rankable
+from search.answer.levels import COMPARED, Compared, LevelAnswer, Paired, disagreeing, levels_of, rankable, with_starts
 from search.answer.statistics.sequential import HOPELESS, Look, chance_to_decide
 from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided
 from search.folder.record import TrialRecord
@@ -182,7 +182,7 @@ def _shown(study: Study, records: Iterable[TrialRecord], found: Mapping[ParamVal
     drifting = disagreeing([one.pair for one in found.values()])
     disagrees = dict(zip(found, drifting, strict=True))
     levels = []
-    for level in levels_of(study, records):
+    for level in with_starts(levels_of(study, records)):
         name = level.level
         if name is not None and name in found:
             differences = {what: all_together[what][name] for what in COMPARED}

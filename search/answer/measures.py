@@ -101,6 +101,24 @@ class Predictions:
         found: Floats = self.counts[:, np.arange(len(self.photos)), self.labels]
         return found
 
+    def part(self, rows: Ints, columns: Ints) -> Predictions:
+        """Those of some trainings and photographs, by their places; without scores."""
+        return Predictions(
+            tuple(self.seeds[row] for row in rows),
+            tuple(self.photos[column] for column in columns),
+            tuple(self.strata[column] for column in columns),
+            self.labels[columns],
+            self.counts[np.ix_(rows, columns)],
+            choice=self.choice,
+        )
+
+    def measure(self, by_seed: Floats, contributions: Floats, weights: Floats | None = None) -> Measure:
+        """A measure of these trainings and photographs; without weights, every image of a training counts alike."""
+        if weights is None:
+            images = self.counts.sum(axis=-1)  # (seeds, columns)
+            weights = images / images.sum(axis=1, keepdims=True)
+        return Measure(self.seeds, self.photos, self.strata, by_seed, contributions, weights, self.choice)
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -161,7 +179,7 @@ def accuracy(predictions: Predictions) -> Measure:
     """The share of images classified rightly."""
     images = predictions.counts.sum(axis=(1, 2))
     hits = predictions.hits
-    return _measure(predictions, hits.sum(axis=1) / images, hits / images[:, None])
+    return predictions.measure(hits.sum(axis=1) / images, hits / images[:, None])
 
 
 def recall(predictions: Predictions, label: int) -> Measure | None:
@@ -170,15 +188,7 @@ def recall(predictions: Predictions, label: int) -> Measure | None:
     rows = np.flatnonzero(predictions.seen[:, columns].any(axis=1))
     if not len(rows):
         return None
-    part = Predictions(
-        tuple(predictions.seeds[row] for row in rows),
-        tuple(predictions.photos[column] for column in columns),
-        tuple(predictions.strata[column] for column in columns),
-        predictions.labels[columns],
-        predictions.counts[np.ix_(rows, columns)],
-        choice=predictions.choice,
-    )
-    return accuracy(part)
+    return accuracy(predictions.part(rows, columns))
 
 
 def macro_f1(predictions: Predictions) -> Measure:
@@ -203,13 +213,7 @@ def macro_f1(predictions: Predictions) -> Measure:
         if mean_total > 0:
             f1 = 2 * hits.sum(axis=1).mean() / mean_total
             values += (2 * hits - f1 * below) / (mean_total * size) / n_classes
-    return _measure(predictions, by_seed, values)
-
-
-def _measure(of: Predictions, by_seed: Floats, contributions: Floats) -> Measure:
-    images = of.counts.sum(axis=-1)  # (seeds, columns)
-    weights = images / images.sum(axis=1, keepdims=True)
-    return Measure(of.seeds, of.photos, of.strata, by_seed, contributions, weights, of.choice)
+    return predictions.measure(by_seed, values)
 
 
 def _numbers(names: Sequence[str]) -> Ints:

@@ -29,15 +29,7 @@ def auroc(predictions: Predictions) -> Measure | None:
         return None
     by_seed = np.mean([measure.by_seed for measure in known], axis=0)
     values = np.mean([measure.contributions for measure in known], axis=0)
-    return Measure(
-        predictions.seeds,
-        predictions.photos,
-        predictions.strata,
-        by_seed,
-        values,
-        balanced_weights(predictions),
-        predictions.choice,
-    )
+    return predictions.measure(by_seed, values, balanced_weights(predictions))
 
 
 def auroc_of(predictions: Predictions, label: int) -> Measure | None:
@@ -65,15 +57,7 @@ def auroc_of(predictions: Predictions, label: int) -> Measure | None:
         by_seed[row] = above.mean()
         np.add.at(values[row], scores.columns[mine], above / n)
         np.add.at(values[row], scores.columns[~mine], (below - by_seed[row]) / rest)
-    return Measure(
-        predictions.seeds,
-        predictions.photos,
-        predictions.strata,
-        by_seed,
-        values,
-        balanced_weights(predictions),
-        predictions.choice,
-    )
+    return predictions.measure(by_seed, values, balanced_weights(predictions))
 
 
 def calibration_error(predictions: Predictions) -> Measure | None:
@@ -94,15 +78,7 @@ def calibration_error(predictions: Predictions) -> Measure | None:
         sums = np.bincount(numbers, right - confidence, minlength=BINS)
         by_seed[row] = np.abs(sums).sum() / images
         np.add.at(values[row], scores.columns, np.sign(sums)[numbers] * (right - confidence) / images)
-    return Measure(
-        predictions.seeds,
-        predictions.photos,
-        predictions.strata,
-        by_seed,
-        values,
-        balanced_weights(predictions),
-        predictions.choice,
-    )
+    return predictions.measure(by_seed, values, balanced_weights(predictions))
 
 
 class Bin(NamedTuple):

@@ -10,9 +10,9 @@ from search.answer.tuned import tuned_text
 from search.answer.words.facts import fact
 from search.answer.words.looks import planned
 from search.answer.words.method import GLOSSARY
-from search.answer.words.wording import adjective, count, first_upper, listed, points_text, word
+from search.answer.words.wording import adjective, count, listed, points_text, word
 from search.study.deciding import DEFAULT
-from search.text import shown
+from search.text import first_upper, shown
 from trainer.config import TrainConfig
 
 CHOSEN = "Nothing was chosen by its result in testing: test photographs are looked at after the last epoch."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from search.answer.answer import Answer
 from search.answer.words.sentence import called
-from search.answer.words.wording import first_upper, listed, share_text
+from search.answer.words.wording import listed, share_text
 from search.figures.style import INK, MUTED, Picture, bare, figure, in_percent, label_points, picture
 from search.figures.vector import hover_line, hover_point
-from search.text import shown
+from search.text import first_upper, shown
 
 
 def accuracy_against_cost(answer: Answer) -> Picture | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.answer.answer import Answer
 from search.answer.words.sentence import called
-from search.answer.words.wording import first_upper, named
+from search.answer.words.wording import named
 from search.figures.accuracy import accuracy_by_level, differences
 from search.figures.confusion import confusion
 from search.figures.cost import accuracy_against_cost
@@ -12,6 +12,7 @@ from search.figures.curves import learning_curves
 from search.figures.rates import result_by_rate
 from search.figures.reliability import reliability_diagram
 from search.figures.style import Picture
+from search.text import first_upper
 
 
 def gallery(answer: Answer) -> list[Picture]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from search.answer.answer import Answer
 from search.answer.tuned import CrossFit, tuned_text
-from search.answer.words.wording import first_upper, named, percent
+from search.answer.words.wording import named, percent
 from search.figures.style import (
     INK,
     SMALL,
@@ -22,7 +22,7 @@ from search.figures.style import (
 )
 from search.figures.vector import hover_point
 from search.study.deciding import DECIDING
-from search.text import shown
+from search.text import first_upper, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

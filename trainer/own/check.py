@@ -35,7 +35,6 @@ from trainer.own.parameters import reads_noted
 from trainer.own.travelling import python_files
 
 IMAGES = 4  # of noise: enough for batch statistics
-ARGUMENTS = {"model": own.MODEL_ARGUMENTS, "augmentation": own.AUGMENTATION_ARGUMENTS}
 
 
 class Request(BaseModel):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from search.answer.confirmed import Confirmed
 from search.answer.tables.cells import MISSING, difference, learnt, verdict, with_interval
 from search.answer.tables.table import Table
-from search.answer.words.wording import count, first_upper, p_text
+from search.answer.words.wording import count, p_text
+from search.text import first_upper
 
 
 def confirmed_table(found: Confirmed, measure: str) -> Table:

@@ -15,10 +15,10 @@ from search.answer.tables.confirmed import confirmed_table
 from search.answer.tables.rungs import rungs
 from search.answer.tables.table import Table as Table
 from search.answer.words.sentence import subject
-from search.answer.words.wording import first_upper, p_text, percent, points_text, word
+from search.answer.words.wording import p_text, percent, points_text, word
 from search.folder.record import TrialRecord
 from search.study.deciding import DECIDING
-from search.text import shown
+from search.text import first_upper, shown
 from trainer.events import SplitMeasures
 
 

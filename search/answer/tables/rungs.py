@@ -5,8 +5,9 @@ from __future__ import annotations
 from search.answer.rungs import pruned, pruned_text
 from search.answer.tables.cells import MISSING
 from search.answer.tables.table import Table
-from search.answer.words.wording import first_upper, percent
+from search.answer.words.wording import percent
 from search.folder.load import Recorded
+from search.text import first_upper
 
 
 def rungs(recorded: Recorded) -> Table | None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from search.answer.looks import Course, Why
 from search.answer.words.sentence import Words, words
 from search.answer.words.verdicts import condition
-from search.answer.words.wording import count, first_upper, listed, named_all, points_text
+from search.answer.words.wording import count, listed, named_all, points_text
 from search.study import Study
 from search.study.space import ParamValue
+from search.text import first_upper
 
 BECAUSE: dict[Why, str] = {
     "hopeless": "as further replicates were unlikely to decide",

@@ -23,19 +23,11 @@ from search.answer.words.verdicts import (
     values,
     where_learnt,
 )
-from search.answer.words.wording import (
-    count,
-    difference_text,
-    first_upper,
-    listed,
-    named,
-    named_all,
-    points,
-    share_text,
-)
+from search.answer.words.wording import count, difference_text, listed, named, named_all, points, share_text
 from search.folder.load import Recorded
 from search.study import Study
 from search.study.deciding import DEFAULT
+from search.text import first_upper
 from trainer.clock import last_start
 from trainer.config import default_of
 

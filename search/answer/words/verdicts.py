@@ -10,7 +10,6 @@ from search.answer.statistics.simultaneous import simplest
 from search.answer.words.wording import (
     count,
     difference_text,
-    first_upper,
     listed,
     named,
     named_all,
@@ -20,6 +19,7 @@ from search.answer.words.wording import (
 )
 from search.study import Study
 from search.study.space import ParamValue
+from search.text import first_upper
 
 CLEAR = ("higher", "lower")
 

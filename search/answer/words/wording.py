@@ -83,11 +83,6 @@ def points_text(value: float, *, signed: bool = False) -> str:
     return f"{100 * value:g} point{'' if round(100 * value, 9) == 1 else 's'}"
 
 
-def first_upper(text: str) -> str:
-    """The beginning of a sentence."""
-    return text[:1].upper() + text[1:]
-
-
 def note_text(estimate: Estimate) -> str:
     """The same within brackets: `−23.5 points, −31 to −16`."""
     return f"{points(estimate.value)} points, {points(estimate.low, 0)} to {points(estimate.high, 0)}"
