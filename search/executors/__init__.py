@@ -8,6 +8,7 @@ hosts/        `hosts`: a slot is a process on another machine
 ray/          `ray`: a slot is a process on a node of a Ray cluster
 _host_settings.py  hosts.toml and --hosts
 _command.py   arguments and environment of a slot, the same for all
+_ending.py    the end of an executor's slots, the same for all
 _machine.py   cores, GPUs, the names of signals
 _kernel.py    whether the kernel ended a process for its memory
 _leases.py    what the controllers of this user have taken of this machine

@@ -12,24 +12,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-import trainer
 from search.engine import Engine, EngineError, Request
 from search.errors import ExecutorError
 from search.executors._base import Executor, Mailbox, Order, Slot, TrainerSource
 from search.executors._command import cpu_environment, trainer_arguments
 from search.executors._docker_slot import DockerSlot
+from search.executors._ending import end_slots
 from search.executors._identity import controller_identity, is_dead
 from search.executors._leases import Capacity, Share
 from search.executors._machine import available_cores, free_vram_mib, slots_of_cores, visible_gpus
 from trainer.environment import FIXED
 from trainer.events import PROTOCOL
+from trainer.fingerprint import code_files
 
 LABEL = "blood-cell-search"
 PROTOCOL_LABEL, DEVICE_LABEL = f"{LABEL}.protocol", f"{LABEL}.device"  # of the image (Dockerfile.gpu)
 STUDY_LABEL, SLOT_LABEL, CONTROLLER_LABEL = (f"{LABEL}.{name}" for name in ("study", "slot", "controller"))
 PACKAGE = "/app/trainer"  # where the image has it
 OF_IMAGE = 10001  # the image's own user, for a controller that is root
-GRACE_S = 5.0  # how long slots that were told to end may take, as for local ones
 REMOVAL_S = 30.0  # how long the engine may take to remove a container that was killed
 MEMORY_SHARE = 0.9  # of the machine, over all slots
 
@@ -149,11 +149,7 @@ class DockerExecutor(Executor):
         return slot
 
     def close(self) -> None:
-        for slot in self._slots:
-            slot.close()
-        deadline = time.monotonic() + GRACE_S
-        for slot in self._slots:
-            slot.join(deadline)
+        end_slots(self._slots)
         for slot in self._slots:
             if slot.alive:
                 slot.kill()
@@ -224,8 +220,7 @@ class DockerExecutor(Executor):
 
     def _check_package(self, theirs: dict[str, bytes]) -> None:
         """The image holds the trainer of this checkout, to the letter: what is trained is what stands in the files."""
-        folder = Path(trainer.__file__).parent
-        ours = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}
+        ours = {name: path.read_bytes() for name, path in code_files().items()}
         theirs = {name: content for name, content in theirs.items() if name.endswith(".py")}
         differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         if differing:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -12,12 +11,11 @@ from typing import ClassVar
 from search.errors import ExecutorError
 from search.executors._base import Executor, Mailbox, Order, Slot, TrainerSource
 from search.executors._command import cpu_environment, own_environment, trainer_arguments
+from search.executors._ending import end_slots
 from search.executors._kernel import KernelKills
 from search.executors._leases import Capacity, Share
 from search.executors._local_slot import LocalSlot
 from search.executors._machine import available_cores, check_gpus, free_vram_mib, slots_of_cores, visible_gpus
-
-GRACE_S = 5.0  # how long slots that were told to end may take; a trainer ends as soon as its stdin closes
 
 
 class LocalExecutor(Executor):
@@ -113,9 +111,5 @@ class LocalExecutor(Executor):
         return slot
 
     def close(self) -> None:
-        for slot in self._slots:
-            slot.close()
-        deadline = time.monotonic() + GRACE_S
-        for slot in self._slots:
-            slot.join(deadline)
+        end_slots(self._slots)
         self._slots.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,14 +11,13 @@ from typing import ClassVar
 from search.errors import ExecutorError, SettingsError
 from search.executors._base import Executor, Mailbox, Order, Resources, Slot, TrainerSource
 from search.executors._command import CONTROLLER_SILENCE_S, environment_there, own_environment, trainer_arguments
+from search.executors._ending import end_slots
 from search.executors._host_settings import HostSettings
 from search.executors._machine import MOST_SLOTS
 from search.executors.hosts.code import own_code_as_tar
 from search.executors.hosts.connection import Connections, Refused, there
 from search.executors.hosts.look import SOURCE, Found, look_at_all, refuse
 from search.executors.hosts.slot import HostSlot
-
-GRACE_S = 5.0  # how long slots that were told to end may take, as for local ones
 
 
 class HostsExecutor(Executor):
@@ -54,7 +52,8 @@ class HostsExecutor(Executor):
         self._connections = Connections()
         self._found: list[Found] = []
         self._slots: list[HostSlot] = []
-        self._brought: set[tuple[str, str]] = set()  # names of machines, and of what they have of one's own
+        self._own: tuple[str, bytes] | None = None  # the study's own files, once a slot needs them
+        self._brought: set[str] = set()  # names of machines that have them
 
     @classmethod
     def of(cls, order: Order) -> HostsExecutor:
@@ -100,11 +99,7 @@ class HostsExecutor(Executor):
         return slot
 
     def close(self) -> None:
-        for slot in self._slots:
-            slot.close()
-        deadline = time.monotonic() + GRACE_S
-        for slot in self._slots:
-            slot.join(deadline)
+        end_slots(self._slots)
         self._slots.clear()
         with ThreadPoolExecutor(max_workers=max(1, len(self._hosts))) as pool:
             list(pool.map(self._connections.forget, self._hosts if self._found else ()))
@@ -118,15 +113,17 @@ class HostsExecutor(Executor):
         """
         if self._source.code is None:
             return None
-        name, content = own_code_as_tar(self._source.code)
+        if self._own is None:
+            self._own = own_code_as_tar(self._source.code)
+        name, content = self._own
         target = f"{machine.cache}/code/{name}"
-        if (machine.host.name, name) not in self._brought:
+        if machine.host.name not in self._brought:
             try:
                 bring = [machine.host.interpreter, "-c", SOURCE, "bring", target]
                 self._connections.run(machine.host, bring, content)
             except Refused as error:
                 raise ExecutorError(f"{machine.host.name}: your code cannot be put into {target}: {error}") from error
-            self._brought.add((machine.host.name, name))
+            self._brought.add(machine.host.name)
         return Path(target)
 
     def _look(self) -> list[Found]:

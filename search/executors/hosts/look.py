@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -64,6 +64,29 @@ class Found:
     cache: str = ""
     packages: dict[str, str | None] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, host: HostSettings, said: Mapping[str, Any], backend: str, data: str | None) -> Found:
+        """What `there.look` said, without a judgement.
+
+        Args:
+            host: the machine.
+            said: what it said.
+            backend: Keras's.
+            data: the folder of images that was asked for.
+        """
+        return cls(
+            host,
+            machine=said["machine"],
+            python=".".join(map(str, said["python"])),
+            cores=said["cores"],
+            processor=said["processor"],
+            gpus=tuple(said["gpus"]),
+            backend=f"{backend} {said['packages'].get(backend) or ''}".strip(),
+            data=said["data"] or data or "",
+            cache=said["cache"],
+            packages=said["packages"],
+        )
+
     @property
     def code(self) -> str:
         """The folder there that holds the package `trainer`."""
@@ -113,18 +136,7 @@ def look_at(
         return Found(
             host, (f"{host.interpreter} there did not answer as a Python does; say in hosts.toml where one is",)
         )
-    found = Found(
-        host,
-        machine=said["machine"],
-        python=".".join(map(str, said["python"])),
-        cores=said["cores"],
-        processor=said["processor"],
-        gpus=tuple(said["gpus"]),
-        backend=f"{backend} {said['packages'].get(backend) or ''}".strip(),
-        data=said["data"] or data or "",
-        cache=said["cache"],
-        packages=said["packages"],
-    )
+    found = Found.of(host, said, backend, data)
     problems = _problems(found, said, packages)
     if not problems and not said["has_code"]:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any, ClassVar
 from search.errors import ExecutorError, SettingsError
 from search.executors._base import Executor, Mailbox, Order, Resources, Slot, TrainerSource
 from search.executors._command import CONTROLLER_SILENCE_S, THERE, environment_there, trainer_arguments
+from search.executors._ending import end_slots
 from search.executors._host_settings import CACHE
 from search.executors._machine import MOST_SLOTS
 from search.executors.hosts.code import code_as_tar, own_code_as_tar
@@ -23,8 +23,6 @@ from search.executors.ray.relay import Launch
 from search.executors.ray.slot import RaySlot
 from trainer.environment import KEPT
 from trainer.fingerprint import code_fingerprint
-
-GRACE_S = 5.0  # how long slots that were told to end may take, as for local ones
 
 
 class RayExecutor(Executor):
@@ -109,6 +107,7 @@ class RayExecutor(Executor):
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:
         self._look()
+        self._keep_own_code()
         on_gpu, threads = self._uses_gpus, self._resources.threads
         launch = Launch(
             command=(*self._command, *self._arguments(None if on_gpu else threads)),
@@ -135,11 +134,7 @@ class RayExecutor(Executor):
         return trainer_arguments(folders, threads, silence_s=self._silence_s)
 
     def close(self) -> None:
-        for slot in self._slots:
-            slot.close()
-        deadline = time.monotonic() + GRACE_S
-        for slot in self._slots:
-            slot.join(deadline)
+        end_slots(self._slots)
         self._slots.clear()
         self._code = self._own = None
         self._nodes, self._found = [], []
@@ -165,10 +160,13 @@ class RayExecutor(Executor):
         found = look_at_nodes(self._cluster, self._nodes, self._source, self._cache, self._program)
         refuse(found)
         self._code = self._cluster.keep(code_as_tar())
-        if self._source.code is not None:
+        self._found = found
+
+    def _keep_own_code(self) -> None:
+        """The study's own files: there when the first slot is started, and not yet when nodes are looked at."""
+        if self._source.code is not None and self._own is None:
             name, content = own_code_as_tar(self._source.code)
             self._own = (name, self._cluster.keep(content))
-        self._found = found
 
 
 def _devices(found: Found) -> str:

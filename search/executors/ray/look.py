@@ -46,18 +46,8 @@ def data_on_nodes(source: TrainerSource) -> str:
 
 
 def _found(node: Node, said: dict[str, Any], packages: dict[str, str], backend: str, data: str) -> Found:
-    found = Found(
-        HostSettings.model_construct(name=node.name, prefix=()),
-        machine=said["machine"],
-        python=".".join(map(str, said["python"])),
-        cores=said["cores"],
-        processor=said["processor"],
-        gpus=tuple(said["gpus"]),
-        backend=f"{backend} {said['packages'].get(backend) or ''}".strip(),
-        data=said["data"] or data,
-        cache=said["cache"],
-        packages=said["packages"],
-    )
+    host = HostSettings.model_construct(name=node.name, prefix=())
+    found = Found.of(host, said, backend, data)
     problems = [f"The trainer cannot be started: {name} is not there." for name in said["no_programs"]]
     missing = [package for name, package in packages.items() if said["packages"][name] is None]
     if missing:

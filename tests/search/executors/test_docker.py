@@ -251,7 +251,7 @@ class TestDockerExecutor(ExecutorSuite):
     def test_a_trainer_that_does_not_end_is_killed(
         self, source: TrainerSource, place: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("search.executors._docker.GRACE_S", 0.2)
+        monkeypatch.setattr("search.executors._ending.GRACE_S", 0.2)
         program = "import time; print('here', flush=True); time.sleep(600)"
         with self.made(source, place, program) as executor:
             slot = executor.start(0, reader.mailbox)

@@ -114,7 +114,7 @@ class TestLocalExecutor(ExecutorSuite):
     def test_a_trainer_that_does_not_end_is_killed_with_what_it_started(
         self, source: TrainerSource, place: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("search.executors._local.GRACE_S", 0.2)
+        monkeypatch.setattr("search.executors._ending.GRACE_S", 0.2)
         program = (
             "import subprocess, sys, time\n"
             "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
