@@ -23,15 +23,8 @@ from trainer.fingerprint import code_fingerprint
 GONE = "gave no sign of life for 3 s (--silence-s) and was given up"
 
 
-@pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return workshop.template(tmp_path_factory.mktemp("template"))
-
-
 @pytest.fixture
-def shop(tmp_path: Path, storage: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    manager = "optuna.storages._rdb.storage._VersionManager.check_table_schema_compatibility"
-    monkeypatch.setattr(manager, lambda self: None)
+def shop(tmp_path: Path, storage: Path, monkeypatch: pytest.MonkeyPatch, quick_to_open: None) -> Workshop:
     monkeypatch.setattr("search.executors._command.ALIVE_S", 0.2)
     return workshop.workshop(tmp_path / 'Ada\'s "runs"', storage)
 

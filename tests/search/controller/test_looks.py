@@ -20,11 +20,6 @@ from trainer.events import Started
 LEVELS = (0.1, 0.01, 0.001)  # no-op trainers do worse by 15 points a factor of ten
 
 
-@pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return workshop.template(tmp_path_factory.mktemp("template"))
-
-
 @pytest.fixture
 def shop(tmp_path: Path, storage: Path) -> Workshop:
     return workshop.workshop(tmp_path / "runs", storage)

@@ -24,16 +24,7 @@ from trainer.events import Stopped
 EPOCHS = 12
 
 
-@pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return workshop.template(tmp_path_factory.mktemp("storage"))
-
-
-@pytest.fixture(autouse=True)
-def quick_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without Optuna's look at the schema's version, which takes longer than most of these tests."""
-    manager = "optuna.storages._rdb.storage._VersionManager.check_table_schema_compatibility"
-    monkeypatch.setattr(manager, lambda self: None)
+pytestmark = pytest.mark.usefixtures("quick_to_open")
 
 
 @pytest.fixture

@@ -36,6 +36,51 @@ def config(trial: str = "t", seed: int = 0, epochs: int = 3) -> str:
     return TrainConfig(trial=trial, seed=seed, epochs=epochs).model_dump_json()
 
 
+CONTROLLER = """
+import json, queue
+from pathlib import Path
+from search.executors import (
+    HostsExecutor, HostSettings, LocalExecutor, RayExecutor, Resources, TrainerSource
+)
+from trainer.events import Alive, Ready, parse
+
+source = TrainerSource(*map(Path, {folders!r}))
+logs, command = Path({logs!r}), {command!r}
+executor = {executor}
+mailbox = queue.SimpleQueue()
+slots = [executor.start(number, mailbox) for number in range(2)]
+slots[0].send({config!r})
+pids = set()
+started = False
+while len(pids) < 2 or not started:
+    event = parse(mailbox.get().line)
+    if isinstance(event, Ready):
+        pids.add(event.pid)
+    elif not isinstance(event, Alive):
+        started = True
+print(json.dumps(sorted(pids)), flush=True)
+while True:
+    mailbox.get()
+"""
+
+
+def controller_program(executor: str, source: TrainerSource, logs: Path) -> str:
+    """What `ExecutorSuite.controller_script` asks for, of executors whose slots have process ids of this machine.
+
+    Args:
+        executor: the expression that makes it, from `source`, `logs` and `command`, the no-op trainer's.
+        source: what its slots train on.
+        logs: the folder of their logs.
+    """
+    return CONTROLLER.format(
+        executor=executor,
+        folders=[str(source.data), str(source.cache), str(source.output)],
+        logs=str(logs),
+        command=list(noop_trainer.COMMAND),
+        config=config(seed=SEEDS["hang"]),
+    )
+
+
 class Reader:
     """A mailbox, read in the order of a test. Signs of life, which come at any time, are left out."""
 

@@ -13,36 +13,16 @@ import pytest
 
 from search.executors import Executor, HostSettings, HostsExecutor, Resources, TrainerSource
 from tests.search import noop_trainer
-from tests.search.executors.conformance import PATIENCE_S, ExecutorSuite, Reader, config
+from tests.search.executors.conformance import PATIENCE_S, ExecutorSuite, Reader, config, controller_program
 from tests.search.noop_trainer import SEEDS
 from tests.sshd import Sshd
 from trainer.events import Ready, Started
 from trainer.fingerprint import code_fingerprint
 
-SCRIPT = """
-import json, queue, sys
-from pathlib import Path
-from search.executors import HostsExecutor, HostSettings, SlotLine, TrainerSource
-from trainer.events import Alive, Ready, parse
 
-source = TrainerSource(*map(Path, {folders!r}))
-host = HostSettings.model_validate_json({host!r})
-executor = HostsExecutor(source, Path({logs!r}), [host], command={command!r})
-mailbox = queue.SimpleQueue()
-slots = [executor.start(number, mailbox) for number in range(2)]
-slots[0].send({config!r})
-pids = set()
-started = False
-while len(pids) < 2 or not started:
-    event = parse(mailbox.get().line)
-    if isinstance(event, Ready):
-        pids.add(event.pid)
-    elif not isinstance(event, Alive):
-        started = True
-print(json.dumps(sorted(pids)), flush=True)
-while True:
-    mailbox.get()
-"""
+def program(host: HostSettings, source: TrainerSource, logs: Path) -> str:
+    read = f"HostSettings.model_validate_json({host.model_dump_json()!r})"
+    return controller_program(f"HostsExecutor(source, logs, [{read}], command=command)", source, logs)
 
 
 class TestHostsExecutor(ExecutorSuite):
@@ -55,13 +35,7 @@ class TestHostsExecutor(ExecutorSuite):
         return HostsExecutor(source, logs, [host], Resources(gpus=()), command=command or noop_trainer.COMMAND)
 
     def controller_script(self, source: TrainerSource, logs: Path) -> str:
-        return SCRIPT.format(
-            folders=[str(source.data), str(source.cache), str(source.output)],
-            host=self.server.host(source.cache).model_dump_json(),
-            logs=str(logs),
-            command=list(noop_trainer.COMMAND),
-            config=config(seed=SEEDS["hang"]),
-        )
+        return program(self.server.host(source.cache), source, logs)
 
     def test_a_trainer_whose_controller_keeps_silent_ends_itself(
         self, source: TrainerSource, place: Path, reader: Reader
@@ -148,13 +122,7 @@ class TestBehindAnotherPrefix(ExecutorSuite):
         return HostsExecutor(source, logs, [host], Resources(gpus=()), command=command or noop_trainer.COMMAND)
 
     def controller_script(self, source: TrainerSource, logs: Path) -> str:
-        return SCRIPT.format(
-            folders=[str(source.data), str(source.cache), str(source.output)],
-            host=prefixed(source).model_dump_json(),
-            logs=str(logs),
-            command=list(noop_trainer.COMMAND),
-            config=config(seed=SEEDS["hang"]),
-        )
+        return program(prefixed(source), source, logs)
 
 
 def prefixed(source: TrainerSource) -> HostSettings:

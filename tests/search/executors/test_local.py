@@ -13,33 +13,9 @@ from search.errors import ExecutorError
 from search.executors import Executor, LocalExecutor, TrainerSource
 from search.executors._machine import available_cores, visible_gpus
 from tests.search import noop_trainer
-from tests.search.executors.conformance import ExecutorSuite, Reader, config
+from tests.search.executors.conformance import ExecutorSuite, Reader, config, controller_program
 from tests.search.noop_trainer import SEEDS
 from trainer.events import Started
-
-SCRIPT = """
-import json, queue, sys, time
-from pathlib import Path
-from search.executors import LocalExecutor, SlotLine, TrainerSource
-from trainer.events import Ready, parse
-
-source = TrainerSource(*map(Path, {folders!r}))
-executor = LocalExecutor(source, Path({logs!r}), gpus=[], command={command!r})
-mailbox = queue.SimpleQueue()
-slots = [executor.start(number, mailbox) for number in range(2)]
-slots[0].send({config!r})
-pids = set()
-started = False
-while len(pids) < 2 or not started:
-    event = parse(mailbox.get().line)
-    if isinstance(event, Ready):
-        pids.add(event.pid)
-    else:
-        started = True
-print(json.dumps(sorted(pids)), flush=True)
-mailbox.get()
-mailbox.get()
-"""
 
 
 class TestLocalExecutor(ExecutorSuite):
@@ -47,9 +23,7 @@ class TestLocalExecutor(ExecutorSuite):
         return LocalExecutor(source, logs, gpus=[], command=command or noop_trainer.COMMAND)
 
     def controller_script(self, source: TrainerSource, logs: Path) -> str:
-        folders = [str(source.data), str(source.cache), str(source.output)]
-        hang = config(seed=SEEDS["hang"])
-        return SCRIPT.format(folders=folders, logs=str(logs), command=list(noop_trainer.COMMAND), config=hang)
+        return controller_program("LocalExecutor(source, logs, gpus=[], command=command)", source, logs)
 
     def test_the_executor_can_be_made_without_a_command(self, source: TrainerSource, place: Path) -> None:
         executor = LocalExecutor(source, place / "logs", gpus=[])

@@ -13,37 +13,11 @@ from search.errors import ExecutorError
 from search.executors import Executor, RayExecutor, Resources, TrainerSource
 from tests.ray_cluster import SECRET, RayCluster, running_cluster
 from tests.search import noop_trainer
-from tests.search.executors.conformance import ExecutorSuite, Reader, config
+from tests.search.executors.conformance import ExecutorSuite, Reader, config, controller_program
 from tests.search.noop_trainer import SEEDS
 from trainer.events import Finished, Ready, Started
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray>=2.60'")
-
-SCRIPT = """
-import json, queue, sys
-from pathlib import Path
-from search.executors import RayExecutor, Resources, SlotLine, TrainerSource
-from trainer.events import Alive, Ready, parse
-
-source = TrainerSource(*map(Path, {folders!r}))
-executor = RayExecutor(
-    source, Path({logs!r}), Resources(gpus=()), address={address!r}, cache={cache!r}, command={command!r}
-)
-mailbox = queue.SimpleQueue()
-slots = [executor.start(number, mailbox) for number in range(2)]
-slots[0].send({config!r})
-pids = set()
-started = False
-while len(pids) < 2 or not started:
-    event = parse(mailbox.get().line)
-    if isinstance(event, Ready):
-        pids.add(event.pid)
-    elif not isinstance(event, Alive):
-        started = True
-print(json.dumps(sorted(pids)), flush=True)
-while True:
-    mailbox.get()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +47,8 @@ class TestRayExecutor(ExecutorSuite):
         )
 
     def controller_script(self, source: TrainerSource, logs: Path) -> str:
-        return SCRIPT.format(
-            folders=[str(source.data), str(source.cache), str(source.output)],
-            logs=str(logs),
-            address=self.address,
-            cache=str(source.cache),
-            command=list(noop_trainer.COMMAND),
-            config=config(seed=SEEDS["hang"]),
-        )
+        made = f"Resources(gpus=()), address={self.address!r}, cache={str(source.cache)!r}, command=command"
+        return controller_program(f"RayExecutor(source, logs, {made})", source, logs)
 
     def test_what_it_runs_on_is_said(self, source: TrainerSource, place: Path) -> None:
         with self.executor(source, place / "logs") as executor:

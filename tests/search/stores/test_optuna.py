@@ -22,11 +22,7 @@ from tests.search.workshop import hunt, question
 Open = Callable[..., OptunaStudy]
 
 
-@pytest.fixture(autouse=True)
-def quick_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without Optuna's look at the schema's version, which takes longer than most of these tests."""
-    manager = "optuna.storages._rdb.storage._VersionManager.check_table_schema_compatibility"
-    monkeypatch.setattr(manager, lambda self: None)
+pytestmark = pytest.mark.usefixtures("quick_to_open")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
