@@ -96,9 +96,9 @@ class RaySlot(Slot):
     def _tell(self, end: SlotExit) -> None:
         with self._lock:
             if not self._over.is_set():
-                self._over.set()
                 self._log.close()
                 self._mailbox.put(end)
+                self._over.set()  # last: whoever waits for it finds the exit in the mailbox
 
     @property
     def alive(self) -> bool:
