@@ -32,11 +32,6 @@ from trainer.events import Failed, Finished, Started, Stopped
 pytestmark = pytest.mark.usefixtures("quick_to_open")
 
 
-@pytest.fixture
-def shop(tmp_path: Path, storage: Path) -> Workshop:
-    return workshop.workshop(tmp_path / 'Ada\'s "runs"', storage)
-
-
 def key(params: object) -> str:
     assert isinstance(params, dict)
     return json.dumps({name: float(value) for name, value in params.items()}, sort_keys=True)

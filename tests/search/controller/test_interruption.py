@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from search.controller.interruption import interruption
 from search.folder.record import TrialRecord
-from tests.search.controller.test_controller import quick_to_open, shop, storage
 from tests.search.workshop import Watcher, Workshop, question
-
-__all__ = ["quick_to_open", "shop", "storage"]
 
 
 def test_the_sentences() -> None:

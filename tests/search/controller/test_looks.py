@@ -20,11 +20,6 @@ from trainer.events import Started
 LEVELS = (0.1, 0.01, 0.001)  # no-op trainers do worse by 15 points a factor of ten
 
 
-@pytest.fixture
-def shop(tmp_path: Path, storage: Path) -> Workshop:
-    return workshop.workshop(tmp_path / "runs", storage)
-
-
 def looking(seeds: str = "5 to 8") -> Study:
     return question(LEVELS, seeds=seeds, epochs=1)  # type: ignore[arg-type]
 

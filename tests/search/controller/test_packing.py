@@ -16,7 +16,6 @@ from search.controller.slots import SlotState
 from search.errors import SettingsError
 from search.executors import LocalExecutor, TrainerSource
 from search.folder.record import TrialRecord
-from tests.search import workshop
 from tests.search.workshop import Noops, Watcher, Workshop, question
 from trainer.events import Epoch, Event, Failed, Started
 
@@ -191,11 +190,6 @@ def test_the_flag() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------- a whole run
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    return workshop.workshop(tmp_path / "runs", workshop.template(tmp_path))
 
 
 def test_a_run_fills_the_card_and_trains_again_alone_what_lacked_memory(

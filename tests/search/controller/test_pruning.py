@@ -27,11 +27,6 @@ EPOCHS = 12
 pytestmark = pytest.mark.usefixtures("quick_to_open")
 
 
-@pytest.fixture
-def shop(tmp_path: Path, storage: Path) -> Workshop:
-    return workshop.workshop(tmp_path / "runs", storage)
-
-
 def search(n_trials: int = 14, pruner: str = "asha", epochs: int = EPOCHS) -> Study:
     return hunt(n_trials, epochs=epochs, pruner=pruner, sampler="random")
 
