@@ -11,7 +11,6 @@ training.py              images a second, against the plain way
     matrix_product.py    what the machine reaches in a large product
 overhead.py              the cost of a trial without training
     noop_study.py        the search with a trainer that does not train
-    noop_trainer.py      that trainer
     bookkeeping.py       Optuna and MLflow as the peer script calls them, without training
 memory.py                peak memory of the controller and of a slot
 coverage.py              how often intervals contain the truth and claims are false, on simulated studies
@@ -19,5 +18,10 @@ coverage.py              how often intervals contain the truth and claims are fa
     looks.py             what looks at a study while it runs cost and save
     planned.py           whether planned numbers of seeds come true
     tuned.py             levels at learning rates of their own, chosen and measured
+measure_coverage.py      the same of balanced accuracy and AUROC
+executors.py             a trial's way through each executor, and how soon a loss is noticed
+gpu.py                   what one GPU does in minutes
+    gpu_bandwidth.py     what its memory reaches
+photographs.py           how well photographs are found in pixels
 stores.py                what Optuna and MLflow know of a run, to check it
 """

@@ -5,8 +5,8 @@
     python -m benchmarks.executors --data DIR --ray auto --image NAME           and a Ray cluster, and containers
     python -m benchmarks.executors --data DIR --losses                          and what is noticed of a loss, and when
 
-The trainer answers each config at once, with events as long as those of the full image set (`benchmarks.noop_trainer`).
-A machine, a node or an image must have this checkout, and this Python, at the same paths.
+The trainer (`tests/search/noop_trainer.py`) answers each config at once, with events as long as those of the public
+image set. A machine, a node or an image must have this checkout, and this Python, at the same paths.
 
 `--losses` kills trainers of this machine from outside, each as soon as it is ready, and takes the time until the
 executor tells its exit.
@@ -28,7 +28,6 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import noop_trainer
 from search.executors import (
     DockerExecutor,
     Executor,
@@ -42,9 +41,10 @@ from search.executors import (
     TrainerSource,
     chosen_hosts,
 )
+from tests.search import noop_trainer
 from trainer.config import TrainConfig
 
-COMMAND = (sys.executable, str(Path(noop_trainer.__file__).resolve()))
+COMMAND = (*noop_trainer.COMMAND, "--size", "public")
 Make = Callable[[TrainerSource, Path], Executor]
 
 

@@ -41,4 +41,4 @@ def measure(
 
 def _is_trainer(command: str) -> bool:
     words = command.split()
-    return "trainer" in words or any(word.endswith("noop_trainer") for word in words)
+    return "trainer" in words or any(word.endswith("noop_trainer.py") for word in words)

@@ -21,8 +21,9 @@ from search.controller.session import Options, run_study
 from search.executors import LocalExecutor, TrainerSource
 from search.settings import Places
 from search.study.toml_file import load_study
+from tests.search import noop_trainer
 
-TRAINER = (sys.executable, "-m", "benchmarks.noop_trainer")
+TRAINER = (*noop_trainer.COMMAND, "--size", "public")
 
 
 class Watched(Controller):

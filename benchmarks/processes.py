@@ -44,7 +44,9 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None, *, wa
     Raises:
         BenchmarkError: it ended with another status than 0; quotes the end of what it wrote.
     """
-    settings = {name: value for name, value in os.environ.items() if not name.startswith(("SEARCH_", "MLFLOW_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEARCH_", "MLFLOW_"))}
+    leases = {name: value for name, value in os.environ.items() if name == "SEARCH_LEASES_DIR"}  # who else runs here
+    settings = kept | leases
     settings |= {"TF_CPP_MIN_LOG_LEVEL": "2", "MLFLOW_DISABLE_TELEMETRY": "true", **(environment or {})}
     begun = time.perf_counter()
     process = subprocess.Popen(

@@ -36,6 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A study that runs on this machine leaves the tests their slots; also what fixtures of a module start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEARCH_LEASES_DIR", str(tmp_path_factory.getbasetemp() / f"leases-{os.getpid()}"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

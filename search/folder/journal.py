@@ -59,8 +59,8 @@ class TrialJournal:
             raise cannot_write(self._path, error) from None
         try:
             if fresh:
-                self._append({**opened, "role": self.role})
-            self._append(attempt)
+                self._append(_encoded({**opened, "role": self.role}))
+            self._append(_encoded(attempt))
         except StorageError:
             with contextlib.suppress(StorageError):
                 self.close()
@@ -70,7 +70,8 @@ class TrialJournal:
     def add(self, record: TrialRecord, event: Event) -> TrialRecord:
         """Appends an event, safe on disk at the end of each epoch and of the trial. Returns the record with it."""
         now = time.time()
-        self._append({"at": now, "event": event.model_dump()}, sync=isinstance(event, (Epoch, *TERMINAL)))
+        line = b'{"at":%s,"event":%s}' % (json.dumps(now).encode(), event.model_dump_json().encode())
+        self._append(line, sync=isinstance(event, (Epoch, *TERMINAL)))
         over = isinstance(event, TERMINAL)
         if over:
             self.close()
@@ -87,14 +88,14 @@ class TrialJournal:
             except OSError as error:  # what did not fit on the disk is tried again here
                 raise cannot_write(self._path, error) from None
 
-    def _append(self, line: Mapping[str, Any], *, sync: bool = False) -> None:
+    def _append(self, line: bytes, *, sync: bool = False) -> None:
         if self._file is None:
             raise RuntimeError("the journal is not open: call begin first")
         try:
-            summed = with_sum(json.dumps(line, separators=(",", ":")).encode(), self._sum)
+            summed, total = with_sum(line, self._sum)
             self._file.write(summed)
             self._file.flush()
-            self._sum = zlib.crc32(summed, self._sum)
+            self._sum = total
             if sync:
                 os.fsync(self._file.fileno())
         except OSError as error:
@@ -134,9 +135,21 @@ def read_trial(path: Path) -> TrialRecord | None:
         raise StorageError(f"{path}: this is no journal of a trial, or another version's: {error}") from None
 
 
-def with_sum(line: bytes, before: int) -> bytes:
-    """A line of JSON with its checksum, and its end. `before` is the CRC-32 of everything before it."""
-    return line[:-1] + b',"crc32":"%08x"}\n' % zlib.crc32(line, before)
+def with_sum(line: bytes, before: int) -> tuple[bytes, int]:
+    """A JSON object with its checksum and the end of its line, and the CRC-32 of everything with it.
+
+    Args:
+        line: the object, without the end of a line.
+        before: the CRC-32 of everything before it.
+    """
+    opened = line[:-1]
+    of_opened = zlib.crc32(opened, before)  # gone through once, as the last event of a trial has 100 kB
+    end = b',"crc32":"%08x"}\n' % zlib.crc32(b"}", of_opened)
+    return opened + end, zlib.crc32(end, of_opened)
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode()
 
 
 def check_sums(path: Path, content: bytes) -> None:
