@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from trainer.whole_file import whole_file
+
 FILE = "ui.json"
 USUAL = {"mlflow": 5050, "optuna": 8050}  # a browser keeps what it knows of a page by its port
 
@@ -30,7 +32,5 @@ def noted_ports(database_url: str) -> dict[str, int]:
 
 def note_ports(runs: Path, ports: Mapping[str, int]) -> None:
     """Notes the ports; a folder that cannot be written to keeps what it has."""
-    with contextlib.suppress(OSError):
-        partial = runs / f".{FILE}.partial"
+    with contextlib.suppress(OSError), whole_file(runs / FILE) as partial:
         partial.write_text(json.dumps(dict(ports)), encoding="utf-8")
-        partial.replace(runs / FILE)

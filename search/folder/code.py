@@ -13,6 +13,7 @@ from typing import Any
 from search.errors import StorageError
 from search.study.code import Code, digest_of
 from trainer.events import ModelSummary
+from trainer.whole_file import whole_file
 
 FOLDER, MODELS = "code", "models.json"
 DIFF_LINES = 20  # of a changed file: enough to see what was done, and less than a terminal's page
@@ -112,6 +113,5 @@ def _diff(name: str, old: Path, new: Path) -> list[str]:
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+    with whole_file(target) as partial:
+        shutil.copyfile(source, partial)

@@ -24,6 +24,7 @@ from search.settings import Places
 from search.study import Study
 from search.study.diff import meaning_diff
 from search.urls import shown_url
+from trainer.whole_file import whole_file
 
 FILE = "study.json"
 # 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`. 2 knew no looks, and the first of them
@@ -71,10 +72,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "versions": dict(record.versions),
         "git_commit": record.git_commit,
     }
-    partial = folder / f"{FILE}.partial"
     try:
-        partial.write_text(json.dumps(noted, indent=2), encoding="utf-8")
-        partial.replace(folder / FILE)
+        with whole_file(folder / FILE) as partial:
+            partial.write_text(json.dumps(noted, indent=2), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{folder / FILE} cannot be written: {error.strerror or error}") from None
 

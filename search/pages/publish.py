@@ -26,6 +26,7 @@ from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
 from search.text import plain
 from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, MODELS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.whole_file import whole_file
 
 if TYPE_CHECKING:
     from search.pages.page import Drawn, Links  # matplotlib: only where something is drawn
@@ -69,11 +70,10 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
     """
     for name, content in files.items():
         path = folder / name
-        partial = path.with_name(f".{path.name}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
-            partial.replace(path)
+            with whole_file(path) as partial:
+                partial.write_bytes(content)
         except OSError as error:
             raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from trainer.data.digest import digest_of
 from trainer.data.index import scan
 
 
@@ -26,4 +26,4 @@ def folder_fingerprint(root: Path) -> str:
 
     with ThreadPoolExecutor() as pool:
         contents = list(pool.map(content, index.files))
-    return hashlib.sha256(json.dumps(list(zip(index.files, contents, strict=True))).encode()).hexdigest()[:16]
+    return digest_of(list(zip(index.files, contents, strict=True)))[:16]

@@ -16,6 +16,7 @@ from trainer.own.build import ToPixels, own_augmentation, own_model
 from trainer.own.names import is_own
 from trainer.own.travelling import embed, load_with_code
 from trainer.vocabulary import AUGMENTATIONS, HEADS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
+from trainer.whole_file import whole_file
 
 ops = keras.ops
 
@@ -236,13 +237,9 @@ def save_model(
     if familiar is not None:
         model.layers[-1].familiar = familiar
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
-    partial = path.with_name(f".{path.stem}.partial.keras")
-    try:
+    with whole_file(path) as partial:
         plain.save(partial)
         embed(code, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)  # a full disk
 
 
 def load_model(path: Path) -> Any:

@@ -7,7 +7,6 @@ under temporary names and renamed when complete, the sidecar last: where it is t
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from trainer.data.cache.decoding import Output, write_at
+from trainer.data.digest import digest_of
 from trainer.data.images.depth import FULL, Range, Ranges
 from trainer.data.images.reader import READER_VERSION
 from trainer.data.images.resizing import ImageSize
@@ -52,17 +52,13 @@ class Sidecar:
     @property
     def fingerprint(self) -> str:
         """Of names and contents: the same for a copy of the folder on another machine. 16 hexadecimal digits."""
-        return _digest(list(zip(self.files, self.contents, strict=True)))[:16]
+        return digest_of(list(zip(self.files, self.contents, strict=True)))[:16]
 
 
 def cache_key(index: Index, size: ImageSize | None, skip_bad_files: bool) -> str:
     """Everything that the pixels depend on, hashed. Without a size: of the folder's state, for all sizes."""
     files = list(zip(index.files, index.sizes, index.mtimes_ns, strict=True))
-    return _digest([READER_VERSION, size, skip_bad_files, files])
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+    return digest_of([READER_VERSION, size, skip_bad_files, files])
 
 
 class CacheEntry:

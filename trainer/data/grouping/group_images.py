@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from trainer.data.digest import digest_of
 from trainer.data.folds import choose_test
 from trainer.data.grouping.duplicates import same_key
-from trainer.data.grouping.grouping import Grouping, Method, digest_of, read_record, record_path, write_record
+from trainer.data.grouping.grouping import Grouping, Method, read_record, record_path, write_record
 from trainer.data.grouping.leaks import find_leaks, without_leaks
 from trainer.data.index import Index, Side
 from trainer.data.options import DataOptions

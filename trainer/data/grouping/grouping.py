@@ -6,9 +6,7 @@ finds nothing out by itself, so that all slots, on whatever machine, split the i
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +16,7 @@ from trainer.data.index import ALL_SIDES, Index, Side
 from trainer.data.options import Leaks
 from trainer.data.photographs import NamesAgreement
 from trainer.errors import DataError
+from trainer.whole_file import whole_file
 
 Method = Literal["csv", "pattern", "folders", "labels.csv", "pixels", "none"]
 
@@ -156,19 +155,12 @@ def write_record(path: Path, values: object) -> None:
     Raises:
         DataError: the disk refuses.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(values), "utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(json.dumps(values), "utf-8")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def digest_of(value: object) -> str:
-    """SHA-256 of the value as JSON, in hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def grouped(index: Index, grouping: Grouping) -> Index:

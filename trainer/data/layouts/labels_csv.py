@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +10,10 @@ from typing import ClassVar, NamedTuple
 from trainer.data.layouts._base import WORDS, Entry, Layout, Listing, Side, shown
 from trainer.data.layouts._walk import File, files_below, is_image, visible
 from trainer.data.layouts.splits import Splits
+from trainer.data.table import TableError, header_of, read_table
 
 TABLE = "labels.csv"
 NEEDED, OPTIONAL = ("file", "label"), ("split", "photograph", "patient")
-DELIMITERS = (",", ";", "\t")
 _BYTES_DETECTED = 4096  # of the table, enough for its first line
 
 
@@ -32,7 +30,7 @@ class LabelsCsv(Layout):
             return False
         try:
             with table.open("rb") as file:
-                header = _cells(_decoded(file.read(_BYTES_DETECTED))[0])[1]
+                header = header_of(file.read(_BYTES_DETECTED))
         except OSError:
             return not Splits().detect(root)
         return set(NEEDED) <= set(header) or not Splits().detect(root)
@@ -64,36 +62,15 @@ def _table(root: Path) -> Path | None:
     return root / names[0] if names else None
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
-    """The text, and what is wrong with its encoding."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # Excel's "Unicode text"
-        return data.decode("utf-16", "replace"), ""
-    try:
-        return data.decode("utf-8-sig"), ""
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        found = f"line {line}: not UTF-8 (byte {data[error.start]:#04x})"
-        return data.decode("utf-8-sig", "replace"), f"{found}; mend it with: iconv -f WINDOWS-1252 -t UTF-8"
-
-
-def _cells(text: str) -> tuple[str, list[str]]:
-    """The delimiter, and the names of the columns in lower case."""
-    first = text.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = max(DELIMITERS, key=lambda mark: (first.count(mark), -DELIMITERS.index(mark)))
-    cells = next(csv.reader([first.rstrip("\r")], delimiter=delimiter), [])
-    return delimiter, [cell.strip().lower() for cell in cells]
-
-
 def _read(table: Path, problems: list[str]) -> list[_Row]:
     try:
-        text, mistake = _decoded(table.read_bytes())
+        header, lines = read_table(table.read_bytes())
     except OSError as error:
         problems.append(f"{table.name}: cannot be read ({error.strerror})")
         return []
-    if mistake:
-        problems.append(f"{table.name}, {mistake}")
+    except TableError as error:
+        problems.append(f"{table.name}, {error}")
         return []
-    delimiter, header = _cells(text)
     missing = [name for name in NEEDED if name not in header]
     if missing:
         found = ", ".join(map(shown, filter(None, header))) or "nothing"
@@ -108,21 +85,10 @@ def _read(table: Path, problems: list[str]) -> list[_Row]:
         return []
     places = {name: header.index(name) for name in (*NEEDED, *OPTIONAL) if name in header}
     rows = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    began, seen_header = 1, False
-    try:
-        for cells in reader:
-            line, began = began, reader.line_num + 1
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not seen_header:
-                seen_header = True
-                continue
-            values = {n: cells[at].strip() if at < len(cells) else "" for n, at in places.items()}
-            rows.append(_Row(line, *(values.get(name, "") for name in (*NEEDED, *OPTIONAL))))
-    except csv.Error as error:
-        problems.append(f"{table.name}, line {reader.line_num}: {error}")
-    if not rows and not problems:
+    for line, cells in lines:
+        values = {n: cells[at].strip() if at < len(cells) else "" for n, at in places.items()}
+        rows.append(_Row(line, *(values.get(name, "") for name in (*NEEDED, *OPTIONAL))))
+    if not rows:
         problems.append(f"{table.name}: no rows below its first line; one for each image is needed")
     return rows
 

@@ -9,10 +9,8 @@ folder that may not be written to is used as it is.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -20,8 +18,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from trainer.data.digest import digest_of
 from trainer.data.photographs.features import TEXTURE_SIDE, THUMBNAIL_SIDE, Features
 from trainer.data.photographs.found import FINDER_VERSION
+from trainer.whole_file import whole_file
 
 _log = logging.getLogger(__name__)
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -53,7 +53,7 @@ class Store:
         contents = sorted(features)
         every = [features[content] for content in contents]
         self._write(
-            f"photographs-features-{FINDER_VERSION}-{_digest(contents)}.npz",
+            f"photographs-features-{FINDER_VERSION}-{digest_of(contents)[:16]}.npz",
             lambda file: np.savez(
                 file,
                 contents=np.array([content.encode() for content in contents], bytes),
@@ -75,25 +75,20 @@ class Store:
             values, check = kept["result"], kept["check"]
         except _UNREADABLE:
             return None
-        return values if isinstance(values, dict) and check == _digest(values) else None
+        return values if isinstance(values, dict) and check == digest_of(values)[:16] else None
 
     def keep_result(self, contents: Sequence[str], values: dict[str, Any]) -> None:
         """Write the result of this list."""
-        text = json.dumps({"result": values, "check": _digest(values)})
+        text = json.dumps({"result": values, "check": digest_of(values)[:16]})
         self._write(_result_name(contents), lambda file: file.write(text.encode()))
 
     def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
         if self._folder is None:
             return
-        part = self._folder / f"{name}.{os.getpid()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with part.open("wb") as file:
-                    write(file)
-                part.replace(self._folder / name)
-            finally:
-                part.unlink(missing_ok=True)
+            with whole_file(self._folder / name) as part, part.open("wb") as file:
+                write(file)
         except OSError as error:
             _log.info("%s is not kept in %s: %s", name, self._folder, error.strerror)
 
@@ -127,8 +122,4 @@ def _read(path: Path, wanted: set[str]) -> dict[str, Features]:
 
 
 def _result_name(contents: Sequence[str]) -> str:
-    return f"photographs-{FINDER_VERSION}-{_digest(list(contents))}.json"
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+    return f"photographs-{FINDER_VERSION}-{digest_of(list(contents))[:16]}.json"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from trainer.data.index import shown
+from trainer.data.table import Line, TableError, read_table
 from trainer.errors import DataError
 
 BESIDE = "photographs.csv"  # looked for in the folder of images
@@ -112,30 +111,14 @@ def from_pattern(pattern: str, files: Sequence[str]) -> list[str]:
     return [match[1] for match in matches if match is not None]
 
 
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The names of the columns in lower case, and the other lines with their numbers; empty lines are passed over."""
+def _rows(path: Path) -> tuple[list[str], list[Line]]:
+    """The names of the columns in lower case, and the other lines; empty lines are passed over."""
     try:
-        data = path.read_bytes()
-        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+        return read_table(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}).") from error
-    if "\n" not in text:  # as old programs on the Mac write
-        text = text.replace("\r", "\n")
-    first = text.lstrip("\r\n").split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    rows: list[tuple[int, list[str]]] = []
-    began = 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append((began, cells))
-            began = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{path} cannot be used: line {reader.line_num}: {error}.") from error
-    header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
-    return header, rows[1:]
+    except TableError as error:
+        raise DataError(f"{path} cannot be used: {error}.") from error
 
 
 def _spellings(written: str) -> list[str]:

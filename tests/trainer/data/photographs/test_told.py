@@ -98,7 +98,9 @@ def test_a_table_in_the_folder_that_is_a_link_to_nothing_is_refused(tmp_path: Pa
 def test_a_table_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(b"file,photograph\n\xff\xfe,1\n")
-    with pytest.raises(DataError, match=r"is no text in UTF-8 \(invalid start byte at byte 16\)"):
+    with pytest.raises(
+        DataError, match=r"cannot be used: line 2: not UTF-8 \(byte 0x[0-9a-f]{2}\); mend it with: iconv"
+    ):
         from_csv(path, FILES)
 
 
