@@ -16,6 +16,7 @@ memory.py                peak memory of the controller and of a slot
 coverage.py              how often intervals contain the truth and claims are false, on simulated studies
     worlds.py            those studies
     looks.py             what looks at a study while it runs cost and save
+    needed.py            trainings that a difference takes
     planned.py           whether planned numbers of seeds come true
     tuned.py             levels at learning rates of their own, chosen and measured
 measure_coverage.py      the same of balanced accuracy and AUROC

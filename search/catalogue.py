@@ -41,7 +41,7 @@ class Entry:
 
     @property
     def stored(self) -> list[KnownStudy]:
-        """What the stores have of it."""
+        """What the stores have of the study."""
         return [*self.optuna, *self.mlflow]
 
     @property
@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def where(self) -> list[str]:
-        """In which of the three places it is."""
+        """Says in which of the three places the study is."""
         found = ["folder"] if self.folder else []
         found += ["Optuna"] if self.optuna else []
         return found + (["MLflow"] if any(study.state != "deleted" for study in self.mlflow) else [])

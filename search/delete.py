@@ -99,7 +99,7 @@ def _entry(name: str, found: Catalogue, places: Places) -> Entry:
 
 
 def _lines(entry: Entry, places: Places) -> list[str]:
-    """What goes, a line each place."""
+    """Says what will be deleted, one line for each place."""
     lines = []
     if entry.folder is not None:
         trials = len(list((entry.folder / "trials").glob("[0-9]*.jsonl")))

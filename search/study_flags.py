@@ -19,7 +19,7 @@ from trainer.config import TrainConfig, vocabulary_of
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
-    """The flags."""
+    """Adds the flags that change a study."""
     change = parser.add_argument_group("changes to the study")
     change.add_argument(
         "--seeds",

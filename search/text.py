@@ -16,7 +16,7 @@ def plain(text: str) -> str:
 
 
 def first_upper(text: str) -> str:
-    """The beginning of a sentence."""
+    """The text with a capital letter, to begin a sentence."""
     return text[:1].upper() + text[1:]
 
 

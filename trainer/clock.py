@@ -93,6 +93,6 @@ class Clock:
 
     @property
     def end(self) -> int:
-        """The last epoch, as far as is known."""
+        """The last epoch, as far as it is known."""
         after = self._config.epochs_after_start
         return last_start(self._config) if self.start is None or after is None else self.start + after

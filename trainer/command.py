@@ -29,7 +29,7 @@ class Shown:
             stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
-        """As of a file, and never an error."""
+        """Writes as a file does, and never raises."""
         if not self._gone:
             try:
                 return self._stream.write(text)
@@ -38,7 +38,7 @@ class Shown:
         return len(text)
 
     def flush(self) -> None:
-        """As of a file, and never an error."""
+        """Flushes as a file does, and never raises."""
         if not self._gone:
             try:
                 self._stream.flush()

@@ -65,12 +65,12 @@ class Familiarity:
         return found
 
     def saved(self) -> dict[str, Any]:
-        """As a saved model keeps it."""
+        """The values that a saved model keeps."""
         return asdict(self)
 
     @property
     def sentence(self) -> str:
-        """How often it is wrong."""
+        """Says how often the warning is wrong."""
         return (
             f"So much as to be called unlike the training images differ {self.false_alarms:,} of the "
             f"{self.test_images:,} test images that set the limit."

@@ -35,7 +35,7 @@ class Share:
     photographs: int
 
     def as_json(self) -> dict[str, float]:
-        """With four digits."""
+        """The values with four digits, for JSON."""
         figures = {name: round(getattr(self, name), 4) for name in ("value", "low", "high")}
         return {**figures, "images": self.images, "photographs": self.photographs}
 

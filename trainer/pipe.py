@@ -108,7 +108,7 @@ class Inbox:
             return label in self._stopped
 
     def done(self, label: str) -> None:
-        """The training of this label is over."""
+        """Notes that the training of this label is over."""
         with self._lock:
             self._stopped.discard(label)
             self._open -= Counter([label])  # which forgets a label at 0

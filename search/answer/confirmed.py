@@ -33,7 +33,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """`trial 17`, `the reference model`."""
+        """What it is called: `trial 17`, `the reference model`."""
         return "the reference model" if self.level.is_reference else f"trial {self.trial.number}"
 
     @property

@@ -41,7 +41,7 @@ class Learning:
 
     @property
     def share(self) -> float:
-        """Of the seeds; NaN with none."""
+        """The share of the seeds at which it learnt; NaN without seeds."""
         return self.learnt / self.seeds if self.seeds else math.nan
 
     @property

@@ -125,7 +125,7 @@ def _failure(record: TrialRecord) -> Row:
 
 
 def epoch_rows(records: Sequence[TrialRecord]) -> Iterator[Row]:
-    """An epoch of a trial a row."""
+    """One row for each epoch of each trial."""
     for record in records:
         for epoch in record.epochs:
             values = epoch.model_dump(exclude={"event", "trial"})

@@ -27,7 +27,7 @@ def technology(answer: Answer) -> str:
 
 
 def question(answer: Answer) -> str:
-    """What was asked."""
+    """Repeats the study's question."""
     return answer.recorded.study.question
 
 
@@ -50,7 +50,7 @@ def protocol(answer: Answer) -> str:
 
 
 def model(answer: Answer) -> str:
-    """The network."""
+    """Describes the network."""
     config, done = answer.recorded.study.base_config(), answer.recorded.finished
     size = f"{done[0].finished.parameters:,} parameters" if done and done[0].finished else ""
     channels = "3 channels" if config.color else "1 channel"
@@ -152,7 +152,7 @@ def metrics(answer: Answer) -> str:
 
 
 def statistics(answer: Answer) -> str:
-    """Intervals and tests."""
+    """Says how intervals and tests are computed."""
     text = "95 % intervals over photographs and trained models (multi-reader, multi-case variance; Gallas et al. 2009)."
     study = answer.recorded.study
     if study.factor is None:

@@ -13,7 +13,7 @@ from search.answer.words.wording import count, listed, share_text
 
 
 def performance(answer: Answer) -> str:
-    """The result."""
+    """Says what was measured on the test images."""
     return answer.headline if answer.recorded.finished else ""
 
 

@@ -54,7 +54,7 @@ class View:
         """A trial began, ended an epoch, or is over."""
 
     def slot_gone(self, slot: int) -> None:
-        """A slot ended."""
+        """A slot has ended."""
 
     def say(self, sentence: str) -> None:
         """A line for the user. Called by any thread."""

@@ -49,7 +49,7 @@ class Outcome:
 
     @property
     def is_told(self) -> bool:
-        """Whether the stores know everything."""
+        """Whether Optuna and MLflow know everything."""
         return self.ended and not self.untold and not self.refused
 
 

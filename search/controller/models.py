@@ -75,5 +75,5 @@ class IncomingModel:
         return self.problem or "no part of it came"
 
     def drop(self) -> None:
-        """Forgets what came."""
+        """Removes the parts that have come."""
         self._partial.unlink(missing_ok=True)

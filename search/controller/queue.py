@@ -37,12 +37,12 @@ class Waiting:
 
     @cached_property
     def graph(self) -> Graph:
-        """What a slot traces for it."""
+        """The graph that a slot traces for the trial."""
         return self.config.graph()
 
     @cached_property
     def cost(self) -> float:
-        """How long it takes, beside others."""
+        """How long the trial takes, relative to others."""
         return relative_cost(self.config)
 
 
@@ -61,7 +61,7 @@ class Queue:
         return iter(self._trials)
 
     def extend(self, trials: Iterable[Waiting]) -> None:
-        """Adds trials behind those that wait."""
+        """Adds trials behind those that are waiting."""
         self._trials.extend(trials)
 
     def put_back(self, trial: Waiting) -> None:

@@ -93,5 +93,5 @@ class Setup:
 
     @property
     def optuna(self) -> Outbox:
-        """Who tells Optuna, and asks it."""
+        """The outbox that tells and asks Optuna."""
         return self.outboxes[0]

@@ -58,7 +58,7 @@ class SlotState:
         return self.silent_s is not None or self.lost_s is not None
 
     def begin(self, work: Work) -> None:
-        """It is given a trial."""
+        """Notes the trial that the slot was given."""
         self.work, self.graph = work, work.record.config.graph()
         self.heard_at = time.monotonic()
         self.slot.send(work.record.config.model_dump_json())
@@ -70,7 +70,7 @@ class SlotState:
             self.work.told_to_stop = True
 
     def retire(self) -> None:
-        """It is to end once it is idle."""
+        """Has the slot end as soon as it is idle."""
         self.leaving = True
         self.slot.close()
 

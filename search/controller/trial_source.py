@@ -47,7 +47,7 @@ class TrialSource(ABC):
 
     @property
     def store(self) -> OptunaStudy:
-        """The Optuna study."""
+        """The study in Optuna's storage."""
         if self._store is None:
             raise RuntimeError("the store is opened when the images are ready")
         return self._store
@@ -178,7 +178,7 @@ class SearchSource(TrialSource):
         return None
 
     def _ask(self) -> None:
-        """In the outbox's thread."""
+        """Asks for a proposal, in the outbox's thread."""
         if self._is_stopping():
             return
         try:

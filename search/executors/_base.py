@@ -61,7 +61,7 @@ class Resources:
 
     @property
     def per_gpu(self) -> int:
-        """How many share a GPU at first."""
+        """How many slots share a GPU at first."""
         return self.slots_per_gpu or 1
 
     @property
@@ -115,7 +115,7 @@ class Mailbox(Protocol):
     """Where slots put what they say, as a `queue.SimpleQueue`."""
 
     def put(self, item: SlotLine | SlotExit, /) -> None:
-        """Called by the executor's threads."""
+        """Delivers mail; the executor's threads call it."""
 
 
 class Slot(ABC):

@@ -13,7 +13,7 @@ class Ending(Protocol):
     """A slot that can be waited for."""
 
     def close(self) -> None:
-        """Tells it to end."""
+        """Tells the slot to end."""
 
     def join(self, deadline: float) -> None:
         """Waits for its end, until the deadline by `time.monotonic`."""

@@ -57,7 +57,7 @@ class HostSettings(BaseModel):
 
     @property
     def interpreter(self) -> str:
-        """The Python there."""
+        """The Python of that machine."""
         return self.python or ("python3" if self.command else sys.executable)
 
     @property

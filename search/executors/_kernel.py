@@ -62,7 +62,7 @@ def _count(counter: Path | None) -> int:
 
 
 def _kernel_log() -> str | None:
-    """None where it cannot be read."""
+    """The kernel's log; None where it cannot be read."""
     try:
         environment = process_environment()
         ran = subprocess.run(

@@ -113,7 +113,7 @@ def in_percent(axes: Axes, axis: str = "y") -> None:
 
 
 def legend(drawn: Figure, axes: Axes, columns: int = 3) -> None:
-    """Above the axes, without a frame."""
+    """Draws the legend above the axes, without a frame."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         options: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "labelcolor": INK, "ncols": columns}

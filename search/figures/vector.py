@@ -66,7 +66,7 @@ def _add(axes: Axes, artist: Artist, text: str) -> None:
 
 
 def hovers(drawn: Figure) -> list[Artist]:
-    """What a pointer finds in a figure."""
+    """The texts that a pointer finds in a figure."""
     return [
         artist for axes in drawn.axes for artist in axes.get_children() if str(artist.get_gid() or "").startswith(HOVER)
     ]

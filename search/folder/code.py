@@ -20,7 +20,7 @@ DIFF_LINES = 20  # of a changed file: enough to see what was done, and less than
 
 
 def code_folder(study_folder: Path) -> Path:
-    """Where the copies lie."""
+    """The folder of the copies of own code."""
     return study_folder / FOLDER
 
 

@@ -52,7 +52,7 @@ class Recorded:
 
     @property
     def is_demo(self) -> bool:
-        """Whether it is of the drawn images."""
+        """Whether the study is of the drawn images."""
         return self.data is not None and self.data.is_demo
 
     @property

@@ -151,7 +151,7 @@ class TrialRecord:
 
     @property
     def epochs(self) -> tuple[Epoch, ...]:
-        """Those that are over, in order."""
+        """The epochs that are over, in order."""
         return tuple(event for event in self.events if isinstance(event, Epoch))
 
     @property

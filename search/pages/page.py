@@ -35,12 +35,12 @@ class Drawn:
 
     @property
     def name(self) -> str:
-        """The study's."""
+        """The study's name."""
         return self.answer.recorded.name
 
     @classmethod
     def of(cls, answer: Answer) -> Drawn:
-        """Draws them: about four seconds."""
+        """Draws the pictures of an answer, which takes about four seconds."""
         return cls(answer, tuple(gallery(answer)), tuple(_wrong(answer)))
 
 

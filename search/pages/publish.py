@@ -54,7 +54,7 @@ def files_of(drawn: Drawn, found: Links = ()) -> dict[str, bytes]:
 
 
 def figures_of(drawn: Drawn) -> dict[str, bytes]:
-    """PNG files by name."""
+    """The figures of an answer as PNG files, by name."""
     from search.figures.wrong import contact_sheet
 
     found = {picture.key: picture.png for picture in drawn.pictures}

@@ -16,5 +16,5 @@ def rendered(template: str, **values: Any) -> str:
 
 
 def text_of(file: str) -> str:
-    """A file beside this one."""
+    """The text of a file beside this one."""
     return (files("search.pages") / file).read_text(encoding="utf-8")

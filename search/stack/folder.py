@@ -56,7 +56,7 @@ def source_of(mounted: str, mounts: str) -> str:
 
 
 def refusal(project: str, before: str, here: str) -> str:
-    """What is wrong, and the two ways on."""
+    """Says what is wrong with the folder, and the two ways on."""
     return (
         f"The stack {project} belongs to another folder: it was made from {before}, and this is {here}. Two folders "
         "share no stack, as each would change and delete what the other recorded. Give this one a name and ports of "

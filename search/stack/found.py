@@ -45,7 +45,7 @@ class Stack:
 
 
 def trainer_image(project: str) -> str:
-    """As docker-compose.yml names it."""
+    """The trainers' image, as docker-compose.yml names it."""
     return f"{project}-trainer"
 
 

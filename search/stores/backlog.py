@@ -22,14 +22,14 @@ class Ended:
 
 @dataclass(frozen=True)
 class Job:
-    """Something else to do."""
+    """Something to do that is not about one trial."""
 
     do: Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Live:
-    """A trial under way."""
+    """A trial under way, as far as it has to be told."""
 
     record: TrialRecord
 

@@ -11,7 +11,7 @@ END = "[//]: # (end of what the search wrote)"
 
 
 def marked(text: str) -> str:
-    """Our part alone."""
+    """The part of a text that is ours."""
     return f"{BEGIN}\n\n{text.strip()}\n\n{END}"
 
 

@@ -96,7 +96,7 @@ def _common(layer: Any) -> tuple[str, str]:
 
 
 def table(layers: Sequence[Row], title: str) -> Table:
-    """One row a layer, and the totals."""
+    """A table with a row for each layer, and the totals."""
     result = Table(title=title, show_footer=True)
     result.add_column("layer", "total")
     result.add_column("kind")

@@ -45,7 +45,7 @@ class Estimate:
 
     @property
     def n_seeds(self) -> int:
-        """How many seeds it rests on."""
+        """How many seeds the estimate rests on."""
         return self.variance.n_seeds
 
     @property

@@ -56,7 +56,7 @@ class Look(NamedTuple):
 
     @property
     def replicates(self) -> int:
-        """After how many it is."""
+        """After how many replicates the look is."""
         return self.looks[self.place]
 
 

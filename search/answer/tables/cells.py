@@ -36,10 +36,10 @@ def with_interval(estimate: Estimate | None, *, share: bool = True) -> str:
 
 
 def gap(estimate: Estimate | None) -> str:
-    """`11.9 (7 to 17)`."""
+    """A gap in points, as `11.9 (7 to 17)`."""
     return MISSING if estimate is None else difference(estimate).replace("+", "")
 
 
 def difference(estimate: Estimate) -> str:
-    """`−23.5 (−31 to −16)`."""
+    """A difference in points, as `−23.5 (−31 to −16)`."""
     return f"{points(estimate.value)} ({points(estimate.low, 0)} to {points(estimate.high, 0)})"

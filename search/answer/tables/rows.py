@@ -106,7 +106,7 @@ def measure_text(level: LevelAnswer, name: str) -> str:
 
 
 def differences(answer: Answer) -> Table:
-    """To the reference level."""
+    """Rows of differences to the reference level."""
     rows, compared = [], []
     for level in answer.levels:
         if level.differences:
@@ -166,7 +166,7 @@ def starts(answer: Answer) -> Table:
 
 
 def _look(answer: Answer, level: LevelAnswer) -> str:
-    """`after 8`; `after 8, goes on`."""
+    """When a level left, in words: `after 8`; `after 8, goes on`."""
     assert answer.course is not None
     goes_on = "" if level.level in answer.course.left else ", goes on"
     return f"after {answer.course.seen_at(level.level)}{goes_on}"
@@ -195,7 +195,7 @@ def classes(answer: Answer) -> list[Table]:
 
 
 def costs(answer: Answer) -> Table:
-    """VRAM, parameters, time."""
+    """Rows of what each level costs: VRAM, parameters, time."""
     rows = []
     for level in answer.levels:
         process = level.cost(lambda end: end.vram_process_mib)

@@ -23,7 +23,7 @@ BESIDE = ("macro_f1", "balanced_accuracy")
 
 
 def print_answer(answer: Answer, console: Console) -> None:
-    """Tables and sentences."""
+    """Prints the tables and sentences of an answer."""
     found = terminal_tables(answer)
     if found:
         what = f"best trials by validation {answer.recorded.study.measure_words}, in per cent"

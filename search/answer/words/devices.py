@@ -74,7 +74,7 @@ def _seeds(replicates: Sequence[TrialRecord]) -> str:
 
 
 def _spans(numbers: Sequence[int]) -> str:
-    """`0-3, 7`."""
+    """Numbers as spans: `0-3, 7`."""
     spans: list[list[int]] = []
     for number in sorted(numbers):
         if spans and number == spans[-1][1] + 1:

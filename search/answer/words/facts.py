@@ -137,7 +137,7 @@ def _data(answer: Answer) -> list[tuple[str, str]]:
 
 
 def _splits(data: DataInfo) -> list[str]:
-    """What trains, validates and tests."""
+    """The sentence on what trains, validates and tests."""
 
     def part(splits: Sequence[SplitName], what: str) -> str:
         images, photographs = (sum(counts[split] for split in splits) for counts in (data.images, data.photographs))

@@ -121,7 +121,7 @@ def _nothing_learnt(study: Study, reference: LevelAnswer, rest: tuple[str, ...])
 
 
 def _alone(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words:
-    """The reference study."""
+    """The sentence of a study without levels."""
     train, test = (share_text(reference.accuracy[split]) for split in ("train", "test"))
     whole = reference.learning.learnt == reference.learning.seeds
     joined = " and" if whole else "; where it learns, it"

@@ -56,7 +56,7 @@ def what_may_help(level: LevelAnswer) -> str:
 
 
 def _images(trial: TrialRecord, split: SplitName) -> list[int]:
-    """Of each class that has any."""
+    """Images of each class that has any."""
     assert trial.finished is not None
     return [total for row in trial.finished.splits[split].confusion if (total := round(sum(row)))]
 

@@ -202,7 +202,7 @@ def disagreeing(study: Study, others: Sequence[LevelAnswer]) -> str:
 
 
 def values(levels: Sequence[LevelAnswer]) -> list[ParamValue]:
-    """The levels themselves."""
+    """The values of the levels."""
     return [level.level for level in levels if level.level is not None]
 
 

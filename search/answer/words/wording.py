@@ -56,7 +56,7 @@ def named_all(factor: str, levels: Sequence[ParamValue], last: str = "and", note
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A share: `48.9 %`."""
+    """A share in per cent: `48.9 %`."""
     return f"{100 * value:.{digits}f} %"
 
 
@@ -67,12 +67,12 @@ def points(value: float, digits: int = 1) -> str:
 
 
 def share_text(estimate: Estimate) -> str:
-    """`48.9 % (41 to 57)`."""
+    """A share with its interval: `48.9 % (41 to 57)`."""
     return f"{percent(estimate.value)} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"
 
 
 def difference_text(estimate: Estimate) -> str:
-    """`−23.5 points (−31 to −16)`."""
+    """A difference with its interval: `−23.5 points (−31 to −16)`."""
     return f"{points(estimate.value)} points ({points(estimate.low, 0)} to {points(estimate.high, 0)})"
 
 
@@ -89,17 +89,17 @@ def note_text(estimate: Estimate) -> str:
 
 
 def p_text(p: float) -> str:
-    """`0.031`, `< 0.001`, `1`."""
+    """A p value: `0.031`, `< 0.001`, `1`."""
     if p < 0.001:
         return "< 0.001"
     return "1" if p >= 0.9995 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def listed(items: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`."""
+    """Words in a row: `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}" if items else "none"
 
 
 def count(n: int, thing: str) -> str:
-    """`1 seed`, `3 seeds`."""
+    """A number with its noun: `1 seed`, `3 seeds`."""
     return f"{n:,} {thing}{'' if n == 1 else 's'}"

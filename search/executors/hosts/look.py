@@ -101,7 +101,7 @@ def environment_for_looking(machine: Found) -> list[str]:
 def look_at_all(
     hosts: Sequence[HostSettings], connections: Connections, source: TrainerSource | None, program: str | None = None
 ) -> list[Found]:
-    """`look_at`, at all machines at once."""
+    """Looks at all machines at once, as `look_at` does at one."""
     with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
         return list(pool.map(lambda host: look_at(host, connections, source, program), hosts))
 

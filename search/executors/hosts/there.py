@@ -24,7 +24,7 @@ from typing import IO, Any
 
 
 def look(asked: dict[str, Any]) -> dict[str, Any]:
-    """What is there."""
+    """Describes what is on this machine."""
     cache = os.path.expanduser(asked["cache"])
     data = os.path.expanduser(asked["data"]) if asked["data"] else None
     try:

@@ -137,7 +137,7 @@ class Cluster:
         self._relay = ray.remote(concurrency_groups=GROUPS, max_restarts=0, scheduling_strategy="SPREAD")(Relay)
 
     def nodes(self) -> list[Node]:
-        """Those that live."""
+        """The nodes that are alive."""
         import ray
 
         found = []

@@ -88,7 +88,7 @@ class Catalog:
                 return
 
     def answers(self) -> None:
-        """Asks it for next to nothing."""
+        """Whether the server answers, asked for next to nothing."""
         with refusals(self._uri):
             self._client.search_experiments(max_results=1)
 

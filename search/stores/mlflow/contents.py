@@ -235,7 +235,7 @@ def trial_files(record: TrialRecord, class_names: Sequence[str], *, with_picture
 
 
 def _drawn(figure: str, *arguments: Any) -> bytes:
-    """A PNG file."""
+    """A figure as a PNG file."""
     png: bytes = DRAWING.call("search.figures.trial", figure, *arguments)
     return png
 

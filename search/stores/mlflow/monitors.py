@@ -24,7 +24,7 @@ class Monitors:
         psutil.cpu_percent()  # from here on: a reading is the mean since the one before
 
     def read(self) -> dict[str, float]:
-        """One reading, by MLflow's names."""
+        """Takes one reading; its keys are MLflow's names."""
         values: dict[str, float] = {}
         for monitor in self._monitors:
             monitor.collect_metrics()

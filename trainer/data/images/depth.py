@@ -45,7 +45,7 @@ class Ranges(NamedTuple):
     float: Range = Range(0, 1)
 
     def of(self, kind: Kind) -> Range:
-        """The range for images of this kind."""
+        """The range of values for images of this kind."""
         return self.integer if kind == "integer" else self.float
 
 

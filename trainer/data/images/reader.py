@@ -120,7 +120,7 @@ class _Decoding:
         self.extent: Extent | None = None
 
     def decode(self, memory_limit: int | None) -> Picture:
-        """All sizes; see `read_image`."""
+        """Decodes the file at all sizes; see `read_image`."""
         if self.name == TIFF:
             self.tiff = tiff_header(self.data)
             self._check_tiff(self.tiff)
@@ -174,7 +174,7 @@ class _Decoding:
         return tuple(pixels[place] for place in range(len(self.sizes))), kinds
 
     def _flat(self, image: ImageFile | None, factor: int, source: tuple[int, int]) -> tuple[Image.Image, list[str]]:
-        """In mode "L" or "RGB"."""
+        """The image in mode "L" or "RGB", without transparency."""
         if image is not None:
             if factor > 1:
                 image.draft(None, (source[0] // factor, source[1] // factor))

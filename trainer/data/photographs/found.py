@@ -58,7 +58,7 @@ class Found:
 
     @property
     def photographs(self) -> int:
-        """How many there are."""
+        """How many photographs there are."""
         return len(set(self.groups))
 
 

@@ -62,7 +62,7 @@ class Groups:
             self._sizes[one] += self._sizes[other]
 
     def size(self, root: int) -> int:
-        """Of the group with this root."""
+        """The size of the group with this root."""
         return self._sizes[root]
 
     def roots(self) -> list[int]:

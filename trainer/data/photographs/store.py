@@ -28,7 +28,7 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZi
 
 
 class Store:
-    """A folder, or none."""
+    """What is kept of images in a folder; without a folder nothing is."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -49,7 +49,7 @@ class Store:
         return found
 
     def keep_features(self, features: dict[str, Features]) -> None:
-        """Write them as one file."""
+        """Write the features as one file."""
         contents = sorted(features)
         every = [features[content] for content in contents]
         self._write(
