@@ -15,7 +15,14 @@ from search.executors._ending import end_slots
 from search.executors._kernel import KernelKills
 from search.executors._leases import Capacity, Share
 from search.executors._local_slot import LocalSlot
-from search.executors._machine import available_cores, check_gpus, free_vram_mib, slots_of_cores, visible_gpus
+from search.executors._machine import (
+    available_cores,
+    check_gpus,
+    free_vram_mib,
+    mps_is_on,
+    slots_of_cores,
+    visible_gpus,
+)
 
 
 class LocalExecutor(Executor):
@@ -72,9 +79,15 @@ class LocalExecutor(Executor):
         if self._gpus:
             if self._must_see_gpus:
                 check_gpus(self._gpus)
-            return f"local processes on GPU {', '.join(str(gpu) for gpu in self._gpus)}"
+            return f"local processes on GPU {', '.join(str(gpu) for gpu in self._gpus)}{self._sharing()}"
         threads = "one thread" if self._threads == 1 else f"{self._threads} threads"
         return f"local processes on the CPU, {threads} each"
+
+    def _sharing(self) -> str:
+        """How trainers that share a GPU use it, to be said at the start."""
+        if mps_is_on():
+            return ", by NVIDIA MPS"
+        return ", in turns, as no daemon of NVIDIA MPS runs" if self._slots_per_gpu > 1 else ""
 
     @property
     def on_gpu(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 from search.errors import ExecutorError
 
@@ -64,6 +65,15 @@ def free_vram_mib(gpus: Sequence[int]) -> list[float] | None:
             pynvml.nvmlShutdown()
     except Exception:  # as in `visible_gpus`
         return None
+
+
+def mps_is_on() -> bool:
+    """Whether a daemon of NVIDIA MPS takes what processes of this machine ask of its GPUs.
+
+    It keeps a control file in the folder that programs find it by (NVIDIA, "Multi-Process Service", chapter 4: the
+    variable, and its default), and takes it away when it ends.
+    """
+    return Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"), "control").exists()
 
 
 def check_gpus(wanted: Sequence[int]) -> None:

@@ -25,11 +25,23 @@ class TestLocalExecutor(ExecutorSuite):
     def controller_script(self, source: TrainerSource, logs: Path) -> str:
         return controller_program("LocalExecutor(source, logs, gpus=[], command=command)", source, logs)
 
-    def test_the_executor_can_be_made_without_a_command(self, source: TrainerSource, place: Path) -> None:
+    def test_the_executor_can_be_made_without_a_command(
+        self, source: TrainerSource, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(place))
         executor = LocalExecutor(source, place / "logs", gpus=[])
         assert executor.check() == "local processes on the CPU, one thread each"
         assert LocalExecutor(source, place, threads=2, gpus=[]).check() == "local processes on the CPU, 2 threads each"
         assert LocalExecutor(source, place, gpus=[0, 3]).check() == "local processes on GPU 0, 3"
+
+    def test_the_start_says_how_trainers_share_a_gpu(
+        self, source: TrainerSource, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(place))
+        shared = LocalExecutor(source, place, gpus=[0], slots_per_gpu=2)
+        assert shared.check() == "local processes on GPU 0, in turns, as no daemon of NVIDIA MPS runs"
+        (place / "control").touch()
+        assert shared.check() == "local processes on GPU 0, by NVIDIA MPS"
 
     def test_slots_by_default(self, source: TrainerSource, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("search.executors._machine.available_cores", lambda: 6)
