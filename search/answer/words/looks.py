@@ -14,7 +14,7 @@ from search.text import first_upper
 
 BECAUSE: dict[Why, str] = {
     "hopeless": "as further replicates were unlikely to decide",
-    "not learning": "as too few seeds learn for it to be ranked",
+    "not learning": "as too few seeds learn",
     "failed": "as every training failed",
     "the end": "undecided, at the last look",
 }
