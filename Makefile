@@ -2,7 +2,7 @@
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup study up ui answers test test-stack test-faults check format bench bench-gpu clean constraints
+.PHONY: help setup study up backup restore sbom hashes ui answers test test-stack test-faults check format bench bench-gpu clean constraints
 
 help: ## what can be made
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -17,6 +17,12 @@ study: setup ## answer the pooling question on the demo images, in a few minutes
 
 up: ## start Postgres, MLflow and the Optuna dashboard in Docker, and say where they are
 	@bash search/stack/up.sh $(ARGS)
+
+backup: ## write all that the stack has into backups/DATE-TIME (ARGS=FOLDER: another one)
+	@bash search/stack/backup.sh $(ARGS)
+
+restore: ## put a backup into the stack, in place of what it has: make restore ARGS=FOLDER
+	@bash search/stack/restore.sh $(ARGS)
 
 ui: setup ## open MLflow and the Optuna dashboard on what was run
 	$(python) -m search.ui $(ARGS)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from search.executors._docker import DEVICE_LABEL, OF_IMAGE, PACKAGE, PROTOCOL_LABEL
+from search.stack import access
 from search.stack.found import PASSWORD, SERVICES, named_after, trainer_image
 from trainer.events import PROTOCOL
 
@@ -67,7 +68,7 @@ def test_env_example_explains_every_variable_with_its_default() -> None:
     used = dict(re.findall(r"\$\{([A-Z_]+)(?::[-+]([^}]*))?\}", (ROOT / "docker-compose.yml").read_text()))
     text = (ROOT / ".env.example").read_text()
     explained = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", text, flags=re.MULTILINE))
-    assert explained.keys() == used.keys()
+    assert explained.keys() == used.keys() - {"USER"}, "which the shell sets"
     commented = re.findall(r"^# ([A-Z_]+)=", text, flags=re.MULTILINE)
     for name, value in explained.items():
         assert name in commented or value == used[name]
@@ -94,7 +95,7 @@ def test_each_waits_for_what_it_needs() -> None:
     assert waits["databases"] == {"postgres", "secrets"}
     assert waits["migrate"] == {"databases"}
     assert waits["mlflow"] == waits["optuna-dashboard"] == {"migrate"}
-    assert waits["search"] == {"mlflow", "optuna-dashboard"}
+    assert waits["search"] == {"mlflow", "optuna-dashboard", "gpu-or-docker-compose.cpu.yml"}
     for name in SERVICE:
         for needed, how in STACK["services"][name].get("depends_on", {}).items():
             server = "healthcheck" in STACK["services"][needed]
@@ -104,12 +105,13 @@ def test_each_waits_for_what_it_needs() -> None:
 def test_a_secret_goes_to_those_who_use_it() -> None:
     having = {
         secret: {name for name in SERVICE if any(secret in str(v) for v in STACK["services"][name].get("volumes", []))}
-        for secret in ("optuna-secret", "mlflow-secret")
+        for secret in ("optuna-secret", "mlflow-secret", "pages-secret")
     }
     everyone = {"secrets", "databases", "migrate"}
     assert having == {
         "optuna-secret": everyone | {"optuna-dashboard", "search"},
         "mlflow-secret": everyone | {"mlflow"},
+        "pages-secret": {"secrets", "mlflow", "optuna-dashboard", "search"},
     }
     assert "volumes" not in STACK["services"]["trainer"]
 
@@ -155,13 +157,16 @@ def test_what_is_built_here_is_asked_of_no_registry() -> None:
 
 def test_a_wrong_folder_of_images_is_not_made() -> None:
     volumes = STACK["services"]["search"]["volumes"]
-    (images,) = [volume for volume in volumes if isinstance(volume, dict) and volume["target"] == "/images"]
+    (images,) = [volume for volume in volumes if isinstance(volume, dict)]
+    assert (images["source"], images["target"]) == ("${BLOOD_CELLS_DIR:-.}", "${BLOOD_CELLS_DIR:-/images}")
     assert images["bind"] == {"create_host_path": False}
     assert images["read_only"] is True
 
 
 def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
-    assert STACK["services"]["mlflow"]["environment"] == {
+    environment = STACK["services"]["mlflow"]["environment"]
+    assert environment["MLFLOW_BACKEND_STORE_URI"].endswith("/mlflow?passfile=/secrets/mlflow/pgpass")
+    assert {key: value for key, value in environment.items() if value in ("true", "false")} == {
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "MLFLOW_ENABLE_AI_GATEWAY": "false",
         "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
@@ -176,7 +181,29 @@ def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
         "mlflow:5000${ALLOWED_HOSTS:+",
         "}${ALLOWED_HOSTS:-}",
     ]
-    assert "--uvicorn-opts=--no-access-log" in command
+    assert "--uvicorn-opts=--no-access-log --log-level=warning" in command
+    assert command[:3] == ["python", "-m", "search.stack.tracking"], "which asks for the login"
+
+
+def test_both_pages_know_whether_they_ask_for_a_login() -> None:
+    for name in ("mlflow", "optuna-dashboard", "search"):
+        environment = STACK["services"][name]["environment"]
+        assert environment["LOGIN"] == "${LOGIN:-}"
+        assert environment["ALLOWED_HOSTS"] == "${ALLOWED_HOSTS:-}"
+        assert {"SEARCH_MLFLOW_UI", "SEARCH_DASHBOARD_UI"} <= environment.keys(), "and their addresses"
+    assert STACK["services"]["optuna-dashboard"]["environment"]["DASHBOARD_PASSWORD_FILE"] == str(access.PASSWORD)
+    search = STACK["services"]["search"]["environment"]
+    assert search["SEARCH_TRACKING_PASSWORD_FILE"] == str(access.PASSWORD)
+    assert search["MLFLOW_TRACKING_URI"] == f"http://{access.USER}@mlflow:5000"
+
+
+def test_the_search_says_what_is_of_use_outside() -> None:
+    search = STACK["services"]["search"]
+    assert search["environment"]["SEARCH_OUTSIDE"] == "docker compose run --rm"
+    assert search["environment"]["SEARCH_OUTSIDE_RUNS"] == "${COMPOSE_PROJECT_NAME}_runs"
+    assert search["environment"]["USER"] == "${USER:-}"
+    assert search["hostname"] == "${COMPOSE_PROJECT_NAME}", "not another one each time"
+    assert f".:{search['environment']['SEARCH_CHECKOUT']}:ro" in search["volumes"]
 
 
 def test_the_search_knows_the_stacks_names() -> None:
@@ -192,6 +219,7 @@ def test_without_a_gpu_none_is_asked_for() -> None:
     assert STACK["services"]["search"]["deploy"]["resources"]["reservations"]["devices"]
     cpu = compose("docker-compose.cpu.yml")["services"]
     assert cpu["search"]["deploy"] is None
+    assert cpu["search"]["depends_on"] == {"gpu-or-docker-compose.cpu.yml": None}
     for name in ("trainer", "search"):
         assert STACK["services"][name]["build"]["args"] == {"DEVICE": "gpu"}
         assert cpu[name]["build"]["args"] == {"DEVICE": "cpu"}
@@ -268,6 +296,7 @@ def test_compose_reads_both_files(compose_config: Any) -> None:
     assert gpu["services"]["search"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
     cpu = compose_config("docker-compose.yml", "docker-compose.cpu.yml")
     assert "deploy" not in cpu["services"]["search"]
+    assert set(cpu["services"]["search"]["depends_on"]) == {"mlflow", "optuna-dashboard"}
     assert cpu["services"]["trainer"]["build"]["args"] == {"DEVICE": "cpu"}
 
 

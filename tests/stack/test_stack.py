@@ -271,7 +271,8 @@ def recorded(stack: Stack, name: str, pages: str) -> None:
         assert trial["state"] == "Complete"
         assert trial["values"] == [pytest.approx(metrics["final_val_accuracy"])]
         assert float(attributes["test_accuracy"]) == pytest.approx(metrics["test_accuracy"])
-        assert f"{pages}/#/experiments/{experiment}/runs/{run_id}" in attributes.get("mlflow_run", trial["note"]["body"])
+        page = f"{pages}/#/experiments/{experiment}/runs/{run_id}"
+        assert page in attributes.get("mlflow_run", trial["note"]["body"])
 
 
 def test_no_password_is_seen_anywhere(stack: Stack) -> None:
