@@ -59,6 +59,13 @@ bench-gpu: setup ## measure one GPU in at most 9 minutes, without a network; wri
 constraints: setup ## write .ci/constraints.txt anew, with the newest packages that pyproject.toml allows
 	$(python) .ci/newest_constraints.py
 
+hashes: setup ## write .ci/constraints-hashes.txt anew, for pip's --require-hashes (needs uv)
+	$(python) .ci/hashes.py $(ARGS)
+
+sbom: setup ## write sbom.json: every package of .venv, in CycloneDX's form (needs uv, which fetches cyclonedx-bom)
+	uvx --from 'cyclonedx-bom>=7' cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file sbom.json $(python) $(ARGS)
+
 clean: ## remove .venv and caches; runs/ and data/ stay
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find search trainer tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -40,5 +40,5 @@ docker compose run --rm --no-deps --no-TTY --entrypoint bash mlflow -euc \
   'find /artifacts -mindepth 1 -delete; tar -C /artifacts -xf -' <"$backup/artifacts.tar"
 in_runs bash -euc 'find /runs -mindepth 1 ! -name .folder -delete; tar -C /runs -xf -' <"$backup/runs.tar"
 echo "The stack starts ..."
-docker compose up --detach --wait
+docker compose up --detach --wait mlflow optuna-dashboard
 echo "Restored: $backup"

@@ -18,7 +18,8 @@ from search.stack.found import PASSWORD, SERVICES, named_after, trainer_image
 from trainer.events import PROTOCOL
 
 ROOT = Path(__file__).resolve().parents[2]
-BASES = {"python:3.13-slim", "postgres:17"}
+BASES = {"PYTHON_IMAGE": "python:3.13-slim", "POSTGRES_IMAGE": "postgres:17"}
+OURS = "${COMPOSE_PROJECT_NAME}"
 
 
 class Loader(yaml.SafeLoader):
@@ -75,7 +76,7 @@ def test_env_example_explains_every_variable_with_its_default() -> None:
 
 
 def test_no_password_stands_in_a_file() -> None:
-    for name in ("docker-compose.yml", "docker-compose.cpu.yml", "Dockerfile.gpu", ".env.example"):
+    for name in (*(f"docker-compose{part}.yml" for part in ("", ".cpu", ".tls")), "Dockerfile.gpu", ".env.example"):
         text = (ROOT / name).read_text()
         named = re.findall(r"(?i)[a-z_]*(?:password|passwd|secret|token)[a-z_]*[ \t]*[:=][ \t]*[A-Za-z0-9]\S*", text)
         assert named == [], name
@@ -152,7 +153,7 @@ def test_no_service_has_a_way_out() -> None:
 def test_what_is_built_here_is_asked_of_no_registry() -> None:
     for name in SERVICE:
         service = STACK["services"][name]
-        assert service.get("pull_policy") == ("never" if service["image"].startswith("${") else None), name
+        assert service.get("pull_policy") == ("never" if service["image"].startswith(OURS) else None), name
 
 
 def test_a_wrong_folder_of_images_is_not_made() -> None:
@@ -221,7 +222,7 @@ def test_without_a_gpu_none_is_asked_for() -> None:
     assert cpu["search"]["deploy"] is None
     assert cpu["search"]["depends_on"] == {"gpu-or-docker-compose.cpu.yml": None}
     for name in ("trainer", "search"):
-        assert STACK["services"][name]["build"]["args"] == {"DEVICE": "gpu"}
+        assert STACK["services"][name]["build"]["args"]["DEVICE"] == "gpu"
         assert cpu[name]["build"]["args"] == {"DEVICE": "cpu"}
 
 
@@ -235,9 +236,11 @@ def stages() -> dict[str, str]:
 
 def test_images_start_from_two_official_ones() -> None:
     bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)) - stages().keys()
-    assert bases == {"python:3.13-slim"}
-    pulled = {s["image"] for s in STACK["services"].values() if not s["image"].startswith("${")}
-    assert bases | pulled == BASES
+    assert bases == {"${PYTHON_IMAGE}"}
+    built = {s["build"]["args"]["PYTHON_IMAGE"] for s in STACK["services"].values() if "build" in s}
+    pulled = {s["image"] for s in STACK["services"].values() if not s["image"].startswith(OURS)}
+    assert built | pulled == {f"${{{name}:-{image}}}" for name, image in BASES.items()}, "a digest may take its place"
+    assert f"ARG PYTHON_IMAGE={BASES['PYTHON_IMAGE']}\n" in DOCKERFILE
 
 
 @pytest.mark.parametrize("target", ["services", "trainer", "search"])
@@ -297,7 +300,22 @@ def test_compose_reads_both_files(compose_config: Any) -> None:
     cpu = compose_config("docker-compose.yml", "docker-compose.cpu.yml")
     assert "deploy" not in cpu["services"]["search"]
     assert set(cpu["services"]["search"]["depends_on"]) == {"mlflow", "optuna-dashboard"}
-    assert cpu["services"]["trainer"]["build"]["args"] == {"DEVICE": "cpu"}
+    assert cpu["services"]["trainer"]["build"]["args"] == {"DEVICE": "cpu", "PYTHON_IMAGE": "python:3.13-slim"}
+
+
+def test_caddy_stands_in_front_of_both_pages(compose_config: Any) -> None:
+    found = compose_config("docker-compose.yml", "docker-compose.tls.yml", SERVER_NAME="cells.example.org")
+    tls = found["services"]["tls"]
+    assert (tls["cap_drop"], tls["cap_add"], tls["read_only"]) == (["ALL"], ["NET_BIND_SERVICE"], True)
+    assert {port["published"] for port in tls["ports"]} == {"443", "8443"}
+    assert set(tls["networks"]) == {"backend", "outside"}, "the ports' network has no way out to certificates"
+    text = found["configs"]["caddyfile"]["content"].replace("$$", "$")
+    for site, service in (
+        ("https://{$SERVER_NAME} {", "mlflow"),
+        ("https://{$SERVER_NAME}:8443 {", "optuna-dashboard"),
+    ):
+        assert f"{site}\n  tls {{$TLS}}\n  reverse_proxy {service}:{SERVICES[service]}\n}}" in text
+    assert tls["environment"] == {"SERVER_NAME": "cells.example.org", "TLS": "internal"}
 
 
 def test_compose_takes_ports_and_the_name_from_the_environment(compose_config: Any) -> None:
