@@ -255,10 +255,9 @@ def test_a_study_without_python_on_the_host(stack: Stack) -> None:
     (page,) = re.findall(r"(/runs/\S+/answer\.html)", said)
     taken = stack.compose("run", "--rm", "--no-TTY", "--entrypoint", "cat", "search", page)
     assert taken.lstrip().lower().startswith("<!doctype html>")
-    noted = stack.compose(
-        "run", "--rm", "--no-TTY", "--entrypoint", "cat", "search", page.replace("answer.html", MANIFEST)
-    )
-    noted = json.loads(noted)
+    manifest = page.replace("answer.html", MANIFEST)
+    taken = stack.compose("run", "--rm", "--no-TTY", "--entrypoint", "cat", "search", manifest)
+    noted, _ = json.JSONDecoder().raw_decode(taken.lstrip())
     assert noted["command"].startswith("docker compose run --rm search --study learning_rate --data demo")
     assert noted["owner"] == f"ada@{stack.project}"
     head = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
