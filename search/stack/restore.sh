@@ -22,7 +22,7 @@ if [[ $yes != --yes ]]; then
   [[ $answer == [yY] || $answer == [yY][eE][sS] ]] || { echo "Nothing was restored."; exit 2; }
 fi
 
-sql() { docker compose exec --no-TTY postgres psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --command "$1"; }
+sql() { docker compose exec --no-TTY --env PGOPTIONS=--client-min-messages=warning postgres psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --command "$1"; }
 for database in "${databases[@]}"; do
   echo "Database $database ..."
   sql "DROP DATABASE IF EXISTS ${database}_restored"
