@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 OUTSIDE = "SEARCH_OUTSIDE"  # `docker compose run --rm`
 VOLUME = "SEARCH_OUTSIDE_RUNS"  # the name of the volume that is the folder of runs
-SERVICE, ENTRYPOINT = "search", "search.run"  # of docker-compose.yml, and the module that its image runs
+SERVICE = "search"  # of docker-compose.yml
+ENTRYPOINT, GIVEN = "search.run", ("--executor", "local")  # what its image runs, with arguments that nobody typed
 
 
 def typed(module: str, *arguments: str) -> str:
@@ -26,6 +27,9 @@ def typed(module: str, *arguments: str) -> str:
 
 def typed_line(module: str, arguments: Iterable[str]) -> str:
     """The same of arguments as a program gets them, quoted where a shell needs it."""
+    arguments = tuple(arguments)
+    if OUTSIDE in os.environ and module == ENTRYPOINT and arguments[: len(GIVEN)] == GIVEN:
+        arguments = arguments[len(GIVEN) :]
     return typed(module, *map(shlex.quote, arguments))
 
 

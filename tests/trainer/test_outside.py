@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -30,6 +31,9 @@ def test_here_a_command_stands_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("in_container")
 def test_in_the_container_a_command_is_the_hosts() -> None:
     assert typed_line("search.run", ["--study", "pooling"]) == "docker compose run --rm search --study pooling"
+    entrypoint = re.findall(r"^ENTRYPOINT (.*)$", (ROOT / "Dockerfile.gpu").read_text(), flags=re.MULTILINE)[-1]
+    _, _, module, *given = json.loads(entrypoint)
+    assert typed_line(module, [*given, "--study", "a b"]) == "docker compose run --rm search --study 'a b'"
     assert typed("search.best", "--study", "joint") == (
         'docker compose run --rm --entrypoint "python -m search.best" search --study joint'
     )
