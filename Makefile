@@ -2,7 +2,7 @@
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup study up ui answers test test-stack test-faults check format bench bench-gpu clean constraints
+.PHONY: help setup study up backup restore sbom hashes ui answers test test-stack test-faults check format bench bench-gpu clean constraints
 
 help: ## what can be made
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -17,6 +17,12 @@ study: setup ## answer the pooling question on the demo images, in a few minutes
 
 up: ## start Postgres, MLflow and the Optuna dashboard in Docker, and say where they are
 	@bash search/stack/up.sh $(ARGS)
+
+backup: ## write all that the stack has into backups/DATE-TIME (ARGS=FOLDER: another one)
+	@bash search/stack/backup.sh $(ARGS)
+
+restore: ## put a backup into the stack, in place of what it has: make restore ARGS=FOLDER
+	@bash search/stack/restore.sh $(ARGS)
 
 ui: setup ## open MLflow and the Optuna dashboard on what was run
 	$(python) -m search.ui $(ARGS)
@@ -52,6 +58,13 @@ bench-gpu: setup ## measure one GPU in at most 9 minutes, without a network; wri
 
 constraints: setup ## write .ci/constraints.txt anew, with the newest packages that pyproject.toml allows
 	$(python) .ci/newest_constraints.py
+
+hashes: setup ## write .ci/constraints-hashes.txt anew, for pip's --require-hashes (needs uv)
+	$(python) .ci/hashes.py $(ARGS)
+
+sbom: setup ## write sbom.json: every package of .venv, in CycloneDX's form (needs uv, which fetches cyclonedx-bom)
+	uvx --from 'cyclonedx-bom>=7' cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file sbom.json $(python) $(ARGS)
 
 clean: ## remove .venv and caches; runs/ and data/ stay
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

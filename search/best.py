@@ -46,6 +46,7 @@ from search.text import plain
 from trainer.data import DataOptions
 from trainer.data.index import example_image
 from trainer.folder import resolve_data
+from trainer.outside import typed_line
 
 if TYPE_CHECKING:
     from search.answer import Recorded
@@ -75,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0; 1 where trials failed; 2 for bad input; 130 where interrupted."""
     args = parser().parse_args(argv)
-    command = " ".join(["python -m search.best", *(sys.argv[1:] if argv is None else argv)])
+    command = typed_line("search.best", sys.argv[1:] if argv is None else argv)
     return ended(lambda: _main(args, command))
 
 

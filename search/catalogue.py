@@ -19,6 +19,7 @@ from search.stores.known import KnownStudy
 from search.stores.optuna import studies_in
 from search.stores.there import may_be_there
 from search.urls import shown_url
+from trainer.outside import typed
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Catalogue:
         return [problem for entry in self.entries for problem in self._problems(entry, places)]
 
     def _problems(self, entry: Entry, places: Places) -> list[str]:
-        rid = f"python -m search.delete {entry.name}"
+        rid = typed("search.delete", entry.name)
         if entry.manifest is None:
             if is_gone(entry.place) and entry.where:
                 return [
@@ -101,7 +102,7 @@ class Catalogue:
                     f"is left: {rid}"
                 ]
             return []
-        back = f"Tell it again: python -m search.sync --study {entry.name}; or be rid of the study: {rid}"
+        back = f"Tell it again: {typed('search.sync', '--study', entry.name)}; or be rid of the study: {rid}"
         found = []
         if not entry.optuna and "Optuna" not in self.silent and _recorded_in(entry.manifest, places):
             found.append(f"{entry.name}: it was deleted in Optuna ({shown_url(places.storage_url)}). {back}")

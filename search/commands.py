@@ -25,6 +25,7 @@ from search.executors import (
 )
 from trainer.command import command, refused
 from trainer.errors import DataError
+from trainer.outside import typed
 
 if TYPE_CHECKING:
     from argparse import _ArgumentGroup as Group  # argparse has no public name for it
@@ -42,7 +43,7 @@ class ExitStatus(IntEnum):
 def new_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """The parser of `python -m search.NAME`; its description is printed as it stands."""
     return argparse.ArgumentParser(
-        prog=f"python -m search.{name}",
+        prog=typed(f"search.{name}"),
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

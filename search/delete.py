@@ -31,12 +31,13 @@ from search.settings import Places
 from search.stores.optuna import delete_study
 from search.text import bytes_in, size
 from search.urls import shown_url
+from trainer.outside import typed
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     result = new_parser("delete", __doc__)
-    result.add_argument("studies", nargs="+", metavar="STUDY", help="as `python -m search.list` has it")
+    result.add_argument("studies", nargs="+", metavar="STUDY", help=f"as `{typed('search.list')}` has it")
     add_question_options(result)
     add_place_options(result)
     return result
@@ -90,8 +91,8 @@ def _entry(name: str, found: Catalogue, places: Places) -> Entry:
     entry = chosen[0]
     if entry.elsewhere is not None:
         raise SettingsError(
-            f"{name}: its folder is {entry.elsewhere}. Delete it there: python -m search.delete {name} --runs "
-            f"{entry.elsewhere.parent.parent}"
+            f"{name}: its folder is {entry.elsewhere}. Delete it there: "
+            f"{typed('search.delete', name, '--runs', str(entry.elsewhere.parent.parent))}"
         )
     if entry.folder is not None and (holder := holder_of(entry.folder)):
         raise LockedError(f"The study {name} is being worked on by {holder}. Stop that first.")

@@ -21,6 +21,7 @@ from search.commands import ExitStatus, add_place_options, ended, environment_of
 from search.errors import SettingsError
 from search.study.toml_file import load_studies
 from search.text import plain
+from trainer.outside import files_note, typed
 
 TITLE = "What the studies found"
 
@@ -79,7 +80,7 @@ def _main(args: argparse.Namespace) -> int:
         studies += find_all([study.name for study in load_studies("reference", "levels", "search")], places)
     studies = list({study.name: study for study in studies}.values())
     if not studies:
-        raise SettingsError(f"{places.runs / 'studies'}: no study was begun there; python -m search.run begins one")
+        raise SettingsError(f"{places.runs / 'studies'}: no study was begun there; {typed('search.run')} begins one")
     if args.margin is not None:
         studies = [replace(study, study=study.study.override(margin=args.margin)) for study in studies]
     drawn, links = [], {}
@@ -111,6 +112,8 @@ def _main(args: argparse.Namespace) -> int:
         text = page(drawn, "" if single else TITLE, folders=folders, links=links)
         write({target.name: plain(text).encode()}, target.parent)
     print(f"\nPage: {target}")
+    if note := files_note(places.runs):
+        print(note)
     return ExitStatus.DONE
 
 

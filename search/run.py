@@ -45,6 +45,7 @@ from search.text import duration
 from search.urls import mlflow_ui
 from trainer.data.options import add_data_options, data_options
 from trainer.folder import resolve_data
+from trainer.outside import files_note, typed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -185,7 +186,7 @@ def _report(study: Study, outcome: Outcome, places: Places, console: Console) ->
     if failed:
         console.print(f"\n{len(failed)} trials failed; why stands in Optuna, in MLflow and in {outcome.folder}/trials.")
     for store, count in outcome.untold.items():
-        again = "`python -m search.sync`, or the same command, tells it the rest"
+        again = f"`{typed('search.sync')}`, or the same command, tells it the rest"
         console.print(f"{store} is behind by {count} trials: {again}.", markup=False)
     for refusal in outcome.refused:
         console.print(f"Not recorded: {refusal}", markup=False)
@@ -201,8 +202,8 @@ def _report(study: Study, outcome: Outcome, places: Places, console: Console) ->
             dashboard = outcome.optuna_page or f"{places.dashboard_url}/dashboard"
             console.print(f"  Optuna:    {dashboard}", markup=False, highlight=False, soft_wrap=True)
     else:
-        console.print("  python -m search.ui      opens MLflow and the Optuna dashboard", highlight=False)
-    console.print("  python -m search.list    all studies and their state", highlight=False)
+        console.print(f"  {typed('search.ui')}      opens MLflow and the Optuna dashboard", highlight=False)
+    console.print(f"  {typed('search.list')}    all studies and their state", highlight=False, soft_wrap=True)
     page = outcome.folder / "answer.html"
     if page.exists():
         console.print(f"  {page}    the answer, with figures", highlight=False)
@@ -211,6 +212,8 @@ def _report(study: Study, outcome: Outcome, places: Places, console: Console) ->
         console.print(
             f"  {outcome.folder}    journals, models, logs ({duration(sum(spent))} of training)", highlight=False
         )
+    if note := files_note(places.runs):
+        console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.urls import DASHBOARD_UI, sqlite_url
+from search.errors import SettingsError
+from search.urls import DASHBOARD_UI, sqlite_url, with_password
 
 STORAGE, TRACKING, RUNS = "SEARCH_STORAGE_URL", "MLFLOW_TRACKING_URI", "SEARCH_RUNS_DIR"
+PASSWORD_FILE = (
+    "SEARCH_TRACKING_PASSWORD_FILE"  # of the user that the variable MLFLOW_TRACKING_URI names: http://ada@...
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,16 @@ class Places:
 
     @classmethod
     def of(cls, runs: str | None = None, storage_url: str | None = None, tracking_uri: str | None = None) -> Places:
-        """From flags, else the environment, else embedded in the folder `runs`."""
+        """From flags, else the environment, else embedded in the folder `runs`.
+
+        Raises:
+            SettingsError: a file with a password cannot be read.
+        """
         folder = Path(runs or os.environ.get(RUNS) or "runs").absolute()
         return cls(
             runs=folder,
             storage_url=storage_url or os.environ.get(STORAGE) or cls.embedded_storage(folder),
-            tracking_uri=tracking_uri or os.environ.get(TRACKING) or sqlite_url(folder / "mlflow.db"),
+            tracking_uri=tracking_uri or _tracking_server() or sqlite_url(folder / "mlflow.db"),
             dashboard_url=os.environ.get(DASHBOARD_UI) or None,
         )
 
@@ -61,3 +69,14 @@ class Places:
     def study(self, name: str) -> Path:
         """The folder of a study."""
         return self.studies / name
+
+
+def _tracking_server() -> str:
+    """What the environment says of MLflow, with the password that a file has."""
+    url, file = os.environ.get(TRACKING, ""), os.environ.get(PASSWORD_FILE)
+    if not file:
+        return url
+    try:
+        return with_password(url, Path(file).read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"${PASSWORD_FILE} {file}: cannot be read: {getattr(error, 'strerror', error)}") from None

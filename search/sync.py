@@ -31,6 +31,7 @@ from search.folder.manifest import (
 from search.settings import Places
 from search.stores.optuna import OptunaStudy
 from search.stores.stores import Stores
+from trainer.outside import typed
 
 PATIENCE_S = 60.0  # without a trial told
 
@@ -53,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     result = new_parser("sync", __doc__)
     result.add_argument(
-        "--study", action="append", metavar="NAME", help="as `python -m search.list` has it; may be given several times"
+        "--study",
+        action="append",
+        metavar="NAME",
+        help=f"as `{typed('search.list')}` has it; may be given several times",
     )
     result.add_argument("--again", action="store_true", help="tell MLflow of every trial, whatever was noted")
     add_place_options(result)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from search.ports import noted_ports
 
@@ -68,8 +68,22 @@ def normal_url(url: str) -> str:
     return f"postgresql+psycopg2://{rest}" if mark and scheme in ("postgres", "postgresql") else url
 
 
+def with_password(url: str, password: str) -> str:
+    """The address of a server, with a password where it has a user and none; any other address as it is."""
+    parts = urlsplit(url)
+    if not parts.username or parts.password is not None or parts.scheme not in ("http", "https"):
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
 def shown_url(url: str) -> str:
-    """The address of a database or a server for people: without its password."""
+    """The address of a database or a server for people: of a database without its password, of a server without the
+    login, which is a person's and not the server's.
+    """
+    if url.startswith(("http://", "https://")):
+        parts = urlsplit(url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     import sqlalchemy  # 0.3 s, which a command that shows no address need not wait for
 
     try:

@@ -27,7 +27,7 @@ UNDECLARED = {"jax", "torch", "pydantic_core"}  # Keras backends that the user b
 # Each foreign package, and the only packages of ours that import it.
 BEHIND = {
     "docker": ("search.engine",),
-    "mlflow": ("search.stores.mlflow",),
+    "mlflow": ("search.stores.mlflow", "search.stack.tracking"),
     "optuna_dashboard": ("search.stores.optuna", "search.stack"),
     "ray": ("search.executors.ray.cluster",),
 }

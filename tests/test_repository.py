@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {
     "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "LOG.md",
-    "Makefile", "pyproject.toml", "docker-compose.yml", "docker-compose.cpu.yml", "Dockerfile.gpu",
+    "Makefile", "pyproject.toml", "docker-compose.yml", "docker-compose.cpu.yml", "docker-compose.tls.yml",
+    "Dockerfile.gpu",
     "search", "trainer", "studies", "tests", "benchmarks",
 }  # fmt: skip
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
@@ -91,6 +92,22 @@ def test_constraints_meet_every_requirement_of_the_project() -> None:
         if pin is None or not requirement.specifier.contains(pin, prereleases=True):
             wrong.append(f"{line}: {pin or 'not in constraints.txt'}")
     assert wrong == []
+
+
+def test_hashes_are_of_the_versions_in_the_constraints() -> None:
+    """Every file of a package has one; what the constraints do not know is another system's, by its marker."""
+    pins = dict(line.partition(" ;")[0].split("==") for line in CONSTRAINTS.read_text().splitlines())
+    text = CONSTRAINTS.with_name("constraints-hashes.txt").read_text()
+    entries = [entry.split(" \\\n    ") for entry in re.split(r"\n(?=\S)", text.strip())]
+    foreign = [head for head, *_ in entries if "sys_platform == 'win32'" in head]
+    found = dict(head.partition(" ;")[0].split("==") for head, *_ in entries if head not in foreign)
+    assert {name: version for name, version in found.items() if pins.get(name) != version} == {}
+    line_form = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+    assert all(hashes and all(line_form.fullmatch(line) for line in hashes) for _, *hashes in entries)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["search"], *extras["trainer"], *extras["test"]]
+    assert {canonicalize_name(Requirement(line).name) for line in wanted} - found.keys() == set()
 
 
 STUDIES = sorted((ROOT / "studies").glob("*.toml"))

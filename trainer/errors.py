@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trainer.outside import typed
+
 
 class TrainerError(Exception):
     """The base of everything the trainer raises on purpose."""
@@ -42,7 +44,7 @@ class DataError(TrainerError):
         shown = [f"  {problem}" for problem in self.problems[: self.SHOWN]]
         rest = len(self.problems) - len(shown)
         if rest > 0:
-            shown.append(f"  ... and {rest} more (all of them: python -m trainer.data audit DIR)")
+            shown.append(f"  ... and {rest} more (all of them: {typed('trainer.data', 'audit', 'DIR')})")
         super().__init__("\n".join([summary, *shown]))
 
 

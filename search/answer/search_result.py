@@ -18,6 +18,7 @@ from search.study.deciding import DECIDING
 from search.study.design import reference_params
 from search.text import shown
 from trainer.clock import last_start
+from trainer.outside import typed
 
 
 @dataclass(frozen=True)
@@ -142,15 +143,14 @@ def _words(
         found = confirmed_text(again, recorded.study.measure_words)
         if not again.is_over:
             return Words(f"{text}.", (*details, found), ranks=True)
-        follows = (
-            f"It is retrained on all TRAIN photographs and registered by python -m search.best --study {recorded.name}"
-        )
+        command = typed("search.best", "--study", recorded.name)
+        follows = f"It is retrained on all TRAIN photographs and registered by {command}"
         last = [] if again.is_undecided else [evidence.sentence if evidence else follows]
         return Words(found, (f"{text}.", *details, *last), ranks=not again.is_undecided)
     details.append(
         evidence.sentence
         if evidence
         else "It has not yet been retrained on new seeds beside the reference model: "
-        f"python -m search.best --study {recorded.name}"
+        + typed("search.best", "--study", recorded.name)
     )
     return Words(f"{text}.", tuple(details), ranks=True)

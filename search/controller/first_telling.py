@@ -16,6 +16,7 @@ from search.stores.optuna import FOLDER, OWNER, OptunaStudy
 from search.stores.stores import Stores
 from search.study import Study
 from search.urls import dashboard_study, shown_url
+from trainer.outside import typed
 
 TAKE_BACK_S = 10.0  # how long a run that is refused waits for MLflow
 
@@ -53,7 +54,7 @@ class FirstTelling:
         elif store.is_new:
             self._say(
                 f"Optuna's storage {shown_url(url)} has no study {name}; it is made there, from the journals. (To be "
-                f"rid of the study everywhere: python -m search.delete {name})"
+                f"rid of the study everywhere: {typed('search.delete', name)})"
             )
         elif store.name != name:
             self._say(f"Optuna's study {name} is called {store.name} by now, and is told under that name")

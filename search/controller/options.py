@@ -9,6 +9,7 @@ from pathlib import Path
 from search.controller.setup import SILENCE_S
 from search.executors import Resources
 from trainer.data import DataOptions
+from trainer.outside import typed_line
 
 # A trainer speaks at the end of each epoch: 5-20 s on the full set and two cores. The largest model that a study file
 # allows takes some 30 times as long, and its first epoch a trace.
@@ -48,7 +49,7 @@ class Options:
     images: DataOptions = field(default_factory=DataOptions)
     max_trials_per_slot: int | None = None
     quick: bool = False
-    command: str = field(default_factory=lambda: " ".join(["python -m search.run", *sys.argv[1:]]))
+    command: str = field(default_factory=lambda: typed_line("search.run", sys.argv[1:]))
     wait: bool = False
 
     @property

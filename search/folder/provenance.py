@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -10,6 +11,9 @@ from pathlib import Path
 from search.settings import Places
 from search.urls import shown_url
 from trainer.environment import process_environment
+
+CHECKOUT = "SEARCH_CHECKOUT"
+CODE = ("search/", "trainer/", "studies/")
 
 
 def versions() -> dict[str, str]:
@@ -24,8 +28,14 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The checkout's commit, with `-dirty` where files differ from it."""
+    """The checkout's commit, with `-dirty` where files differ from it.
+
+    In a container, whose image has no git, SEARCH_CHECKOUT says where the checkout is mounted; the code that differs or
+    not is the image's.
+    """
     folder = Path(__file__).resolve().parents[2]
+    if mounted := os.environ.get(CHECKOUT):
+        return _commit_of(folder, Path(mounted))
     if not (folder / ".git").exists():
         return None
     try:
@@ -40,6 +50,28 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip() or None
+
+
+def _commit_of(code: Path, checkout: Path) -> str | None:
+    """The checkout's commit, with `-dirty` where the code is not the commit's; None of what is no checkout."""
+    from dulwich.errors import NotGitRepository
+    from dulwich.object_store import iter_tree_contents
+    from dulwich.objects import Blob, Commit
+    from dulwich.repo import Repo
+
+    try:
+        with Repo(str(checkout)) as repository:
+            head = repository.head()
+            commit = repository[head]
+            assert isinstance(commit, Commit)
+            same = all(
+                (code / path).is_file() and Blob.from_string((code / path).read_bytes()).id == entry.sha
+                for entry in iter_tree_contents(repository.object_store, commit.tree)
+                if entry.path is not None and (path := os.fsdecode(entry.path)).startswith(CODE)
+            )
+    except (NotGitRepository, KeyError, OSError):  # no checkout, one without a commit, a worktree of one elsewhere
+        return None
+    return head.decode() if same else f"{head.decode()}-dirty"
 
 
 def without_secrets(command: str, places: Places) -> str:

@@ -25,6 +25,7 @@ from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
 from search.text import plain
+from trainer.outside import typed
 from trainer.vocabulary import AUGMENTATIONS, CLASS_WEIGHTS, HEADS, MODELS, NORMALIZATIONS, OPTIMIZERS, POOLINGS
 from trainer.whole_file import whole_file
 
@@ -85,7 +86,8 @@ def draw(answer: Answer, folder: Path, say: Callable[[str], None], found: Links 
         files = _drawn_elsewhere(answer, found)
         write(files, folder)
     except Exception as error:  # whatever it is, what was trained must still be told
-        say(f"The page of the answer could not be made ({error}); try python -m search.report")
+        again = typed("search.report", "--study", answer.recorded.name)
+        say(f"The page of the answer could not be made ({error}); try {again}")
         return {}
     return files
 

@@ -1,7 +1,5 @@
 # What the commands in this folder share. Sourced by them, in the folder of docker-compose.yml.
 
-compose_file="" # what a command that is shown needs before it
-
 need_docker() {
   docker compose version >/dev/null 2>&1 ||
     { echo "Docker Compose 2.24 or newer is needed: https://docs.docker.com/compose/install/" >&2; exit 2; }
@@ -18,19 +16,56 @@ setting() { # setting NAME DEFAULT: from the environment, else from .env, else t
   printf '%s' "${value:-$2}"
 }
 
+remember() { # remember NAME VALUE WHY: from now on, for every command of Compose, by a line in .env
+  export "$1=$2"
+  [[ ! -s .env || -z $(tail -c 1 .env) ]] || echo >>.env
+  if printf '# %s\n%s=%s\n' "$3" "$1" "$2" >>.env; then echo "$3: $1=$2 (written into .env)"; fi
+}
+
 choose_gpu() { # without NVIDIA's runtime, images for the CPU; unless somebody chose
-  [[ -z $(setting COMPOSE_FILE "") ]] || return 0
+  local chosen gpu=
+  chosen=$(setting COMPOSE_FILE "")
   if docker info --format '{{json .Runtimes}} {{json .CDISpecDirs}}' 2>/dev/null | grep -q nvidia ||
     docker info --format '{{json .DiscoveredDevices}}' 2>/dev/null | grep -q nvidia; then
-    docker image inspect "$(project)-trainer" >/dev/null 2>&1 ||
-      echo "The first start builds the trainers' image with CUDA: about 7 GB, some minutes."
-    return 0
+    gpu=yes
   fi
-  echo "Docker knows no NVIDIA GPU here (its Container Toolkit is not installed), so images are for the CPU."
-  export COMPOSE_FILE=docker-compose.yml:docker-compose.cpu.yml
-  compose_file="COMPOSE_FILE=$COMPOSE_FILE "
+  if [[ ! $chosen && ! $gpu ]]; then
+    remember COMPOSE_FILE docker-compose.yml:docker-compose.cpu.yml \
+      "Docker knows no NVIDIA GPU here (no Container Toolkit), so images are for the CPU"
+  elif [[ $gpu && $chosen == *docker-compose.cpu.yml* ]]; then
+    echo "Docker knows an NVIDIA GPU, and COMPOSE_FILE leaves it alone: $chosen"
+  elif [[ $gpu ]] && ! docker image inspect "$(project)-trainer" >/dev/null 2>&1; then
+    echo "The first start builds the trainers' image with CUDA: about 7 GB, some minutes."
+  fi
+}
+
+choose_login() { # where other people have accounts, whom the pages would let in; unless somebody chose
+  local others mine=${SUDO_UID:-$(id -u)}
+  # Accounts of people have these numbers (UID_MIN and UID_MAX of login.defs(5)), and a shell.
+  others=$(getent passwd 2>/dev/null |
+    awk -F: -v mine="$mine" '$3 >= 1000 && $3 <= 60000 && $3 != mine && $7 !~ /(nologin|false)$/ { print $1 }' |
+    head -n 3 | paste -sd ,) || true
+  [[ $others ]] || return 0
+  case $(setting LOGIN "") in
+    "") remember LOGIN on "This machine has accounts of other people ($others), so both pages ask for a login" ;;
+    off) echo "The pages ask for no login (LOGIN=off), and this machine has accounts of other people: $others" ;;
+  esac
 }
 
 project() { # as Compose names it
   docker compose config --format json | sed -n '1,/"name"/s/^ *"name": "\(.*\)",\?$/\1/p' | head -n 1
+}
+
+databases=(optuna mlflow)
+
+need_running() { # need_running SERVICE...
+  local service
+  for service; do
+    [[ $(docker compose ps --status running --services) == *"$service"* ]] ||
+      { echo "The stack $(project) is not up: make up" >&2; exit 2; }
+  done
+}
+
+in_runs() { # a command in a container that has the volume of journals, by its user
+  docker compose run --rm --no-deps --no-TTY --entrypoint "$1" same-folder "${@:2}"
 }

@@ -2,10 +2,11 @@
 
     DASHBOARD_ALLOWED_HOSTS=127.0.0.1:8050 SEARCH_STORAGE_URL=... gunicorn 'search.stack.dashboard:app()'
 
-The dashboard has no password, and changes studies: whoever reaches its port may delete them. Without the check of the
-Host header any web page that the user opens could reach it by a name that points at 127.0.0.1 (DNS rebinding), without
-that of Origin it could send a form there, and without `frame-ancestors` show its buttons in a frame of its own. MLflow
-checks names itself.
+The dashboard has no login of its own, and changes studies: whoever reaches its port may delete them. Without the check
+of the Host header any web page that the user opens could reach it by a name that points at 127.0.0.1 (DNS rebinding),
+without that of Origin it could send a form there, and without `frame-ancestors` show its buttons in a frame. Where
+DASHBOARD_PASSWORD_FILE is set and a login is wanted (`search.stack.access`), it asks for one. MLflow's side of all this
+is `search.stack.tracking`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIServer, make_server
 
 from search.errors import SettingsError
 from search.settings import STORAGE
+from search.stack.access import is_authorized, login_is_wanted, names_in, refused_origin
 from search.stack.tidied import tidied
 from search.stores.optuna import open_storage
+from search.urls import DASHBOARD_UI
 
-ALLOWED_HOSTS = "DASHBOARD_ALLOWED_HOSTS"
+ALLOWED_HOSTS, PASSWORD_FILE = "DASHBOARD_ALLOWED_HOSTS", "DASHBOARD_PASSWORD_FILE"
 
 # No page of another's shows it in a frame, under buttons that look like its own.
 UNFRAMED = (("Content-Security-Policy", "frame-ancestors 'none'"), ("X-Frame-Options", "DENY"))
@@ -35,15 +39,21 @@ def app() -> Application:
     """The application, on the storage and under the names that the environment gives.
 
     Raises:
-        SettingsError: a variable is missing.
+        SettingsError: a variable is missing, or cannot be.
     """
     from optuna_dashboard import wsgi  # two seconds, with scikit-learn
 
     missing = [name for name in (STORAGE, ALLOWED_HOSTS) if not os.environ.get(name)]
     if missing:
         raise SettingsError(f"{missing[0]} is not set")
-    allowed = {host.strip() for host in os.environ[ALLOWED_HOSTS].split(",") if host.strip()}
-    return guarded(tidied(wsgi(open_storage(os.environ[STORAGE]))), allowed)
+    password = None
+    if os.environ.get(PASSWORD_FILE) and login_is_wanted():
+        password = Path(os.environ[PASSWORD_FILE]).read_text()
+    shown = tidied(wsgi(open_storage(os.environ[STORAGE])))
+    application = guarded(shown, names_in(os.environ[ALLOWED_HOSTS]), password)
+    if os.environ.get(DASHBOARD_UI):
+        print(f"Optuna dashboard:  {os.environ[DASHBOARD_UI]}/dashboard", flush=True)
+    return application
 
 
 def main(host: str, port: str) -> None:
@@ -55,19 +65,23 @@ def main(host: str, port: str) -> None:
     make_server(host, int(port), app(), server_class=Server).serve_forever()
 
 
-def guarded(application: Application, allowed: set[str]) -> Application:
-    """The application, which answers 403 to a Host or an Origin that is none of `allowed` (each with its port).
-
-    A request without Origin is no page's: browsers send it with whatever changes something (Fetch Standard, 3.1.2).
+def guarded(application: Application, allowed: set[str], password: str | None = None) -> Application:
+    """The application, which answers 403 to a Host or an Origin that is none of `allowed` (each with its port), and 401
+    without the login where there is a password.
     """
+    names = ", ".join(sorted(allowed))
 
     def guard(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        host, origin = environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")
-        names = ", ".join(sorted(allowed))
+        host = environ.get("HTTP_HOST", "")
         if host not in allowed:
-            return _refuse(start_response, f"Not known by the name {host!r}; allowed: {names} (ALLOWED_HOSTS in .env)")
-        if origin is not None and origin.partition("://")[2] not in allowed:
-            return _refuse(start_response, f"A page of {origin!r} may change nothing here; allowed: pages of {names}")
+            sentence = f"Not known by the name {host!r}; allowed: {names} (ALLOWED_HOSTS in .env)"
+            return _refuse(start_response, "403 Forbidden", sentence)
+        if refused := refused_origin(environ.get("HTTP_ORIGIN"), allowed):
+            return _refuse(start_response, "403 Forbidden", refused)
+        if password is not None and not is_authorized(environ.get("HTTP_AUTHORIZATION", ""), password):
+            challenge = ("WWW-Authenticate", 'Basic realm="Optuna dashboard", charset="UTF-8"')
+            sentence = "Log in, with the user and the password of MLflow's page"
+            return _refuse(start_response, "401 Unauthorized", sentence, challenge)
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             return start_response(status, [*headers, *UNFRAMED], *rest)
@@ -77,8 +91,8 @@ def guarded(application: Application, allowed: set[str]) -> Application:
     return guard
 
 
-def _refuse(start_response: Callable[..., Any], sentence: str) -> list[bytes]:
-    start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8"), *UNFRAMED])
+def _refuse(start_response: Callable[..., Any], status: str, sentence: str, *headers: tuple[str, str]) -> list[bytes]:
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8"), *headers, *UNFRAMED])
     return [f"{sentence}\n".encode()]
 
 

@@ -1,7 +1,7 @@
-"""The running stack, seen from this machine: where its services listen, and the password of Optuna's database.
+"""The running stack, seen from this machine: where its services listen, and the passwords of Optuna and MLflow.
 
-The password is read from the running container, through the Docker engine: whoever may use the engine may read it, and
-nobody else. It is kept in this process alone.
+Passwords are read from the running container, through the Docker engine: whoever may use the engine may read them, and
+nobody else. They are kept in this process alone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from search.engine import Engine, FoundContainer
 from search.errors import SettingsError
+from search.stack import access
+from search.urls import with_password
 
 FOLDER = Path(__file__).resolve().parents[2]  # of docker-compose.yml
 PROJECT_VARIABLE = "COMPOSE_PROJECT_NAME"  # Compose's own, which may also stand in .env
@@ -29,7 +31,7 @@ class Stack:
     Attributes:
         project: Compose's name for it.
         storage_url: Optuna's database, with its password.
-        tracking_uri: MLflow.
+        tracking_uri: MLflow, with the login of its page.
         dashboard_url: the Optuna dashboard.
     """
 
@@ -111,16 +113,21 @@ def find_stack(engine: Engine) -> Stack | None:
             f"The stack {project} is up in part: {', '.join(missing)} not running. Start it: docker compose up -d; end "
             "it: docker compose down; or leave it alone: --no-stack"
         )
-    password = (engine.files(found["optuna-dashboard"].container_id, PASSWORD) or {}).get("")
-    if password is None:
-        raise SettingsError(f"The stack {project} has no {PASSWORD}: make it anew, with docker compose up -d")
-    login = f"optuna:{password.decode().strip()}"
+    keeper = found["optuna-dashboard"].container_id
+    optuna, pages = (_password(engine, keeper, project, place) for place in (PASSWORD, str(access.PASSWORD)))
     return Stack(
         project=project,
-        storage_url=f"postgresql+psycopg2://{login}@127.0.0.1:{_port(project, found, 'postgres')}/optuna",
-        tracking_uri=f"http://127.0.0.1:{_port(project, found, 'mlflow')}",
+        storage_url=f"postgresql+psycopg2://optuna:{optuna}@127.0.0.1:{_port(project, found, 'postgres')}/optuna",
+        tracking_uri=with_password(f"http://{access.USER}@127.0.0.1:{_port(project, found, 'mlflow')}", pages),
         dashboard_url=f"http://127.0.0.1:{_port(project, found, 'optuna-dashboard')}",
     )
+
+
+def _password(engine: Engine, container_id: str, project: str, place: str) -> str:
+    found = (engine.files(container_id, place) or {}).get("")
+    if found is None:
+        raise SettingsError(f"The stack {project} has no {place}: make it anew, with docker compose up -d --build")
+    return found.decode().strip()
 
 
 def _port(project: str, found: dict[str, FoundContainer], name: str) -> int:

@@ -1,9 +1,10 @@
-"""Makes the password of a database role where there is none: the one-shot service `secrets`.
+"""Makes the passwords of the stack that are not there yet: the one-shot service `secrets`.
 
     python -m search.stack.passwords DIR...
 
-The folder's name is the role's. In it stand `password`, which the group may read (the database's own container does),
-and `pgpass`, which libpq reads for a URL that ends in `?passfile=DIR/pgpass`. Nothing is printed.
+The folder's name is that of a role of the database, or of what else asks for a password. In it stand `password`, which
+the group may read (the database's own container does), and `pgpass`, which libpq reads for a URL that ends in
+`?passfile=DIR/pgpass`. Nothing is printed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 
 def main(folders: Sequence[str]) -> None:
-    """Makes the passwords of the stack that are not there yet."""
+    """The command."""
     for folder in folders:
         make_password(Path(folder))
 

@@ -14,17 +14,19 @@ check_port() { # check_port SERVICE ITS_PORT VARIABLE PORT: free, or this stack'
 }
 
 need_docker
-choose_gpu
 check_port postgres 5432 POSTGRES_PORT "$(setting POSTGRES_PORT 5450)"
 check_port mlflow 5000 MLFLOW_PORT "$(setting MLFLOW_PORT 5050)"
 check_port optuna-dashboard 8080 DASHBOARD_PORT "$(setting DASHBOARD_PORT 8050)"
 images=$(setting BLOOD_CELLS_DIR "")
 [[ -z $images || -d $images ]] || problems+=("BLOOD_CELLS_DIR=$images: no such folder. Set it in .env, or leave it out")
+[[ -z $images || $images == /* ]] || problems+=("BLOOD_CELLS_DIR=$images: a path from the root is needed: $PWD/$images")
 if ((${#problems[@]})); then
   printf '%s\n' "${problems[@]}" "Nothing was started." >&2
   exit 2
 fi
 
+choose_gpu
+choose_login
 if ! docker compose up --detach --wait "$@"; then
   docker compose logs --no-log-prefix same-folder >&2 2>/dev/null || true
   echo "The stack did not start. What each service said: docker compose logs" >&2
@@ -32,4 +34,5 @@ if ! docker compose up --detach --wait "$@"; then
 fi
 echo "MLflow:            http://$(docker compose port mlflow 5000)"
 echo "Optuna dashboard:  http://$(docker compose port optuna-dashboard 8080)/dashboard"
-echo "A study:           ${compose_file}docker compose run --rm search --study pooling"
+docker compose exec --no-TTY mlflow python -m search.stack.access
+echo "A study:           docker compose run --rm search --study pooling"

@@ -13,11 +13,13 @@ import pytest
 import yaml
 
 from search.executors._docker import DEVICE_LABEL, OF_IMAGE, PACKAGE, PROTOCOL_LABEL
+from search.stack import access
 from search.stack.found import PASSWORD, SERVICES, named_after, trainer_image
 from trainer.events import PROTOCOL
 
 ROOT = Path(__file__).resolve().parents[2]
-BASES = {"python:3.13-slim", "postgres:17"}
+BASES = {"PYTHON_IMAGE": "python:3.13-slim", "POSTGRES_IMAGE": "postgres:17"}
+OURS = "${COMPOSE_PROJECT_NAME}"
 
 
 class Loader(yaml.SafeLoader):
@@ -67,14 +69,14 @@ def test_env_example_explains_every_variable_with_its_default() -> None:
     used = dict(re.findall(r"\$\{([A-Z_]+)(?::[-+]([^}]*))?\}", (ROOT / "docker-compose.yml").read_text()))
     text = (ROOT / ".env.example").read_text()
     explained = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", text, flags=re.MULTILINE))
-    assert explained.keys() == used.keys()
+    assert explained.keys() == used.keys() - {"USER"}, "which the shell sets"
     commented = re.findall(r"^# ([A-Z_]+)=", text, flags=re.MULTILINE)
     for name, value in explained.items():
         assert name in commented or value == used[name]
 
 
 def test_no_password_stands_in_a_file() -> None:
-    for name in ("docker-compose.yml", "docker-compose.cpu.yml", "Dockerfile.gpu", ".env.example"):
+    for name in (*(f"docker-compose{part}.yml" for part in ("", ".cpu", ".tls")), "Dockerfile.gpu", ".env.example"):
         text = (ROOT / name).read_text()
         named = re.findall(r"(?i)[a-z_]*(?:password|passwd|secret|token)[a-z_]*[ \t]*[:=][ \t]*[A-Za-z0-9]\S*", text)
         assert named == [], name
@@ -94,7 +96,7 @@ def test_each_waits_for_what_it_needs() -> None:
     assert waits["databases"] == {"postgres", "secrets"}
     assert waits["migrate"] == {"databases"}
     assert waits["mlflow"] == waits["optuna-dashboard"] == {"migrate"}
-    assert waits["search"] == {"mlflow", "optuna-dashboard"}
+    assert waits["search"] == {"mlflow", "optuna-dashboard", "gpu-or-docker-compose.cpu.yml"}
     for name in SERVICE:
         for needed, how in STACK["services"][name].get("depends_on", {}).items():
             server = "healthcheck" in STACK["services"][needed]
@@ -104,12 +106,13 @@ def test_each_waits_for_what_it_needs() -> None:
 def test_a_secret_goes_to_those_who_use_it() -> None:
     having = {
         secret: {name for name in SERVICE if any(secret in str(v) for v in STACK["services"][name].get("volumes", []))}
-        for secret in ("optuna-secret", "mlflow-secret")
+        for secret in ("optuna-secret", "mlflow-secret", "pages-secret")
     }
     everyone = {"secrets", "databases", "migrate"}
     assert having == {
         "optuna-secret": everyone | {"optuna-dashboard", "search"},
         "mlflow-secret": everyone | {"mlflow"},
+        "pages-secret": {"secrets", "mlflow", "optuna-dashboard", "search"},
     }
     assert "volumes" not in STACK["services"]["trainer"]
 
@@ -150,18 +153,21 @@ def test_no_service_has_a_way_out() -> None:
 def test_what_is_built_here_is_asked_of_no_registry() -> None:
     for name in SERVICE:
         service = STACK["services"][name]
-        assert service.get("pull_policy") == ("never" if service["image"].startswith("${") else None), name
+        assert service.get("pull_policy") == ("never" if service["image"].startswith(OURS) else None), name
 
 
 def test_a_wrong_folder_of_images_is_not_made() -> None:
     volumes = STACK["services"]["search"]["volumes"]
-    (images,) = [volume for volume in volumes if isinstance(volume, dict) and volume["target"] == "/images"]
+    (images,) = [volume for volume in volumes if isinstance(volume, dict)]
+    assert (images["source"], images["target"]) == ("${BLOOD_CELLS_DIR:-.}", "${BLOOD_CELLS_DIR:-/images}")
     assert images["bind"] == {"create_host_path": False}
     assert images["read_only"] is True
 
 
 def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
-    assert STACK["services"]["mlflow"]["environment"] == {
+    environment = STACK["services"]["mlflow"]["environment"]
+    assert environment["MLFLOW_BACKEND_STORE_URI"].endswith("/mlflow?passfile=/secrets/mlflow/pgpass")
+    assert {key: value for key, value in environment.items() if value in ("true", "false")} == {
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "MLFLOW_ENABLE_AI_GATEWAY": "false",
         "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
@@ -176,7 +182,29 @@ def test_mlflow_runs_no_jobs_and_no_pickles_and_tells_nobody() -> None:
         "mlflow:5000${ALLOWED_HOSTS:+",
         "}${ALLOWED_HOSTS:-}",
     ]
-    assert "--uvicorn-opts=--no-access-log" in command
+    assert "--uvicorn-opts=--no-access-log --log-level=warning" in command
+    assert command[:3] == ["python", "-m", "search.stack.tracking"], "which asks for the login"
+
+
+def test_both_pages_know_whether_they_ask_for_a_login() -> None:
+    for name in ("mlflow", "optuna-dashboard", "search"):
+        environment = STACK["services"][name]["environment"]
+        assert environment["LOGIN"] == "${LOGIN:-}"
+        assert environment["ALLOWED_HOSTS"] == "${ALLOWED_HOSTS:-}"
+        assert {"SEARCH_MLFLOW_UI", "SEARCH_DASHBOARD_UI"} <= environment.keys(), "and their addresses"
+    assert STACK["services"]["optuna-dashboard"]["environment"]["DASHBOARD_PASSWORD_FILE"] == str(access.PASSWORD)
+    search = STACK["services"]["search"]["environment"]
+    assert search["SEARCH_TRACKING_PASSWORD_FILE"] == str(access.PASSWORD)
+    assert search["MLFLOW_TRACKING_URI"] == f"http://{access.USER}@mlflow:5000"
+
+
+def test_the_search_says_what_is_of_use_outside() -> None:
+    search = STACK["services"]["search"]
+    assert search["environment"]["SEARCH_OUTSIDE"] == "docker compose run --rm"
+    assert search["environment"]["SEARCH_OUTSIDE_RUNS"] == "${COMPOSE_PROJECT_NAME}_runs"
+    assert search["environment"]["USER"] == "${USER:-}"
+    assert search["hostname"] == "${COMPOSE_PROJECT_NAME}", "not another one each time"
+    assert f".:{search['environment']['SEARCH_CHECKOUT']}:ro" in search["volumes"]
 
 
 def test_the_search_knows_the_stacks_names() -> None:
@@ -192,8 +220,9 @@ def test_without_a_gpu_none_is_asked_for() -> None:
     assert STACK["services"]["search"]["deploy"]["resources"]["reservations"]["devices"]
     cpu = compose("docker-compose.cpu.yml")["services"]
     assert cpu["search"]["deploy"] is None
+    assert cpu["search"]["depends_on"] == {"gpu-or-docker-compose.cpu.yml": None}
     for name in ("trainer", "search"):
-        assert STACK["services"][name]["build"]["args"] == {"DEVICE": "gpu"}
+        assert STACK["services"][name]["build"]["args"]["DEVICE"] == "gpu"
         assert cpu[name]["build"]["args"] == {"DEVICE": "cpu"}
 
 
@@ -207,9 +236,11 @@ def stages() -> dict[str, str]:
 
 def test_images_start_from_two_official_ones() -> None:
     bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)) - stages().keys()
-    assert bases == {"python:3.13-slim"}
-    pulled = {s["image"] for s in STACK["services"].values() if not s["image"].startswith("${")}
-    assert bases | pulled == BASES
+    assert bases == {"${PYTHON_IMAGE}"}
+    built = {s["build"]["args"]["PYTHON_IMAGE"] for s in STACK["services"].values() if "build" in s}
+    pulled = {s["image"] for s in STACK["services"].values() if not s["image"].startswith(OURS)}
+    assert built | pulled == {f"${{{name}:-{image}}}" for name, image in BASES.items()}, "a digest may take its place"
+    assert f"ARG PYTHON_IMAGE={BASES['PYTHON_IMAGE']}\n" in DOCKERFILE
 
 
 @pytest.mark.parametrize("target", ["services", "trainer", "search"])
@@ -268,7 +299,23 @@ def test_compose_reads_both_files(compose_config: Any) -> None:
     assert gpu["services"]["search"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
     cpu = compose_config("docker-compose.yml", "docker-compose.cpu.yml")
     assert "deploy" not in cpu["services"]["search"]
-    assert cpu["services"]["trainer"]["build"]["args"] == {"DEVICE": "cpu"}
+    assert set(cpu["services"]["search"]["depends_on"]) == {"mlflow", "optuna-dashboard"}
+    assert cpu["services"]["trainer"]["build"]["args"] == {"DEVICE": "cpu", "PYTHON_IMAGE": "python:3.13-slim"}
+
+
+def test_caddy_stands_in_front_of_both_pages(compose_config: Any) -> None:
+    found = compose_config("docker-compose.yml", "docker-compose.tls.yml", SERVER_NAME="cells.example.org")
+    tls = found["services"]["tls"]
+    assert (tls["cap_drop"], tls["cap_add"], tls["read_only"]) == (["ALL"], ["NET_BIND_SERVICE"], True)
+    assert {port["published"] for port in tls["ports"]} == {"443", "8443"}
+    assert set(tls["networks"]) == {"backend", "outside"}, "the ports' network has no way out to certificates"
+    text = found["configs"]["caddyfile"]["content"].replace("$$", "$")
+    for site, service in (
+        ("https://{$SERVER_NAME} {", "mlflow"),
+        ("https://{$SERVER_NAME}:8443 {", "optuna-dashboard"),
+    ):
+        assert f"{site}\n  tls {{$TLS}}\n  reverse_proxy {service}:{SERVICES[service]}\n}}" in text
+    assert tls["environment"] == {"SERVER_NAME": "cells.example.org", "TLS": "internal"}
 
 
 def test_compose_takes_ports_and_the_name_from_the_environment(compose_config: Any) -> None:

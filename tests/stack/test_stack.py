@@ -22,10 +22,13 @@ import psutil
 import psycopg2
 import pytest
 
+from search.stack.access import authorization
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("postgres", "mlflow", "optuna-dashboard")
 ONE_SHOTS = ("same-folder", "secrets", "databases", "migrate")
 WANTED = "TEST_STACK"
+MANIFEST = "study.json"
 SMALL = ["--data", "demo", "--quick", "--seeds", "1", "--epochs", "1", "--set", "image_height=32", "--set"]
 SMALL += ["image_width=40"]
 
@@ -47,7 +50,9 @@ def free_ports(count: int) -> list[int]:
 
 
 class Stack:
-    """A stack of docker-compose.yml and docker-compose.cpu.yml."""
+    """A stack of docker-compose.yml and docker-compose.cpu.yml. It asks for no login until it is told to."""
+
+    login = ""  # the password, where one is asked for
 
     def __init__(self, folder: Path) -> None:
         self.project = f"test-stack-{secrets.token_hex(3)}"
@@ -62,6 +67,9 @@ class Stack:
             "MLFLOW_PORT": str(self.ports["mlflow"]),
             "DASHBOARD_PORT": str(self.ports["optuna-dashboard"]),
             "SEARCH_MEMORY": "4g",
+            "USER": "ada",
+            "LOGIN": "off",
+            "SEARCH_LEASES_DIR": str(folder / "leases"),  # this machine's other runs are not counted
         }
 
     def docker(self, *command: str) -> str:
@@ -85,7 +93,7 @@ class Stack:
         return dict(json.loads(self.docker("inspect", self.containers()[service]))[0])
 
     def password(self, role: str) -> str:
-        service = {"optuna": "optuna-dashboard", "mlflow": "mlflow"}[role]
+        service = {"optuna": "optuna-dashboard", "mlflow": "mlflow", "pages": "mlflow"}[role]
         return self.compose("exec", "--no-TTY", service, "cat", f"/secrets/{role}/password").strip()
 
     def url(self, service: str, path: str) -> str:
@@ -93,7 +101,10 @@ class Stack:
 
     def json(self, service: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url(service, path), data, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": authorization(self.login)} if self.login else {}
+        )
+        request = urllib.request.Request(self.url(service, path), data, headers)
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
 
@@ -239,12 +250,27 @@ def test_a_study_with_containers_of_trainers(stack: Stack) -> None:
 def test_a_study_without_python_on_the_host(stack: Stack) -> None:
     said = stack.compose("run", "--rm", "--no-TTY", "search", "--study", "learning_rate", *SMALL, "--slots", "2")
     assert "Executor: local (as given)" in said
+    assert 'docker compose run --rm --entrypoint "python -m search.list" search    all studies' in said
+    assert f"/runs is the volume {stack.project}_runs. To take a file out of it: docker compose run" in said
+    (page,) = re.findall(r"(/runs/\S+/answer\.html)", said)
+    taken = stack.compose("run", "--rm", "--no-TTY", "--entrypoint", "cat", "search", page)
+    assert taken.lstrip().lower().startswith("<!doctype html>")
+    manifest = page.replace("answer.html", MANIFEST)
+    taken = stack.compose("run", "--rm", "--no-TTY", "--entrypoint", "cat", "search", manifest)
+    noted, _ = json.JSONDecoder().raw_decode(taken.lstrip())
+    assert noted["command"].startswith("docker compose run --rm search --study learning_rate --data demo")
+    assert noted["owner"] == f"ada@{stack.project}"
+    head = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if (ROOT / ".git").is_dir():  # a worktree's commits are elsewhere
+        assert noted["git_commit"].removesuffix("-dirty") == head.stdout.strip()
     assert f"MLflow:    {stack.url('mlflow', '')}/#/experiments/" in said
     recorded(stack, "learning_rate-demo-quick", stack.url("mlflow", ""))
 
 
 def recorded(stack: Stack, name: str, pages: str) -> None:
-    """Every trial stands in both, with its accuracies; the dashboard's link leads to MLflow's run."""
+    """Every trial stands in both, with its accuracies; the dashboard leads to MLflow's run, by an attribute, or by the
+    trial's note where the trial was over before MLflow had made the run.
+    """
     found = stack.json("mlflow", f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}")
     experiment = found["experiment"]["experiment_id"]
     runs = stack.json("mlflow", "/api/2.0/mlflow/runs/search", {"experiment_ids": [experiment], "max_results": 100})
@@ -268,12 +294,34 @@ def recorded(stack: Stack, name: str, pages: str) -> None:
         assert trial["state"] == "Complete"
         assert trial["values"] == [pytest.approx(metrics["final_val_accuracy"])]
         assert float(attributes["test_accuracy"]) == pytest.approx(metrics["test_accuracy"])
-        assert attributes["mlflow_run"].strip('"').startswith(f"{pages}/#/experiments/{experiment}/runs/{run_id}")
+        page = f"{pages}/#/experiments/{experiment}/runs/{run_id}"
+        assert page in attributes.get("mlflow_run", trial["note"]["body"])
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:9999", "https://evil.example", "null"])
+def test_pages_of_others_change_nothing(stack: Stack, origin: str) -> None:
+    """Of another port of this machine neither, which MLflow alone would let through."""
+    for service, path, body in (
+        ("mlflow", "/api/2.0/mlflow/experiments/create", {"name": f"of {origin}"}),
+        ("optuna-dashboard", "/api/studies", {"study_name": f"of {origin}", "directions": ["minimize"]}),
+    ):
+        headers = {"Content-Type": "application/json", "Origin": origin}
+        request = urllib.request.Request(stack.url(service, path), json.dumps(body).encode(), headers)
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(request, timeout=60)
+        assert raised.value.code == 403
+        raised.value.close()
+
+
+def test_the_addresses_are_said(stack: Stack) -> None:
+    assert f"MLflow:            {stack.url('mlflow', '')}\n" in stack.compose("logs", "--no-log-prefix", "mlflow")
+    said = stack.compose("logs", "--no-log-prefix", "optuna-dashboard")
+    assert f"Optuna dashboard:  {stack.url('optuna-dashboard', '')}/dashboard\n" in said
 
 
 def test_no_password_is_seen_anywhere(stack: Stack) -> None:
     """In logs, in what `docker inspect` and `docker history` show, and in the lists of processes and environments."""
-    passwords = [stack.password(role) for role in ("optuna", "mlflow")]
+    passwords = [stack.password(role) for role in ("optuna", "mlflow", "pages")]
     places = {"processes": _processes()}
     for service, container in stack.containers().items():
         places[f"log of {service}"] = stack.docker("logs", container)
@@ -322,3 +370,42 @@ def test_a_stack_that_is_down_is_missed_and_up_again_it_has_lost_nothing(stack: 
     assert [stack.password(role) for role in ("optuna", "mlflow")] == passwords
     recorded(stack, "pooling-demo-quick", stack.url("mlflow", ""))
     assert "4 trials, 4 of them over" in stack.run("--study", "pooling", *SMALL).stdout
+
+
+def test_a_login_is_asked_for_and_a_backup_goes_into_another_stack(stack: Stack) -> None:
+    """The last of the tests: the stack asks for a login from here on."""
+    stack.environment["LOGIN"] = "on"
+    stack.compose("up", "--detach", "--wait")
+    for service, path in (("mlflow", "/"), ("optuna-dashboard", "/api/studies")):
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(stack.url(service, path), timeout=60)
+        assert raised.value.code == 401
+        raised.value.close()
+    stack.login = stack.password("pages")
+    recorded(stack, "pooling-demo-quick", stack.url("mlflow", ""))
+    said = stack.run("--study", "pooling", "--fresh", *SMALL, "--slots", "2").stdout
+    assert stack.login not in said
+    recorded(stack, "pooling-demo-quick-2", stack.url("mlflow", ""))
+
+    backup = stack.folder / "Ada's backup"
+    script(stack, "backup", str(backup))
+    other = Stack(stack.folder / "other")
+    try:
+        for target in ("services", "trainer"):
+            stack.docker("tag", f"{stack.project}-{target}", f"{other.project}-{target}")
+        other.compose("up", "--detach", "--wait")
+        script(other, "restore", str(backup), "--yes")
+        recorded(other, "pooling-demo-quick-2", stack.url("mlflow", ""))
+        assert other.password("pages") != stack.login, "each stack has its own"
+    finally:
+        other.compose("--profile", "search", "down", "--volumes", "--remove-orphans", "--timeout", "10")
+        for target in ("services", "trainer"):
+            subprocess.run(["docker", "image", "rm", f"{other.project}-{target}"], capture_output=True, check=False)
+
+
+def script(stack: Stack, name: str, *arguments: str) -> None:
+    run = subprocess.run(
+        ["bash", str(ROOT / "search" / "stack" / f"{name}.sh"), *arguments],
+        capture_output=True, text=True, check=False, env=stack.environment,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr

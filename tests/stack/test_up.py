@@ -20,6 +20,7 @@ case "$*" in
   "compose port"*) [ -z "$UP" ] || echo "127.0.0.1:$UP" ;;
   "compose up"*) [ -n "$STARTS" ] && UP=1 || exit 1 ;;
   "compose logs"*) echo "The stack x belongs to another folder" ;;
+  "compose exec --no-TTY mlflow python -m search.stack.access") [ -z "$LOGIN" ] || echo "Login of both: so" ;;
   "compose config"*) printf '{\\n  "name": "cells",\\n  "services": {}\\n}\\n' ;;
   "image inspect"*) exit 1 ;;
   *) exit 9 ;;
@@ -43,8 +44,18 @@ class Folder:
         docker = tmp_path / "bin" / "docker"
         docker.write_text(DOCKER)
         docker.chmod(0o755)
+        # An account of this user, and of $ACCOUNTS; those of machines and of daemons do not count.
+        getent = docker.with_name("getent")
+        getent.write_text(
+            "#!/bin/sh\n"
+            f'echo "me:x:{max(os.getuid(), 1000)}:1::/:/bin/bash"; echo "www:x:33:33::/:/bin/sh"\n'
+            'echo "nobody:x:65534:1::/:/bin/sh"; echo "svc:x:1700:1::/:/usr/sbin/nologin"\n'
+            '[ -z "$ACCOUNTS" ] || echo "$ACCOUNTS:x:1701:1::/:/bin/zsh"\n'
+        )
+        getent.chmod(0o755)
         self.calls = tmp_path / "calls"
         self.environment = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "CALLS": str(self.calls)}
+        self.environment["SUDO_UID"] = str(max(os.getuid(), 1000))
 
     def up(self, **environment: str) -> subprocess.CompletedProcess[str]:
         with socket.socket() as free:
@@ -99,15 +110,52 @@ def test_a_folder_of_images_that_is_not_there_is_told(folder: Folder) -> None:
     run = folder.up(BLOOD_CELLS_DIR="/nowhere/cells")
     assert (run.returncode, folder.was_started) == (2, False)
     assert "BLOOD_CELLS_DIR=/nowhere/cells: no such folder. Set it in .env, or leave it out" in run.stderr
+    run = folder.up(BLOOD_CELLS_DIR="search")
+    assert f"BLOOD_CELLS_DIR=search: a path from the root is needed: {folder.path}/search" in run.stderr
 
 
 def test_without_a_gpu_images_are_for_the_cpu_and_it_is_said(folder: Folder) -> None:
     run = folder.up(STARTS="yes", UP="1")
     assert run.stdout.splitlines()[0].startswith("Docker knows no NVIDIA GPU here")
+    assert run.stdout.splitlines()[-1] == "A study:           docker compose run --rm search --study pooling"
     files = "COMPOSE_FILE=docker-compose.yml:docker-compose.cpu.yml"
-    assert run.stdout.splitlines()[-1] == f"A study:           {files} docker compose run --rm search --study pooling"
+    why = "Docker knows no NVIDIA GPU here (no Container Toolkit), so images are for the CPU"
+    assert run.stdout.splitlines()[0] == f"{why}: {files} (written into .env)"
+    assert (folder.path / ".env").read_text() == f"# {why}\n{files}\n", "plain docker compose follows, too"
+    assert "written" not in folder.up(STARTS="yes", UP="1").stdout
+    run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia")
+    assert run.stdout.startswith("Docker knows an NVIDIA GPU, and COMPOSE_FILE leaves it alone: docker-compose.yml:")
+
+
+def test_a_gpu_image_is_told_before_it_is_built(folder: Folder) -> None:
     run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia")
     assert run.stdout.startswith("The first start builds the trainers' image with CUDA: about 7 GB, some minutes.\n")
+    assert not (folder.path / ".env").exists()
+
+
+def test_a_machine_with_accounts_of_others_asks_for_a_login(folder: Folder) -> None:
+    """By a line in .env, after what stands there; it is not written again, and what the user wrote stays."""
+    (folder.path / ".env").write_text("MLFLOW_PORT=")  # without an end of line
+    run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia", ACCOUNTS="bob")
+    why = "This machine has accounts of other people (bob), so both pages ask for a login"
+    assert f"{why}: LOGIN=on (written into .env)" in run.stdout
+    assert (folder.path / ".env").read_text() == f"MLFLOW_PORT=\n# {why}\nLOGIN=on\n"
+    assert "LOGIN" not in folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia", ACCOUNTS="bob").stdout
+    (folder.path / ".env").write_text("LOGIN=off\n")
+    run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia", ACCOUNTS="bob")
+    assert "ask for no login (LOGIN=off), and this machine has accounts of other people: bob\n" in run.stdout
+    assert (folder.path / ".env").read_text() == "LOGIN=off\n"
+
+
+def test_one_persons_machine_asks_for_no_login(folder: Folder) -> None:
+    run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia")
+    assert "login" not in run.stdout
+    assert not (folder.path / ".env").exists()
+
+
+def test_how_to_log_in_is_told_with_the_addresses(folder: Folder) -> None:
+    run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia", LOGIN="on")
+    assert run.stdout.splitlines()[-2] == "Login of both: so"
 
 
 def test_a_start_that_fails_says_why(folder: Folder) -> None:

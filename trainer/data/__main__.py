@@ -12,6 +12,7 @@ from trainer.data.demo.demo import DEMO_VERSION, demo_version, ensure_demo
 from trainer.data.download import KAGGLE_SET, download
 from trainer.data.options import add_data_options, data_options
 from trainer.errors import DataError
+from trainer.outside import typed
 
 USABLE, PROBLEMS, BAD_USAGE = 0, 1, 2  # exit statuses
 
@@ -141,7 +142,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _download(options: argparse.Namespace) -> int:
     fetched = download(options.folder)
     print(f"{'Downloaded' if fetched else 'TRAIN/ and TEST/ are there already'}: {options.folder}")
-    print(f"Look at them: python -m trainer.data audit '{options.folder}'")
+    print(f"Look at them: {typed('trainer.data', 'audit')} '{options.folder}'")
     return USABLE
 
 

@@ -59,6 +59,11 @@ def _message(error: Exception, password: str | None) -> str:
     """What an error says, without the statements and links that are appended to it, and without a password."""
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     text = lines[0].replace(password, "***") if password else lines[0]
+    if isinstance(error, MlflowException) and error.error_code == "UNAUTHENTICATED":
+        return (
+            "it asks for a login, and was given none that it knows: set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or start the stack of this folder, whose login is found by itself"
+        )
     if isinstance(error, CommandError):
         text += " (the database is another program's, or a newer MLflow's: give MLflow one of its own)"
     return text[:500]

@@ -16,6 +16,7 @@ from search.errors import StorageError
 from search.folder.manifest import is_gone
 from search.folder.owner import noted_place
 from search.urls import shown_url
+from trainer.outside import typed
 
 # Attributes of a study: its id, who runs it, and where its folder is (`search.folder.owner`).
 UID, OWNER, FOLDER = "study_uid", "owner", "folder"
@@ -70,7 +71,7 @@ def check_name(storage: optuna.storages.BaseStorage, url: str, place: Place | No
     if is_gone(noted):
         raise StorageError(
             f"Optuna's storage {shown_url(url)} has a study {name} whose folder is not there any more "
-            f"({noted.partition(':')[2]}). Delete what is left of it: python -m search.delete {name}; or start a new "
+            f"({noted.partition(':')[2]}). Delete what is left of it: {typed('search.delete', name)}; or start a new "
             "study beside it with --fresh."
         )
     whose = f", of {attributes[OWNER]} ({noted})" if attributes.get(OWNER) else ""

@@ -32,7 +32,10 @@ class MadeUp:
         return [*found, FoundContainer("id-old", False, {"com.docker.compose.service": "mlflow"}, {})]
 
     def files(self, container_id: str, path: str) -> dict[str, bytes] | None:
-        assert (container_id, path) == ("id-optuna-dashboard", "/secrets/optuna/password")
+        assert container_id == "id-optuna-dashboard"
+        if path == "/secrets/pages/password":
+            return {"": b"0pen\n"}
+        assert path == "/secrets/optuna/password"
         return None if self.password is None else {"": self.password}
 
     def image(self, name: str) -> FoundImage | None:
@@ -67,7 +70,7 @@ def test_a_stack_that_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stack is not None
     assert made_up.asked["com.docker.compose.project"] == "cells"
     assert stack.storage_url == "postgresql+psycopg2://optuna:s3cret@127.0.0.1:15432/optuna"
-    assert (stack.tracking_uri, stack.dashboard_url) == ("http://127.0.0.1:15000", "http://127.0.0.1:18080")
+    assert (stack.tracking_uri, stack.dashboard_url) == ("http://admin:0pen@127.0.0.1:15000", "http://127.0.0.1:18080")
     assert stack.trainer_image == "cells-trainer"
 
 
@@ -85,7 +88,9 @@ def test_half_a_stack() -> None:
 
 
 def test_a_stack_without_its_password() -> None:
-    with pytest.raises(SettingsError, match="has no /secrets/optuna/password: make it anew, with docker compose up -d"):
+    with pytest.raises(
+        SettingsError, match="has no /secrets/optuna/password: make it anew, with docker compose up -d --build"
+    ):
         find_stack(MadeUp(*ALL, password=None))  # type: ignore[arg-type]
 
 
@@ -143,7 +148,7 @@ def test_what_is_chosen(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     engine(MadeUp(*ALL))
     environment = chosen(None, None, None)
     assert (environment.executor, environment.why) == ("docker", "the stack no-stack-of-the-tests is up")
-    assert environment.places.tracking_uri == "http://127.0.0.1:15000"
+    assert environment.places.tracking_uri == "http://admin:0pen@127.0.0.1:15000"
     assert environment.places.dashboard_url == "http://127.0.0.1:18080"
     assert chosen(None, None, None, "local").executor == "local"
     assert chosen(None, None, None, "local").places == environment.places
@@ -167,7 +172,7 @@ def test_what_is_chosen(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_flag_or_a_variable_names_goes_first(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     engine(MadeUp(*ALL))
     places = chosen(None, "sqlite:///mine.db", None).places
-    assert (places.storage_url, places.tracking_uri) == ("sqlite:///mine.db", "http://127.0.0.1:15000")
+    assert (places.storage_url, places.tracking_uri) == ("sqlite:///mine.db", "http://admin:0pen@127.0.0.1:15000")
     assert places.dashboard_url is None, "the stack's shows another storage"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
     places = chosen(None, None, None).places

@@ -11,6 +11,7 @@ from trainer.data.grouping.leaks import dropped, leak_lines, leaking_sides
 from trainer.data.images.depth import FULL, Ranges
 from trainer.data.index import Index, class_problems, refusal
 from trainer.errors import DataError
+from trainer.outside import typed
 
 
 def check_photographs(index: Index, grouping: Grouping, pictures: Path | None = None, ranges: Ranges = FULL) -> None:
@@ -72,7 +73,7 @@ def _leak_refusal(index: Index, grouping: Grouping, pictures: Path | None, range
     text = (
         f"{index.root}: {count:,} {verb} in {leaking_sides(grouping.leaks)}; a model would be measured on what it was "
         f"trained on. Photographs are {grouping.how}.\n{shown_in}"
-        f"All of them:  python -m trainer.data audit '{index.root}'\n"
+        f"All of them:  {typed('trainer.data', 'audit')} '{index.root}'\n"
         f"Go on with --leaks drop ({dropped(grouping.leaks)}), or --leaks keep (everything that is shown will say so)."
     )
     return text, leak_lines(grouping.leaks)

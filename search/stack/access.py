@@ -1,0 +1,71 @@
+"""Who may use the pages of the stack: under which names, from which pages, and with which login.
+
+One user and one password for both pages, made at the first start; HTTP's basic authentication (RFC 7617). `LOGIN=on` or
+`off` in .env decides. Without it a login is asked where ALLOWED_HOSTS has a name that is none of the machine's own, so
+that others reach the pages; on a machine with other people's accounts `make up` writes LOGIN=on.
+
+    python -m search.stack.access        says how to log in, where it has to be said
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import os
+from pathlib import Path
+
+from search.errors import SettingsError
+
+LOGIN, FURTHER_HOSTS = "LOGIN", "ALLOWED_HOSTS"  # as in .env
+USER = "admin"
+PASSWORD = Path("/secrets/pages/password")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def login_is_wanted() -> bool:
+    """Whether the environment asks for a login.
+
+    Raises:
+        SettingsError: LOGIN is neither on nor off.
+    """
+    said = os.environ.get(LOGIN, "").strip().lower()
+    if said not in ("", "on", "off"):
+        raise SettingsError(f"{LOGIN}={said}: allowed are on and off, or nothing")
+    further = names_in(os.environ.get(FURTHER_HOSTS, ""))
+    return said == "on" or (not said and any(name.rpartition(":")[0] not in LOOPBACK for name in further))
+
+
+def names_in(text: str) -> set[str]:
+    """Names of hosts, which stand with commas between them."""
+    return {name.strip() for name in text.split(",") if name.strip()}
+
+
+def refused_origin(origin: str | None, names: set[str]) -> str:
+    """Why a request from a page with this Origin is refused; empty where it is not.
+
+    A request without Origin is no page's: browsers send it with whatever changes something (Fetch Standard, 3.1.2).
+    """
+    if origin is None or origin.partition("://")[2] in names:
+        return ""
+    return f"A page of {origin!r} may change nothing here; allowed: pages of {', '.join(sorted(names))}"
+
+
+def authorization(password: str) -> str:
+    """The header Authorization of the user."""
+    return "Basic " + base64.b64encode(f"{USER}:{password}".encode()).decode()
+
+
+def is_authorized(header: str, password: str) -> bool:
+    """Whether a header Authorization is the user's. An empty password is nobody's."""
+    scheme, _, encoded = header.partition(" ")
+    try:
+        given = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    right = f"{USER}:{password}".encode()
+    return bool(password) and scheme.lower() == "basic" and hmac.compare_digest(given, right)
+
+
+if __name__ == "__main__" and login_is_wanted():
+    print(f"Login of both:     {USER}, with the password that this prints: docker compose exec mlflow cat {PASSWORD}")

@@ -1,0 +1,107 @@
+"""MLflow's server as the stack runs it: with a login where one is wanted, and open to no pages but its own.
+
+    MLFLOW_BACKEND_STORE_URI=... SEARCH_MLFLOW_UI=... python -m search.stack.tracking OPTIONS_OF_MLFLOW_SERVER...
+
+It is MLflow's own app with accounts, `basic-auth`. Its tables stand in MLflow's database beside the others, and have a
+table of versions of their own, `alembic_version_auth`. Further accounts, which `admin` makes at /signup, may read all
+and change what is theirs.
+
+`authorize`, which MLflow's app calls for each request, does what has no option there. It refuses other pages: MLflow
+takes what those of any port of this machine send it (`mlflow.server.security_utils.is_localhost_origin`). And the
+password of `admin` is that of the file alone, as on the dashboard, whatever a database has that was restored.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.stack.access import FURTHER_HOSTS, PASSWORD, USER, is_authorized, login_is_wanted, names_in, refused_origin
+from search.stack.healthy import problem
+from search.urls import MLFLOW_UI
+
+if TYPE_CHECKING:
+    from flask import Response
+    from werkzeug.datastructures import Authorization
+
+# Variables that MLflow reads (mlflow/environment_variables.py).
+DATABASE, HOSTS, CONFIG = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_AUTH_CONFIG_PATH"
+ORIGINS = "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"
+KEPT_S = 300  # an account's password that was right is not hashed again for so long: scrypt takes a tenth of a second
+HEALTH = "http://127.0.0.1:5000/health"
+AGAIN_S = 0.5
+
+
+def main(options: Sequence[str]) -> int:
+    """Runs the server; says its address once it answers. Returns its exit status."""
+    login_is_wanted()  # a wrong LOGIN ends here
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            CONFIG: str(write_config(Path(folder), os.environ[DATABASE], PASSWORD.read_text())),
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),  # of the form at /signup, for as long as it runs
+            "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
+            ORIGINS: origins_of(os.environ.get(FURTHER_HOSTS, "")),
+        }
+        command = [sys.executable, "-m", "mlflow", "server", "--app-name=basic-auth", *options]
+        server = subprocess.Popen(command, env=environment)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: server.terminate())
+        threading.Thread(target=_say_address, daemon=True).start()
+        return server.wait()
+
+
+def origins_of(further_hosts: str) -> str:
+    """The pages that MLflow's own check lets through beside this machine's: those of its server's further names."""
+    return ",".join(f"{scheme}://{name}" for name in sorted(names_in(further_hosts)) for scheme in ("http", "https"))
+
+
+def write_config(folder: Path, database: str, password: str) -> Path:
+    """The settings of MLflow's app with accounts (mlflow/server/auth/basic_auth.ini), for this process's user alone."""
+    config = configparser.RawConfigParser()
+    config["mlflow"] = {
+        "default_permission": "READ",
+        "database_uri": database.replace("%", "%%"),  # MLflow's parser interpolates
+        "admin_username": USER,
+        "admin_password": password,
+        "authorization_function": f"{__spec__.name}:{authorize.__name__}",
+        "auth_cache_ttl_seconds": str(KEPT_S),
+    }
+    file = folder / "basic_auth.ini"
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
+        config.write(opened)
+    return file
+
+
+def authorize() -> Authorization | Response:
+    """Who asks, or why it is refused: MLflow's `authorization_function`, called within a request of Flask's."""
+    from flask import Response, request
+    from mlflow.server.auth import authenticate_request_basic_auth, make_basic_auth_response
+    from werkzeug.datastructures import Authorization
+
+    if refused := refused_origin(request.headers.get("Origin"), names_in(os.environ[HOSTS])):
+        return Response(f"{refused}\n", 403, mimetype="text/plain")
+    if not login_is_wanted() or is_authorized(request.headers.get("Authorization", ""), PASSWORD.read_text()):
+        return Authorization("basic", {"username": USER, "password": ""})
+    given = request.authorization
+    return make_basic_auth_response() if given and given.username == USER else authenticate_request_basic_auth()
+
+
+def _say_address() -> None:
+    while problem(HEALTH):
+        time.sleep(AGAIN_S)
+    print(f"MLflow:            {os.environ.get(MLFLOW_UI, '')}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
