@@ -18,6 +18,7 @@ coverage.py              how often intervals contain the truth and claims are fa
     worlds.py            those studies
     looks.py             what looks at a study while it runs cost and save
     planned.py           whether planned numbers of seeds come true
+    factorial.py         main effects and interactions of two crossed parameters
     tuned.py             levels at learning rates of their own, chosen and measured
 stores.py                what Optuna and MLflow know of a run, to check it
 """

@@ -15,6 +15,7 @@ toml_file.py    reads the files of studies/
 toml_lines.py   the line that a key stands on
 overrides.py    what --set, --quick and the other flags change
 diff.py         whether a changed study still means the same
+factorial.py    the levels of one parameter, or the combinations of two
 design.py       which trials a study consists of
 confirm.py      what a search trains again
 tune.py         every level at three learning rates

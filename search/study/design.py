@@ -1,7 +1,8 @@
 """Which trials a study consists of: `plan`, a pure function of the study and of what its trials have given so far.
 
 Without nuisance parameters: every level with every seed, the same seeds for every level, so that differences between
-levels are paired. With them, as in the Deep Learning Tuning Playbook (Godbole et al. 2023,
+levels are paired; of two scientific parameters every combination of their levels (`search.study.factorial`). With
+nuisance parameters, as in the Deep Learning Tuning Playbook (Godbole et al. 2023,
 https://github.com/google-research/tuning_playbook): every level gets the same number of tuning trials, at the same
 points; then its replicates, at its best point by validation accuracy. With `tune`, every level with every seed at every
 rate of a small grid.
@@ -18,6 +19,7 @@ from typing import Literal, TypeAlias
 
 from search.study import Study
 from search.study.confirm import confirm_count, confirming, is_searched
+from search.study.factorial import cell_name, cells
 from search.study.space import Levels, ParamValue, Range
 from search.study.tune import RATE
 from trainer.config import TrainConfig, default_of, vocabulary_of
@@ -66,7 +68,7 @@ def plan(
     if study.search is not None:
         again = [PlannedTrial(params, "confirm") for params in confirming(study, results, reference_params(study))]
         return _first_of_search(study) + again
-    levels: list[dict[str, ParamValue]] = [{study.factor: level} for level in study.levels] if study.factor else [{}]
+    levels = cells(study)
     if study.tune:
         levels = [{**level, RATE: rate} for level in levels for rate in study.rates]
     if not study.nuisance:
@@ -103,7 +105,9 @@ def trial_count(study: Study, left: Mapping[ParamValue, int] | None = None, resu
     tuning = study.tuning.trials_per_level if study.tuning else 0
     gone = left or {}
     times = len(study.rates) or 1
-    return sum(tuning + times * gone.get(level, study.seeds) for level in study.levels or ("the reference model",))
+    compared = [cell_name(cell) for cell in cells(study)]
+    seeds = [study.seeds if level is None else gone.get(level, study.seeds) for level in compared]
+    return sum(tuning + times * of_level for of_level in seeds)
 
 
 def is_at_most(study: Study, left: Mapping[ParamValue, int] | None = None, results: Sequence[Result] = ()) -> bool:
@@ -157,11 +161,12 @@ def distributions(study: Study) -> dict[str, Levels | Range]:
     the range of the levels, which Optuna lets grow.
     """
     spaces = {**study.scientific, **study.nuisance}
-    if study.factor is not None:
-        spaces[study.factor] = _growing(study.factor, study.levels)
+    for name in study.factors:
+        spec = study.scientific[name]
+        spaces[name] = _growing(name, spec.levels) if isinstance(spec, Levels) else spec
     if study.tune:
         spaces[RATE] = Range(low=study.rates[0], high=study.rates[-1], log=True)
-    if study.factor is None and study.search is None:
+    if study.kind == "reference":
         spaces["seed"] = Range(low=0, high=TUNING_SEED)
     return spaces
 

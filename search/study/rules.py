@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from search.study.diagnostics import Mistake, Path, shown, unknown
+from search.study.factorial import check_factors
 from search.study.looks import ALLOWED, check_looks
 from search.study.search_rules import check_search_for
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range, Scalar
@@ -173,9 +174,7 @@ def _check_question(data: dict[str, Any]) -> Iterator[Mistake]:
     scientific, nuisance = _table(data, "scientific"), _table(data, "nuisance")
     if "seeds" not in data:
         yield Mistake(("seeds",), f"missing; allowed: {ALLOWED}")
-    for name in list(scientific)[1:]:
-        text = f"a question has one scientific parameter, and that is {next(iter(scientific))}; several need a [search]"
-        yield Mistake(("scientific", name), text)
+    yield from check_factors(data)
     for name, spec in scientific.items():
         if isinstance(spec, dict) and "levels" not in spec and not spec.keys().isdisjoint(("low", "high")):
             yield Mistake(("scientific", name), "a question compares levels = [...]; low and high need a [search]")

@@ -28,7 +28,7 @@ from trainer.registry import OneOf
 NAME = r"[a-z0-9_-]{1,64}"
 MARGIN = 0.05  # a difference in accuracy that a user would not care about: a choice, not a measurement
 
-Kind = Literal["levels", "reference", "search"]
+Kind = Literal["levels", "factorial", "reference", "search"]
 
 
 def _line(text: str) -> str:
@@ -149,14 +149,19 @@ class Study(Table):
 
     @property
     def kind(self) -> Kind:
-        """A question that compares levels, the reference model alone, or a search."""
+        """A question about the levels of one parameter, or of two crossed; the reference model alone; or a search."""
         if self.search is not None:
             return "search"
-        return "levels" if self.scientific else "reference"
+        return ("reference", "levels", "factorial")[min(len(self.scientific), 2)]
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The scientific parameters of a question, one or two; empty for the other kinds."""
+        return () if self.kind == "search" else tuple(self.scientific)
 
     @property
     def factor(self) -> str | None:
-        """The one scientific parameter of a question; None for the other kinds."""
+        """The one scientific parameter of a question that has one; None for the other kinds."""
         return next(iter(self.scientific)) if self.kind == "levels" else None
 
     @property

@@ -8,7 +8,7 @@ A file of `studies/` is meant by its name, any other by its path:
     measure = "accuracy"            # optional: what decides; "balanced_accuracy", "macro_f1" count every class alike
     margin = 0.05                   # optional: the difference in it, on the test images, that counts as none
 
-    [scientific.pooling]            # the one parameter that the question is about
+    [scientific.pooling]            # what the question is about; two are crossed, see `search.study.factorial`
     levels = ["max", "average"]
     reference = "max"               # what the others are compared with
 

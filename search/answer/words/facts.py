@@ -50,9 +50,11 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
     recorded = answer.recorded
     study = recorded.study
     found = []
-    if study.factor:
-        levels = [shown(level) + (" (reference)" if level == study.reference else "") for level in study.levels]
-        found.append((f"Levels of {word(study.factor)}", ", ".join(levels)))
+    for name in study.factors:
+        spec = study.scientific[name]
+        if isinstance(spec, Levels):
+            levels = [shown(level) + (" (reference)" if level == spec.reference else "") for level in spec.levels]
+            found.append((f"Levels of {word(name)}", ", ".join(levels)))
     if study.search is not None:
         space = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.scientific.items())
         found.append(("Searched over", space))
@@ -68,12 +70,13 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         if (text := pruned_text(recorded)) is not None:
             found.append(("Pruned", text))
     else:
-        seeds = f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"
+        each = "each level" if study.factor else f"each of {len(answer.levels)} combinations"
+        seeds = f"{study.seeds} of {each}, the same for all" if study.factors else f"{study.seeds}"
         if study.looks:
             looks = listed([str(look) for look in study.looks])
             seeds = f"at most {seeds}; levels that are decided leave at looks after {looks}"
         found.append(("Seeds", seeds))
-    if study.factor:
+    if study.factors:
         found.append(("Margin", f"{points_text(study.margin)} of test {study.measure_words} count as no difference"))
         if condition(study).startswith("at "):
             rate = shown(study.base_config().learning_rate)
