@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.coverage import estimate_at
 from benchmarks.worlds import TRAIN, World
-from search.answer.factorial import coefficient, effects_of
+from search.answer.factorial import bounded, coefficient, effects_of
 from search.answer.statistics.intervals import interval_of_difference
 from search.answer.statistics.simultaneous import decided
 from search.answer.statistics.variance import variance_of
@@ -87,7 +87,7 @@ def held(world: World, truth: Grid, studies: int, seed: int = 0) -> Held:
     covers, false, together, found = [], [], [], []
     for block in world.blocks(np.random.default_rng(seed), studies, levels=len(cells)):
         contrasts = np.tensordot(signs, block.shares, axes=1)  # (effects, studies, seeds, photographs)
-        variance = variance_of(contrasts, block.weights, block.strata)
+        variance = bounded(variance_of(contrasts, block.weights, block.strata))
         values = contrasts.sum(axis=-1).mean(axis=-1)
         low, high, p = interval_of_difference(values, variance, room=(-2.0, 2.0))
         covers.append((low <= true[:, None]) & (true[:, None] <= high))

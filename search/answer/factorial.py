@@ -22,13 +22,23 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from search.answer.levels import COMPARED, SEEDS_TO_COMPARE, Compared, LevelAnswer, compared_measures
 from search.answer.measures import Measure
-from search.answer.statistics.intervals import Estimate
+from search.answer.statistics.intervals import Estimate, estimate_difference
 from search.answer.statistics.simultaneous import Difference, decided
+from search.answer.statistics.variance import Variance
 from search.study import Study
 from search.study.factorial import Cell, reference_cell
 from search.study.space import Levels, ParamValue
+
+# A share of the variance. Crossed parameters have more effects than a question has levels, so claims are made further
+# out in the tails, where degrees of freedom that are too many by luck count more. Where there is no effect, 3 x 3
+# levels and 2 classes of 40 photographs, some was claimed in 6.7 % of studies with `variance.SEEDS_PREVAIL`, in 5.2 %
+# with a third, in 4.2 % with a quarter. Of the main effects that there are, on the public test set, 60, 55 and 53 %
+# were.
+SEEDS_PREVAIL = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -158,11 +168,20 @@ def _estimated(
 
 def _estimate(terms: Sequence[tuple[float, Measure]], what: Compared, order: int) -> Estimate:
     """A contrast within the room that it has: shares end at 0 and 1, gaps at -1 and 1."""
-    contrast = Measure.contrast(terms)
-    if order > 1:
-        end = 4.0 if what == "gap" else 2.0
-        found = contrast.difference((-end, end))
-        # Where no photograph varies, the bound on those that might is of each of the two differences.
-        return replace(found, variance=replace(found.variance, n_effective=found.variance.n_effective / 2))
     against = sum(-weight * float(measure.by_seed.mean()) for weight, measure in terms if weight < 0)
-    return contrast.difference(((-1.0 if what == "gap" else 0.0) - against, 1.0 - against))
+    room = ((-1.0 if what == "gap" else 0.0) - against, 1.0 - against)
+    if order > 1:
+        room = (-4.0, 4.0) if what == "gap" else (-2.0, 2.0)
+    contrast = Measure.contrast(terms)
+    variance = bounded(contrast.difference(room).variance)
+    if order > 1:  # where no photograph varies, the bound on those that might is of each of the two differences
+        variance = replace(variance, n_effective=variance.n_effective / 2)
+    return estimate_difference(contrast.by_seed, variance, room)
+
+
+def bounded(variance: Variance) -> Variance:
+    """The variance of an effect, with no more than replicates - 1 degrees of freedom where seeds prevail."""
+    if variance.n_seeds < 2:
+        return variance
+    prevail = variance.seeds > SEEDS_PREVAIL * variance.total
+    return replace(variance, df=np.where(prevail, np.minimum(variance.df, variance.n_seeds - 1), variance.df))
