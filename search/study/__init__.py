@@ -6,6 +6,7 @@ sampler_options.py  what Optuna's samplers take, as a study file has it
 samplers.py     who proposes the trials of a search
 pruners.py      who stops them
 objectives.py   what it looks for
+conditions.py   parameters of a search that are proposed under a condition
 code.py         files of one's own: a model, an augmentation, what they read
 rules.py        the rules of a study's values
 search_rules.py  those of a search: what it looks for, and what its sampler and its pruner can do

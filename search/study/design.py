@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from search.study import Study
+from search.study.conditions import active, is_whole
 from search.study.confirm import confirm_count, confirming, is_searched
 from search.study.factorial import cell_name, cells
 from search.study.space import Levels, ParamValue, Range
@@ -134,6 +135,7 @@ def config_of(
         ConfigError: the params break a rule of `TrainConfig`.
     """
     seed = params.get("seed")
+    left_out = elsewhere(study, params)
     turn = int(seed) if seed is not None else number
     if seed is None:
         if number is None:
@@ -141,7 +143,7 @@ def config_of(
         seed = derived_seed(study.name, number)
     folds = study.fixed.get("folds", TrainConfig.model_fields["folds"].default)
     fold = (turn or 0) % int(folds)
-    return TrainConfig.of({**study.fixed, **params, "seed": seed, "fold": fold, "trial": trial_label})
+    return TrainConfig.of({**left_out, **study.fixed, **params, "seed": seed, "fold": fold, "trial": trial_label})
 
 
 def derived_seed(study_name: str, index: int) -> int:
@@ -202,8 +204,16 @@ def _replicates(
 
 def reference_params(study: Study) -> dict[str, ParamValue] | None:
     """The reference model in the space of a search; None where that does not contain it."""
-    defaults = {name: default_of(name) for name in study.scientific}
-    return defaults if all(spec.contains(defaults[name]) for name, spec in study.scientific.items()) else None
+    specs = study.scientific
+    found = active(specs, {name: value for name in specs if (value := default_of(name)) is not None})
+    inside = all(specs[name].contains(value) for name, value in found.items())
+    return found if inside and is_whole(specs, found) else None
+
+
+def elsewhere(study: Study, params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+    """The values of the conditional parameters of a search that are not among a trial's params, without [fixed]."""
+    left_out = {name: spec for name, spec in study.scientific.items() if spec.when and name not in params}
+    return {name: spec.anchor(default_of(name)) for name, spec in left_out.items()}
 
 
 def _first_of_search(study: Study) -> list[PlannedTrial]:

@@ -193,7 +193,7 @@ class Study(Table):
         """
         specs = {**self.scientific, **self.nuisance}
         anchors = {name: spec.anchor(default_of(name)) for name, spec in specs.items()}
-        return TrainConfig.of({**self.fixed, **anchors})
+        return TrainConfig.of({**anchors, **self.fixed})
 
     def quick(self) -> Study:
         """The study cut to a few minutes on two cores: smaller images and batches, fewer epochs and trials."""
@@ -259,12 +259,16 @@ class Study(Table):
             data["looks"] = agreed(self.looks, self.levels, self.reference, self.margin, self.measure)
         base = self.base_config().model_dump(mode="json")
         for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
-            data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}
+            left_out = {"reference"}
+            data[role] = {
+                name: spec.model_dump(mode="json", exclude=left_out if spec.when else {*left_out, "when"})
+                for name, spec in specs.items()
+            }
         for key in ("confirm", "patience"):  # how many trials there are changes none that was made
             data.get("search", {}).pop(key, None)
         if self.code is not None:
             data["code"] = dict(sorted(self.code.digests.items()))
-        varied = {*self.scientific, *self.nuisance, *RESERVED}
+        varied = {name for name, spec in {**self.scientific, **self.nuisance}.items() if not spec.when} | {*RESERVED}
         return {"kind": self.kind, **data, "fixed": {name: value for name, value in base.items() if name not in varied}}
 
 

@@ -250,7 +250,7 @@ def _trial(
     vram = price(record, "vram_peak_mib")
     return (
         str(record.number) + (" (reference)" if record is search.reference else ""),
-        *(shown(record.params[name]) for name in names),
+        *(shown(record.params[name]) if name in record.params else MISSING for name in names),
         *(percent(of(end.splits[split])) for split in ("val", "test", "train")),
         *([f"{vram:,.0f}" if vram is not None else MISSING] if search.cost == "vram_peak_mib" else []),
         f"{end.parameters:,}",

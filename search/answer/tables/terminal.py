@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -17,6 +17,8 @@ from search.answer.statistics.simultaneous import Difference
 from search.answer.tables import cells, rows
 from search.answer.words.factorial import effect_name
 from search.answer.words.wording import p_text, word
+from search.folder.record import TrialRecord
+from search.study import Study
 from search.study.deciding import DECIDING
 from search.study.space import ParamValue
 from search.text import shown
@@ -118,9 +120,13 @@ def _search(answer: Answer) -> Table:
             f"{record.number}{' *' if record.number in on_front else ''}",
             *(f"{100 * of(end.splits[split]):.1f}" for split in ("val", "test")),
             f"{cost:,.0f}" if cost is not None else cells.MISSING,
-            Text(", ".join(f"{word(name)} {_short(record.params[name])}" for name in study.scientific)),
+            Text(", ".join(f"{word(name)} {_short(value)}" for name, value in _shown(record, study))),
         )
     return table
+
+
+def _shown(record: TrialRecord, study: Study) -> Iterator[tuple[str, ParamValue]]:
+    return ((name, record.params[name]) for name in study.scientific if name in record.params)
 
 
 def _short(value: ParamValue) -> str:

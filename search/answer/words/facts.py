@@ -14,6 +14,8 @@ from search.answer.words.devices import device_facts
 from search.answer.words.verdicts import condition
 from search.answer.words.wording import count, listed, named, points_text, word
 from search.folder.record import DataInfo
+from search.study import Study
+from search.study.conditions import condition_text
 from search.study.confirm import CANDIDATES
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
@@ -56,7 +58,9 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
             levels = [shown(level) + (" (reference)" if level == spec.reference else "") for level in spec.levels]
             found.append((f"Levels of {word(name)}", ", ".join(levels)))
     if study.search is not None:
-        space = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.scientific.items())
+        space = "; ".join(
+            f"{word(name)} {_space(spec)}{_where(study, name)}" for name, spec in study.scientific.items()
+        )
         found.append(("Searched over", space))
         budget = f"{count(study.search.n_trials, 'trial')}, proposed by {SAMPLERS[study.search.sampler].words}"
         if PRUNERS[study.search.pruner].stops is not None:
@@ -111,6 +115,12 @@ def _got(answer: Answer) -> str:
             values = ", ".join(f"{word(name)} {shown(params[name])}" for name in study.nuisance)
             parts.append(f"{named(study.factor, level.level)}: {values}")
     return "; ".join(parts)
+
+
+def _where(study: Study, name: str) -> str:
+    """The condition of a parameter, and its value where that does not hold."""
+    text = condition_text(study.scientific[name])
+    return f" ({text}; else {shown(study.base_config().model_dump()[name])})" if text else ""
 
 
 def _space(spec: Levels | Range) -> str:
