@@ -18,6 +18,7 @@ coverage.py              how often intervals contain the truth and claims are fa
     looks.py             what looks at a study while it runs cost and save
     needed.py            trainings that a difference takes
     planned.py           whether planned numbers of seeds come true
+    factorial.py         main effects and interactions of two crossed parameters
     tuned.py             levels at learning rates of their own, chosen and measured
 measure_coverage.py      the same of balanced accuracy and AUROC
 executors.py             a trial's way through each executor, and how soon a loss is noticed

@@ -148,14 +148,15 @@ def families(world: World, studies: int, levels: int = 4, margin: float = MARGIN
         ends = [_means(differences), *interval_of_difference(_means(differences), variance)]
         for study in range(differences.shape[1]):
             places = [(level, study) for level in range(levels - 1)]
-            found = decided([_one(variance, at, *(float(end[at]) for end in ends)) for at in places], margin)
+            found = decided([estimate_at(variance, at, *(float(end[at]) for end in ends)) for at in places], margin)
             claimed.append(any(d.is_clear and t == 0 for d, t in zip(found, truths, strict=True)))
             covered.append(all(d.estimate.low <= t <= d.estimate.high for d, t in zip(found, truths, strict=True)))
             equivalent.append(found[0].is_equivalent)
     return Family(*(float(np.mean(shares)) for shares in (claimed, covered, equivalent)))
 
 
-def _one(all_of: Variance, place: tuple[int, int], value: float, low: float, high: float, p: float) -> Estimate:
+def estimate_at(all_of: Variance, place: tuple[int, int], value: float, low: float, high: float, p: float) -> Estimate:
+    """The estimate of one study of a batch, by its place in the arrays."""
     parts = ("photographs", "seeds", "interaction", "total", "df", "df_photographs")
     numbers = [getattr(all_of, part)[place] for part in parts]
     variance = Variance(*numbers, all_of.n_seeds, all_of.n_photographs, all_of.n_effective)

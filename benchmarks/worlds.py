@@ -33,6 +33,7 @@ class World:
         seeds: of each level.
         logit: of the mean photograph, for the first level.
         effect: of the other levels, on the logit scale.
+        logits: of the mean photograph, for each level, in place of `logit` and `effect`; empty: those two say it.
         differ: how many levels, from the second on, have the effect; None for all.
         photograph: standard deviation of the photographs' logits.
         seed: of the seeds'.
@@ -50,6 +51,7 @@ class World:
     seeds: int = 5
     logit: float = 0.5
     effect: float = 0.0
+    logits: tuple[float, ...] = ()
     differ: int | None = None
     photograph: float = 1.5
     seed: float = 0.3
@@ -157,6 +159,8 @@ FINE: Floats = np.linspace(-6, 6, 4001)  # a grid of standard normal values
 def _mean_logit(world: World, level: int) -> float:
     from scipy import optimize
 
+    if world.logits:
+        return world.logits[level]
     effect = world.effect if level > 0 and (world.differ is None or level <= world.differ) else 0.0
     if level == 1 and world.noisy is not None:
         wanted, noisy = world.accuracy_at(world.logit, world.seed), world.noisy

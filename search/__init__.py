@@ -15,6 +15,7 @@ import logging
 
 import search._own_trainer  # noqa: F401  # before anything imports `trainer`
 from search.api import (
+    EffectResult,
     Interval,
     LevelDifference,
     LevelResult,
@@ -27,6 +28,7 @@ from search.api import (
 from search.errors import SearchError
 
 __all__ = [
+    "EffectResult",
     "Interval",
     "LevelDifference",
     "LevelResult",

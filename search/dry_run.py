@@ -19,6 +19,7 @@ from search.stores.mlflow.embedded import check_file
 from search.stores.optuna import check_study, names_in
 from search.stores.there import may_be_there
 from search.study import Study
+from search.study.conditions import condition_text
 from search.study.cost import estimate
 from search.study.design import is_at_most, plan, trial_count
 from search.study.diff import meaning_diff
@@ -66,7 +67,8 @@ def _design(study: Study) -> list[str]:
             values = (
                 ", ".join(shown(v) for v in spec.levels) if hasattr(spec, "levels") else f"{spec.low} to {spec.high}"
             )
-            lines.append(f"{role}: {key} at {values}")
+            where = f" {condition_text(spec)}" if spec.when else ""
+            lines.append(f"{role}: {key} at {values}{where}")
     if study.tune:
         lines.append(f"tunes for each level: learning_rate at {', '.join(map(shown, study.rates))}, cross-fitted")
     base = study.base_config()

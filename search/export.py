@@ -5,7 +5,8 @@
 
 DIR gets a file a table, columns.csv, which says what every column means and in which unit, and answer.json, the whole
 answer in one document. Tables: trials (settings, state, measures, costs, machine), epochs, predictions (a photograph a
-row), levels (with intervals), comparisons (difference, interval, p, verdict). A study may still be running.
+row), levels (with intervals), comparisons (difference, interval, p, verdict), in their place effects where a study
+crosses two parameters. A study may still be running.
 """
 
 from __future__ import annotations

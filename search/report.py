@@ -77,7 +77,9 @@ def _main(args: argparse.Namespace) -> int:
     places = environment_of(args).places
     studies = [find(name, places) for name in args.study]
     if args.all:  # what the questions are compared with comes first, what searches over all of them last
-        studies += find_all([study.name for study in load_studies("reference", "levels", "search")], places)
+        studies += find_all(
+            [study.name for study in load_studies("reference", "levels", "factorial", "search")], places
+        )
     studies = list({study.name: study for study in studies}.values())
     if not studies:
         raise SettingsError(f"{places.runs / 'studies'}: no study was begun there; {typed('search.run')} begins one")

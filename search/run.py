@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(args: argparse.Namespace, console: Console) -> int:
-    names = [*args.study, *((study.name for study in load_studies("levels")) if args.all else ())]
+    names = [*args.study, *((study.name for study in load_studies("levels", "factorial")) if args.all else ())]
     if not names and args.all:
         raise SettingsError("--all: found no question; allowed: a file in studies/ that compares levels")
     if not names:

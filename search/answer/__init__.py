@@ -7,6 +7,7 @@ probabilities.py  AUROC, and the calibration error, of the probabilities in scor
 measure_table.py  their table: names, words, directions
 learning.py       whether a training learnt, and at how many seeds a level does
 levels.py         levels compared, paired, corrected for their number
+factorial.py      two crossed parameters: main effects and interactions
 looks.py          which levels leave at which look
 tuned.py          which learning rate each level is measured at, cross-fitted
 search_result.py  a search: best trial, Pareto front

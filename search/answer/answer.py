@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from search.answer.levels import LevelAnswer, compare
+from search.answer.factorial import Factorial, factorial
+from search.answer.levels import LevelAnswer, compare, levels_of, with_starts
 from search.answer.looks import Course, course
 from search.answer.search_result import SearchAnswer, search_answer
 from search.answer.statistics.planning import Effort, effort
 from search.answer.tuned import CrossFit, cross_fitted, tuned_text
 from search.answer.words.devices import device_caveats
+from search.answer.words.factorial import effort_of_main, factorial_words
 from search.answer.words.looks import seen, with_looks
 from search.answer.words.sentence import Words, prefix, words
 from search.folder.load import Recorded
@@ -28,6 +30,7 @@ class Answer:
         words: in plain English, without the notes on progress and on the demo set.
         course: of a study with looks, which level left at which.
         tuned: of a study with `tune`, which learning rate each level got; `levels` are of the trainings that measure.
+        factorial: of a study that crosses two parameters; `levels` are its cells.
     """
 
     recorded: Recorded
@@ -36,6 +39,7 @@ class Answer:
     words: Words
     course: Course | None = None
     tuned: CrossFit | None = None
+    factorial: Factorial | None = None
 
     @property
     def sentence(self) -> str:
@@ -73,6 +77,8 @@ class Answer:
         the reference level; None where none was.
         """
         done = [level for level in self.levels if level.differences or (level.is_reference and level.trials)]
+        if self.factorial is not None:
+            done = [level for level in self.levels if level.trials and level.learning.is_reliable]
         if not self.words.ranks or not done:
             return None
         return max(done, key=lambda level: level.accuracy["val"].value)
@@ -81,6 +87,8 @@ class Answer:
     def effort(self) -> Effort | None:
         """What it would take to tell more."""
         known = [level.differences["test"].estimate for level in self.levels if level.differences]
+        if self.factorial is not None:
+            return effort_of_main(self.recorded.study, self.factorial)
         return effort(known, margin=self.recorded.study.margin)
 
     @cached_property
@@ -104,5 +112,10 @@ def answer_of(recorded: Recorded) -> Answer:
         said = words(recorded.study, levels)
         said = said._replace(details=(*said.details, tuned_text(recorded.study, tuned)))
         return Answer(recorded, levels, None, said, tuned=tuned)
+    if recorded.study.kind == "factorial":
+        levels = tuple(with_starts(levels_of(recorded.study, recorded.records)))
+        effects = factorial(recorded.study, levels)
+        said = factorial_words(recorded.study, levels, effects)
+        return Answer(recorded, levels, None, said, factorial=effects)
     levels = tuple(compare(recorded.study, recorded.records))
     return Answer(recorded, levels, None, words(recorded.study, levels))

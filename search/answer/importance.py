@@ -23,13 +23,15 @@ def importances(study: Study, trials: Sequence[TrialRecord], target: str) -> dic
         target: "validation" for the measure that decides there, or a cost, a field of `Finished`.
 
     Returns:
-        Empty with too few trials, or where the target does not vary.
+        Empty with too few trials, or where the target does not vary. Conditional parameters are left out.
     """
     import optuna
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
     space: dict[str, BaseDistribution] = {}
     for name, spec in study.scientific.items():
+        if spec.when:  # PED-ANOVA takes the parameters that all trials have
+            continue
         if isinstance(spec, Levels):
             space[name] = CategoricalDistribution(list(spec.levels))
         elif isinstance(spec.low, int) and isinstance(spec.high, int):

@@ -19,6 +19,7 @@ from search.answer.statistics.luck import CHOICES, Choice
 from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, SIGNIFICANT, Difference, decided, holm
 from search.folder.record import TrialRecord
 from search.study import Study
+from search.study.factorial import Cell, cell_name, cells, reference_cell
 from search.study.space import ParamValue
 from search.study.tune import RATE
 from trainer.clock import last_start
@@ -51,7 +52,7 @@ class LevelAnswer:
     """One level. Estimates are None where no trial has finished.
 
     Attributes:
-        level: the factor's value; None for the reference model alone.
+        level: the factor's value; of a combination of two its name; None for the reference model alone.
         is_reference: whether the others are compared with it.
         trials: those finished, by seed.
         measured: those of them that figures of accuracy are of: the trials that learnt; all where none did.
@@ -67,6 +68,7 @@ class LevelAnswer:
             two have fewer than two such seeds, and where one of the two learns too rarely to be ranked.
         disagrees: whether validation and test differ in sign by more than chance explains.
         choice: whether its learning rate was chosen by halves of the seeds, see `statistics.luck`.
+        cell: the value of each parameter that is asked about; empty for the reference model alone.
     """
 
     level: ParamValue | None
@@ -83,6 +85,7 @@ class LevelAnswer:
     differences: dict[Compared, Difference] = field(default_factory=dict)
     disagrees: bool = False
     choice: Choice = "none"
+    cell: Cell = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -122,11 +125,13 @@ def levels_of(study: Study, records: Iterable[TrialRecord]) -> list[LevelAnswer]
     """The same without differences, and without a comparison of starts."""
     replicates = [record for record in records if record.role == "replicate"]
     found = []
-    for level in study.levels or (None,):
-        mine = [r for r in replicates if study.factor is None or r.params[study.factor] == level]
+    reference = reference_cell(study)
+    for cell in cells(study):
+        mine = [r for r in replicates if all(r.params[name] == value for name, value in cell.items())]
         rates = {record.params[RATE] for record in mine} if study.tune else set()
         choice: Choice = CHOICES[min(len(rates), 2)]
-        found.append(_level(level, mine, study.measure, choice, is_reference=level == study.reference))
+        level = _level(cell_name(cell), mine, study.measure, choice, is_reference=cell == reference)
+        found.append(replace(level, cell=cell))
     return found
 
 
@@ -178,7 +183,7 @@ def _measured(level: LevelAnswer, measure: str) -> LevelAnswer:
     if not level.trials:
         return level
     measured = tuple(filter(has_learnt, level.trials)) or level.trials
-    measures = _measures(measured, measure, level.choice)
+    measures = compared_measures(measured, measure, level.choice)
     test = Predictions.of(measured, "test", level.choice)
     labels = range(test.counts.shape[-1])
     by_class = {name: [entry.of(test, label) for label in labels] for name, entry in CLASS_MEASURES.items()}
@@ -194,7 +199,8 @@ def _measured(level: LevelAnswer, measure: str) -> LevelAnswer:
     )
 
 
-def _measures(trials: Sequence[TrialRecord], measure: str, choice: Choice) -> dict[Compared, Measure]:
+def compared_measures(trials: Sequence[TrialRecord], measure: str, choice: Choice) -> dict[Compared, Measure]:
+    """The measure that decides, of finished trials of one level, by what is compared."""
     splits = {split: deciding(measure, Predictions.of(trials, split, choice)) for split in SPLITS}
     gap = splits["train"].minus(splits["test"])
     return {"train": splits["train"], "val": splits["val"], "test": splits["test"], "gap": gap}
@@ -249,7 +255,7 @@ def paired(level: LevelAnswer, other: LevelAnswer, measure: str) -> Paired | Non
     if len(seeds) < SEEDS_TO_COMPARE:
         return None
     mine, theirs = (
-        _measures([t for t in group.measured if t.config.seed in seeds], measure, group.choice)
+        compared_measures([t for t in group.measured if t.config.seed in seeds], measure, group.choice)
         for group in (level, other)
     )
     raw = {what: mine[what].minus(theirs[what]) for what in COMPARED}

@@ -13,9 +13,10 @@ Only `functions.py`, `answer.py` and `results.py` are imported at once; they imp
 
 from search.api.answer import StudyAnswer
 from search.api.functions import load_study, read_answer, run_study
-from search.api.results import Interval, LevelDifference, LevelResult, MeanCost
+from search.api.results import EffectResult, Interval, LevelDifference, LevelResult, MeanCost
 
 __all__ = [
+    "EffectResult",
     "Interval",
     "LevelDifference",
     "LevelResult",

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from search.api.results import LevelResult, Value
+from search.api.results import EffectResult, LevelResult, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,26 +25,30 @@ class StudyAnswer:
     Attributes:
         name: the name that the study runs under, as "pooling-demo-quick".
         question: what is asked, in words.
-        kind: "levels" for a question, "reference" for the reference model alone, "search" for a search.
-        factor: the parameter that is asked about; None for the other kinds.
+        kind: "levels" for a question about one parameter, "factorial" for one about two, "reference" for the reference
+            model alone, "search" for a search.
+        factor: the one parameter that is asked about; None for the other kinds.
         measure: what decides, as "accuracy".
         sentence: the answer in plain English, with what it must not be taken for.
         caveats: what must be said beside every figure; empty for most studies of real images.
         is_demo: whether the images are the drawn cells of the demo set.
         trials: how many trials the study has in the end; at most, while levels may still leave at looks.
         trials_over: how many of them have ended, with or without a result.
-        levels: a result each, in the order of the study file; empty for a search.
+        levels: a result each, in the order of the study file; of a question about two parameters, of each combination
+            of their levels; empty for a search.
         best_params: of a search, the parameters of the trial that is highest on validation, in `measure`; of a
-            question, the level with the highest mean there. None where nothing was learnt.
+            question, the level or the combination with the highest mean there. None where nothing was learnt.
         class_names: in the order of the model's outputs.
         folder: where the study's files lie: journals, models, figures.
         page: the page for a browser; None where it was not drawn.
         problems: what this run could not tell Optuna or MLflow, a sentence each. `python -m search.sync` tells it.
+        factors: the parameters that are asked about: one, or two that are crossed; none for the other kinds.
+        effects: of a question about two, the main effects of each and their interactions.
     """
 
     name: str
     question: str
-    kind: Literal["levels", "reference", "search"]
+    kind: Literal["levels", "factorial", "reference", "search"]
     factor: str | None
     measure: str
     sentence: str
@@ -58,6 +62,8 @@ class StudyAnswer:
     folder: Path
     page: Path | None
     problems: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    effects: tuple[EffectResult, ...] = ()
     _records: tuple[TrialRecord, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -66,7 +72,8 @@ class StudyAnswer:
         return next((level for level in self.levels if level.is_reference), None)
 
     def level_table(self) -> pd.DataFrame:
-        """The levels of a question or of the reference model, a row each, indexed by level.
+        """The levels of a question or of the reference model, a row each, indexed by level; of a question about
+        two parameters the combinations, indexed by both.
 
         Columns: `is_reference`, `n_seeds`, `n_learnt`, `n_failed`; of each split's `measure` and of `gap` the
         figure, as `test_accuracy`, with `_low` and `_high`; of each difference, as `test_difference`, the same with
@@ -79,8 +86,9 @@ class StudyAnswer:
 
         if not self.levels:
             raise ValueError(f"{self.name} is a search, which compares no levels; see trial_table")
-        name = self.factor or "level"
-        return pd.DataFrame([{name: level.level, **_row(level, self.measure)} for level in self.levels]).set_index(name)
+        names = list(self.factors) or ["level"]
+        rows = [{**(level.combination or {"level": level.level}), **_row(level, self.measure)} for level in self.levels]
+        return pd.DataFrame(rows).set_index(names if len(names) > 1 else names[0])
 
     def trial_table(self) -> pd.DataFrame:
         """The trials that were begun, a row each, indexed by number.
@@ -98,12 +106,13 @@ class StudyAnswer:
         """Everything that was measured, a measurement a row, as `python -m search.export` writes it.
 
         Tables by name: "trials" (every setting and measure), "epochs", "predictions" (how the images of each photograph
-        were classified), and for a study with levels "levels" (every figure with its interval) and "comparisons". What
+        were classified), and for a study with levels "levels" (every figure with its interval) and "comparisons", or
+        "effects" where two parameters are crossed. What
         the columns mean: `columns.csv` of an export.
         """
         from search.api.exported import tables_of
 
-        return tables_of(self._records, self.class_names, self.factor, self.levels, self.measure)
+        return tables_of(self._records, self.class_names, self.factors, self.levels, self.measure, self.effects)
 
     def to_dict(self) -> dict[str, Any]:
         """The whole answer, fit for JSON, with the design, the images and the software; `version` is of its form."""

@@ -13,7 +13,7 @@ from search.answer.measure_table import MEASURES
 from search.answer.statistics.intervals import Estimate
 from search.answer.statistics.simultaneous import Difference
 from search.api.answer import StudyAnswer
-from search.api.results import Interval, LevelDifference, LevelResult, MeanCost, Value
+from search.api.results import EffectResult, Interval, LevelDifference, LevelResult, MeanCost, Value
 from search.api.tables import COSTS
 from search.pages.publish import PAGE
 
@@ -49,18 +49,20 @@ def study_answer(answer: Answer, problems: Sequence[str] = ()) -> StudyAnswer:
         folder=recorded.folder,
         page=page if page.exists() else None,
         problems=tuple(problems),
+        factors=recorded.study.factors,
+        effects=tuple(
+            EffectResult(dict(effect.levels), {what: _difference(one) for what, one in effect.differences.items()})
+            for effect in (answer.factorial.effects if answer.factorial else ())
+        ),
         _records=tuple(recorded.records),
     )
 
 
 def _best_params(answer: Answer) -> Mapping[str, Value] | None:
-    factor = answer.recorded.study.factor
     if answer.search is not None:
         best = answer.search.best
         return dict(best.params) if best is not None and answer.search.words.ranks else None
-    if factor is None or answer.best is None or answer.best.level is None:
-        return None
-    return {factor: answer.best.level}
+    return dict(answer.best.cell) if answer.best is not None and answer.best.cell else None
 
 
 def _level(level: LevelAnswer, class_names: Sequence[str]) -> LevelResult:
@@ -82,6 +84,7 @@ def _level(level: LevelAnswer, class_names: Sequence[str]) -> LevelResult:
         },
         differences={what: _difference(one) for what, one in level.differences.items()},
         costs={name: MeanCost(cost.mean, cost.sd, cost.n) for name, cost in costs.items() if cost is not None},
+        combination=dict(level.cell),
     )
 
 

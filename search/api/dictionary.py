@@ -105,12 +105,25 @@ COMPARISONS = {
     "margin": Meaning("share", "the difference in the measure that decides, on test images, that counts as none"),
     "verdict": Meaning("", "higher, lower, equivalent, cannot tell, or too few seeds; of the outcome that is decided"),
 }
+EFFECTS = {
+    **{name: meaning for name, meaning in COMPARISONS.items() if name not in ("level", "reference")},
+    "effect": Meaning(
+        "", "main: a level's difference to the reference level, averaged over all levels of the other parameter; "
+        "interaction: by how much that difference is higher at a level of the other than at its reference level"
+    ),
+    "difference": Meaning("share", "the effect, paired by seed and photograph"),
+    "low": Meaning("share", "lower end of the 95 % interval, simultaneous over the effects"),
+    "high": Meaning("share", "upper end of the 95 % interval, simultaneous over the effects"),
+    "n_pairs": Meaning("seeds", "seeds at which all combinations in the effect learnt"),
+    "p": Meaning("", "p-value of no effect, corrected for the number of effects (Holm)"),
+}  # fmt: skip
 OF_TABLE: Mapping[str, Mapping[str, Meaning]] = {
     "trials": TRIALS,
     "epochs": EPOCHS,
     "predictions": PREDICTIONS,
     "levels": LEVELS,
     "comparisons": COMPARISONS,
+    "effects": EFFECTS,
 }
 
 

@@ -1,6 +1,7 @@
 """What a study found as tables of plain rows, one measurement a row, and as one document.
 
-Five tables: trials, epochs, predictions, levels, comparisons. The words for their columns stand in `dictionary.py`.
+Tables: trials, epochs, predictions, levels, and comparisons or, where two parameters are crossed, effects. The words
+for their columns stand in `dictionary.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from trainer.events import Failed, SplitName, Stopped
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.api.results import Interval, LevelResult
+    from search.api.results import EffectResult, Interval, LevelDifference, LevelResult
 
 FORMAT, VERSION = "blood-cell-search answer", 1  # the version is raised when a reader of the old would misread the new
 SETTINGS = tuple(name for name in TrainConfig.model_fields if name != "trial")
@@ -36,6 +37,10 @@ LEVELS = (
 )
 COMPARISONS = (
     *("level", "reference", "outcome", "is_decided", "difference", "low", "high", "n_pairs"),
+    *("p", "p_equivalent", "p_non_inferior", "margin", "verdict"),
+)
+EFFECTS = (
+    *("effect", "outcome", "is_decided", "difference", "low", "high", "n_pairs"),
     *("p", "p_equivalent", "p_non_inferior", "margin", "verdict"),
 )
 # The types of columns in which nothing was seen; of all others, float64.
@@ -51,19 +56,23 @@ Row = dict[str, Any]
 def tables_of(
     records: Sequence[TrialRecord],
     class_names: Sequence[str],
-    factor: str | None,
+    factors: Sequence[str],
     levels: Sequence[LevelResult],
     measure: str,
+    effects: Sequence[EffectResult] = (),
 ) -> dict[str, pd.DataFrame]:
     """The tables by name; those of levels only where a study compares levels or measures the reference model alone.
-    `measure` is the one that decides.
+    `measure` is the one that decides. Where two parameters are crossed, there are `effects` in place of comparisons.
     """
     found = {
         "trials": frame(trial_rows(records, class_names)),
         "epochs": frame(epoch_rows(records)),
-        "predictions": frame(prediction_rows(records, class_names, factor)),
+        "predictions": frame(prediction_rows(records, class_names, factors)),
     }
-    if levels:
+    if len(factors) > 1:
+        found["levels"] = frame(level_rows(levels, measure, factors), (*LEVELS[:1], *factors, *LEVELS[1:]))
+        found["effects"] = frame(effect_rows(effects, measure, factors), (*EFFECTS[:1], *factors, *EFFECTS[1:]))
+    elif levels:
         found["levels"] = frame(level_rows(levels, measure), LEVELS)
         found["comparisons"] = frame(comparison_rows(levels, measure), COMPARISONS)
     return found
@@ -132,12 +141,14 @@ def epoch_rows(records: Sequence[TrialRecord]) -> Iterator[Row]:
             yield {"trial": record.number, "seed": record.config.seed, **values}
 
 
-def prediction_rows(records: Sequence[TrialRecord], class_names: Sequence[str], factor: str | None) -> Iterator[Row]:
+def prediction_rows(
+    records: Sequence[TrialRecord], class_names: Sequence[str], factors: Sequence[str]
+) -> Iterator[Row]:
     """A photograph, in one class and one split of one finished trial, a row: its images by predicted class."""
     for record in records:
         if record.finished is None:
             continue
-        level = {factor: getattr(record.config, factor)} if factor else {}
+        level = {factor: getattr(record.config, factor) for factor in factors}
         for split in SPLITS:
             for photo in record.finished.splits[split].photos:
                 row: Row = {"trial": record.number, **level, "seed": record.config.seed, "fold": record.config.fold}
@@ -146,10 +157,11 @@ def prediction_rows(records: Sequence[TrialRecord], class_names: Sequence[str], 
                 yield row | {f"predicted_{n}": k for n, k in zip(class_names, photo.predicted, strict=True)}
 
 
-def level_rows(levels: Sequence[LevelResult], measure: str) -> Iterator[Row]:
+def level_rows(levels: Sequence[LevelResult], measure: str, factors: Sequence[str] = ()) -> Iterator[Row]:
     """A figure of a level a row, with its interval; of a cost its standard deviation."""
     for level in levels:
-        head: Row = {"level": level.level, "is_reference": level.is_reference, "n_seeds": len(level.seeds)}
+        head: Row = {"level": level.level, **{name: level.combination[name] for name in factors}}
+        head |= {"is_reference": level.is_reference, "n_seeds": len(level.seeds)}
         head |= {"n_learnt": len(level.learnt_seeds), "n_failed": sum(level.failures.values())}
         found: list[tuple[str, str | None, str | None, Interval]] = []
         found += [(measure, split, None, one) for split, one in level.accuracy.items()]
@@ -173,14 +185,29 @@ def comparison_rows(levels: Sequence[LevelResult], measure: str) -> Iterator[Row
             yield {
                 "level": level.level,
                 "reference": reference.level,
-                "outcome": "gap" if what == "gap" else f"{what}_{measure}",
-                "is_decided": what == "test",
-                "difference": one.value,
-                "n_pairs": one.n_pairs,
-                **{name: getattr(one, name) for name in ("low", "high", "p", "p_equivalent", "p_non_inferior")},
-                "margin": one.margin,
-                "verdict": one.verdict if what == "test" else None,
+                **_difference(what, one, measure),
             }
+
+
+def effect_rows(effects: Sequence[EffectResult], measure: str, factors: Sequence[str]) -> Iterator[Row]:
+    """A main effect or an interaction in one outcome a row."""
+    for effect in effects:
+        head: Row = {"effect": "interaction" if effect.is_interaction else "main"}
+        head |= {name: effect.levels.get(name) for name in factors}
+        for what, one in effect.differences.items():
+            yield head | _difference(what, one, measure)
+
+
+def _difference(what: str, one: LevelDifference, measure: str) -> Row:
+    return {
+        "outcome": "gap" if what == "gap" else f"{what}_{measure}",
+        "is_decided": what == "test",
+        "difference": one.value,
+        "n_pairs": one.n_pairs,
+        **{name: getattr(one, name) for name in ("low", "high", "p", "p_equivalent", "p_non_inferior")},
+        "margin": one.margin,
+        "verdict": one.verdict if what == "test" else None,
+    }
 
 
 def document(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:

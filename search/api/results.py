@@ -80,7 +80,8 @@ class LevelResult:
     The mappings are empty, and `gap` is None, until a trial of the level has finished.
 
     Attributes:
-        level: the value of the parameter that is asked about; None for the reference model alone.
+        level: the value of the parameter that is asked about; of a question with two the name of the combination, as
+            "max x 0.5"; None for the reference model alone.
         is_reference: whether the other levels are compared with this one.
         seeds: the seeds of the finished trials, one each.
         learnt_seeds: those of them whose training left chance.
@@ -95,6 +96,7 @@ class LevelResult:
         differences: to the reference level, by "train", "val", "test" and "gap"; empty for the reference level.
         costs: by name: "parameters", "flops_per_image", "train_s", and where they were measured "vram_peak_mib" and
             "vram_process_mib".
+        combination: the value of each parameter that is asked about; empty for the reference model alone.
     """
 
     level: Value | None
@@ -109,3 +111,26 @@ class LevelResult:
     by_class: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     differences: Mapping[str, LevelDifference] = field(default_factory=dict)
     costs: Mapping[str, MeanCost] = field(default_factory=dict)
+    combination: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EffectResult:
+    """A main effect or an interaction in a question with two parameters.
+
+    Attributes:
+        levels: by parameter, the level that is compared with the reference level: one of a main effect, which is
+            averaged over all levels of the other parameter; two of an interaction, which is by how much the effect of
+            the first is higher at that level of the second than at its reference level.
+        differences: by "train", "val", "test" and "gap"; p-values are corrected for the number of effects and intervals
+            hold for all of them at once. `n_pairs` are the seeds at which all combinations in the effect learnt. Empty
+            where it could not be estimated.
+    """
+
+    levels: Mapping[str, Value]
+    differences: Mapping[str, LevelDifference] = field(default_factory=dict)
+
+    @property
+    def is_interaction(self) -> bool:
+        """Whether it is one, and no main effect."""
+        return len(self.levels) > 1

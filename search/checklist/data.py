@@ -73,7 +73,7 @@ def sample_size(answer: Answer) -> str:
     if data is None:
         return ""
     text = f"{count(data.photographs['test'], 'test photograph')} ({fact(answer, 'Test photographs') or 'by class: –'})"
-    if effort is not None and answer.recorded.study.factor:
+    if effort is not None and answer.recorded.study.factors:
         low, high = (f"{100 * end:.0f}" for end in effort.detectable)
         size = low if low == high else f"{low} to {high}"
         text += f"; with {count(effort.n_seeds, 'seed')}, differences of {size} points are found with 80 % power"

@@ -36,12 +36,13 @@ def goal(answer: Answer) -> str:
     study = answer.recorded.study
     if study.search is not None:
         return f"Development: a search over settings of the model, by validation {study.measure_words} and cost."
-    if study.factor is None:
+    if not study.factors:
         return "Development: one configuration, trained on several seeds."
-    return (
-        f"Comparison of levels of {word(study.factor)} with the reference level in test {study.measure_words}: "
-        f"superiority, and equivalence within {points_text(study.margin)}."
-    )
+    compared = f"Comparison of levels of {word(study.factors[0])} with the reference level"
+    if study.factor is None:
+        names = " and ".join(map(word, study.factors))
+        compared = f"Factorial comparison of {names}: main effects and interaction, against the reference levels,"
+    return f"{compared} in test {study.measure_words}: superiority, and equivalence within {points_text(study.margin)}."
 
 
 def protocol(answer: Answer) -> str:
@@ -64,7 +65,7 @@ def model(answer: Answer) -> str:
     if config.model != "reference":
         layers = f"Built by {config.model}, of which the page of the answer lists the layers; an output for each class"
     text = f"Input {config.image_height} × {config.image_width} pixels, {channels}. {layers}."
-    text += f" {size}{' (reference)' if answer.recorded.study.factor else ''}." if size else ""
+    text += f" {size}{' (reference)' if answer.recorded.study.factors else ''}." if size else ""
     return f"{text} Varied in this study: {varied}." if varied else text
 
 
@@ -102,7 +103,8 @@ def training(answer: Answer) -> str:
     )
     most = "at most " if study.looks else ""
     rates = f", each at learning rates of {listed([shown(rate) for rate in study.rates])}" if study.tune else ""
-    seeds = f", {most}{study.seeds} seeds of each level{rates}" if study.factor else ""
+    each = "level" if study.factor else "combination"
+    seeds = f", {most}{study.seeds} seeds of each {each}{rates}" if study.factors else ""
     device = fact(answer, "Device")
     return f"{text}{seeds}." + (f" Hardware: {device}." if device else "")
 
@@ -155,10 +157,11 @@ def statistics(answer: Answer) -> str:
     """Says how intervals and tests are computed."""
     text = "95 % intervals over photographs and trained models (multi-reader, multi-case variance; Gallas et al. 2009)."
     study = answer.recorded.study
-    if study.factor is None:
+    if not study.factors:
         return text
     looks = " ".join(["", *planned(study)])
+    what = "Levels" if study.factor else "Main effects and interactions, contrasts of combinations of levels,"
     return (
-        f"{text} Levels are compared in pairs of seed and photograph, with Holm's correction; equivalence by two "
+        f"{text} {what} are compared in pairs of seed and photograph, with Holm's correction; equivalence by two "
         f"one-sided tests; no claim with fewer than five seeds.{looks}"
     )

@@ -27,7 +27,7 @@ def by_class_performance(answer: Answer) -> str:
         pairs = zip(answer.recorded.class_names, level.by_class.get(name, ()), strict=False)
         texts += [f"{entry.words} of {label.lower()} {with_interval(one)} %" for label, one in pairs if one is not None]
     texts = [f"test {answer.recorded.study.measure_words} {share_text(level.accuracy['test'])}", *texts]
-    return f"{'Reference level: ' if answer.recorded.study.factor else ''}{'; '.join(texts)}."
+    return f"{'Reference level: ' if answer.recorded.study.factors else ''}{'; '.join(texts)}."
 
 
 def failures(answer: Answer) -> str:

@@ -21,11 +21,12 @@ def image_sizes(study: Study) -> list[ImageSize]:
 
     def values(name: str) -> list[ParamValue]:
         spec = study.scientific.get(name) or study.nuisance.get(name)
+        elsewhere = [getattr(base, name)] if spec is None or spec.when else []
         if isinstance(spec, Levels):
-            return list(spec.levels)
+            return list(dict.fromkeys([*spec.levels, *elsewhere]))
         if spec is not None:
-            return list(range(int(spec.low), int(spec.high) + 1))
-        return [getattr(base, name)]
+            return list(dict.fromkeys([*range(int(spec.low), int(spec.high) + 1), *elsewhere]))
+        return elsewhere
 
     sides = itertools.product(values("image_height"), values("image_width"), values("color"))
     return [ImageSize(int(height), int(width), bool(color), base.resize) for height, width, color in sides]

@@ -12,6 +12,7 @@ from typing import Any
 from search.folder.record import Role
 from search.study import Study
 from search.study.cost import relative_cost
+from search.study.factorial import cells
 from search.study.space import ParamValue
 from trainer.config import TrainConfig
 
@@ -83,7 +84,7 @@ class Queue:
             others: of the other slots.
             device: of the slot, its name.
         """
-        soon = list(itertools.islice(self._trials, LOOK_AHEAD * max(1, len(self._study.levels))))
+        soon = list(itertools.islice(self._trials, LOOK_AHEAD * len(cells(self._study))))
         furthest = soon[0].seed + LOOK_AHEAD - 1
         soon = [trial for trial in soon if trial.seed <= furthest]
         soon = [trial for trial in soon if self._devices.get(trial.seed, device) == device] or soon

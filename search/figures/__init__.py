@@ -6,6 +6,7 @@
     curves.py         learning curves by level
     confusion.py      confusion matrices
     reliability.py    how often the model is right where it is so sure
+    factorial.py      of two crossed parameters: a heat map, main effects and interactions
     cost.py           accuracy against memory or parameters
     search_result.py  of a search: history, Pareto front, importances, parallel coordinates
     wrong.py          the test images most often wrong

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from search.answer.answer import Answer
 from search.answer.learning import chance_of
 from search.answer.levels import LevelAnswer
-from search.answer.tables.rows import name_of
+from search.answer.tables.rows import head, name_of
 from search.answer.words.sentence import called
 from search.answer.words.verdicts import compared
 from search.answer.words.wording import difference_text, p_text, percent, points, points_text, share_text, word
@@ -56,7 +56,7 @@ def accuracy_by_level(answer: Answer) -> Picture:
         _draw(axes, drawn, places, split, study)
     line_of_chance(axes, chance_of(drawn[0].trials[0], study.measure))
     label_levels(axes, answer, drawn, places)
-    axes.set(ylim=(0, 1.02), ylabel=study.measure_words, xlabel=word(study.factor) if study.factor else "")
+    axes.set(ylim=(0, 1.02), ylabel=study.measure_words, xlabel=head(answer) if study.factors else "")
     if study.factor in LOG_AXIS:
         axes.set_xlabel(f"{word(study.factor or '')} (logarithmic)")
     in_percent(axes)

@@ -13,7 +13,7 @@ from search.answer.levels import LevelAnswer
 from search.answer.statistics.variance import Floats
 from search.answer.words.facts import is_public_set
 from search.answer.words.sentence import called, subject
-from search.answer.words.wording import count, named, percent
+from search.answer.words.wording import count, percent
 from search.figures.style import (
     GREEN,
     INK,
@@ -51,7 +51,7 @@ def learning_curves(answer: Answer) -> Picture:
     trained = [level for level in answer.levels if level.trials]
     drawn = _most_telling(trained)
     config = study.base_config()
-    is_reference_model = study.factor is None and subject(study) == "the reference model" and not config.color
+    is_reference_model = not study.factors and subject(study) == "the reference model" and not config.color
     studied = is_reference_model and is_public_set(answer.recorded.data)
     columns = 1 if len(drawn) == 1 else 2
     rows = -(-len(drawn) // columns)
@@ -69,9 +69,9 @@ def learning_curves(answer: Answer) -> Picture:
         _tell(axes, level, called(study, level), aligned)
         if studied:
             _studied(axes)
-        if study.factor is not None:
+        if study.factors:
             bold = "bold" if level.is_reference else "normal"
-            title = axes.set_title(named(study.factor, level.level), fontsize=SMALL, color=INK, loc="left", pad=3)
+            title = axes.set_title(called(study, level), fontsize=SMALL, color=INK, loc="left", pad=3)
             title.set(fontweight=bold, parse_math=False)
         axes.axhline(chance_of(level.trials[0]), color=MUTED, linestyle=(0, (4, 3)), linewidth=0.8, zorder=1)
         axes.set_ylim(0, 1.02)

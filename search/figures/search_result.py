@@ -170,6 +170,8 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
     axes.tick_params(axis="y", length=0)
     legend(chart, axes, 2)
     caption = "Share of what sets the best trials apart from the others (PED-ANOVA)."
+    if conditional := [word(name) for name, spec in study.scientific.items() if spec.when]:
+        caption += f" Without {listed(conditional)}, which not every trial has."
     parts = [f"{word(name)} {percent(share, 0)}" for name, share in accuracy.items()]
     finding = f"For validation {study.measure_words}: {listed(parts)}."
     return picture("importances", "Importances", caption, chart, finding=finding)
@@ -186,7 +188,11 @@ def _parallel(answer: Answer) -> Picture:
     span = (high - low) or 1.0
     colours = colormaps["viridis"]
     for record, value in sorted(zip(done, values, strict=True), key=lambda item: item[1])[-MOST_LINES:]:
-        heights = [_height(study.scientific[name], record.params[name]) for name in names] + [(value - low) / span]
+        heights = [
+            _height(study.scientific[name], record.params[name]) if name in record.params else math.nan
+            for name in names
+        ]
+        heights.append((value - low) / span)
         strength = (value - low) / span
         axes.plot(
             range(len(heights)),
@@ -194,6 +200,7 @@ def _parallel(answer: Answer) -> Picture:
             color=colours(0.1 + 0.8 * strength),
             alpha=0.25 + 0.65 * strength,
             linewidth=0.9 + 1.3 * strength,
+            marker="." if any(map(math.isnan, heights)) else "",
         )
         hover_line(axes, range(len(heights)), heights, _told(record, study))
     for place, name in enumerate(names):
@@ -225,6 +232,8 @@ def _parallel(answer: Answer) -> Picture:
     axes.set_yticks([])
     bare(axes, grid=None, keep=())
     caption = "Each line is a trial; the brighter and thicker, the better on validation."
+    if any(spec.when for spec in study.scientific.values()):
+        caption += " A line is broken where a conditional parameter was not proposed."
     if len(done) > MOST_LINES:
         caption += f" The best {MOST_LINES} of {len(done):,} trials."
     best = max(done, key=lambda record: val_value(record, study.measure))

@@ -200,7 +200,7 @@ def seen_before(folder: Path, study: Study) -> tuple[int, ...]:
     if noted is None:
         return ()
     before, seen = noted.study, noted.record.seen
-    if before.factor is None or before.looks or not before.seeds < study.seeds or before.seeds in seen:
+    if not before.factors or before.looks or not before.seeds < study.seeds or before.seeds in seen:
         return seen
     has_result = any(record.finished for record in read_trials(folder / "trials"))
     return (*seen, before.seeds) if has_result else seen

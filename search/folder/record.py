@@ -77,7 +77,7 @@ class StudyRecord:
     Attributes:
         name: of the study, the Optuna study and the MLflow experiment.
         question: in plain English.
-        kind: `levels`, `search` or `reference`.
+        kind: `levels`, `factorial`, `search` or `reference`.
         design: the study file in canonical form, fit for JSON. Its table `fixed` holds settings of `TrainConfig`.
         data: the images.
         versions: of the controller's packages, by name.

@@ -111,7 +111,7 @@ def _part(drawn: Drawn, folder: str | None, links: Links) -> dict[str, Any]:
 def _wrong_of(answer: Answer) -> str:
     if answer.reference is None:
         return "Counted over the trials on the Pareto front."
-    whose = "of the reference level " if answer.recorded.study.factor else ""
+    whose = "of the reference level " if answer.recorded.study.factors else ""
     return f"Counted over the trainings {whose}that learnt."
 
 

@@ -1,7 +1,8 @@
 """Which trials a study consists of: `plan`, a pure function of the study and of what its trials have given so far.
 
 Without nuisance parameters: every level with every seed, the same seeds for every level, so that differences between
-levels are paired. With them, as in the Deep Learning Tuning Playbook (Godbole et al. 2023,
+levels are paired; of two scientific parameters every combination of their levels (`search.study.factorial`). With
+nuisance parameters, as in the Deep Learning Tuning Playbook (Godbole et al. 2023,
 https://github.com/google-research/tuning_playbook): every level gets the same number of tuning trials, at the same
 points; then its replicates, at its best point by validation accuracy. With `tune`, every level with every seed at every
 rate of a small grid.
@@ -17,7 +18,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from search.study import Study
+from search.study.conditions import active, is_whole
 from search.study.confirm import confirm_count, confirming, is_searched
+from search.study.factorial import cell_name, cells
 from search.study.space import Levels, ParamValue, Range
 from search.study.tune import RATE
 from trainer.config import TrainConfig, default_of, vocabulary_of
@@ -66,7 +69,7 @@ def plan(
     if study.search is not None:
         again = [PlannedTrial(params, "confirm") for params in confirming(study, results, reference_params(study))]
         return _first_of_search(study) + again
-    levels: list[dict[str, ParamValue]] = [{study.factor: level} for level in study.levels] if study.factor else [{}]
+    levels = cells(study)
     if study.tune:
         levels = [{**level, RATE: rate} for level in levels for rate in study.rates]
     if not study.nuisance:
@@ -103,7 +106,9 @@ def trial_count(study: Study, left: Mapping[ParamValue, int] | None = None, resu
     tuning = study.tuning.trials_per_level if study.tuning else 0
     gone = left or {}
     times = len(study.rates) or 1
-    return sum(tuning + times * gone.get(level, study.seeds) for level in study.levels or ("the reference model",))
+    compared = [cell_name(cell) for cell in cells(study)]
+    seeds = [study.seeds if level is None else gone.get(level, study.seeds) for level in compared]
+    return sum(tuning + times * of_level for of_level in seeds)
 
 
 def is_at_most(study: Study, left: Mapping[ParamValue, int] | None = None, results: Sequence[Result] = ()) -> bool:
@@ -130,6 +135,7 @@ def config_of(
         ConfigError: the params break a rule of `TrainConfig`.
     """
     seed = params.get("seed")
+    left_out = elsewhere(study, params)
     turn = int(seed) if seed is not None else number
     if seed is None:
         if number is None:
@@ -137,7 +143,7 @@ def config_of(
         seed = derived_seed(study.name, number)
     folds = study.fixed.get("folds", TrainConfig.model_fields["folds"].default)
     fold = (turn or 0) % int(folds)
-    return TrainConfig.of({**study.fixed, **params, "seed": seed, "fold": fold, "trial": trial_label})
+    return TrainConfig.of({**left_out, **study.fixed, **params, "seed": seed, "fold": fold, "trial": trial_label})
 
 
 def derived_seed(study_name: str, index: int) -> int:
@@ -157,11 +163,12 @@ def distributions(study: Study) -> dict[str, Levels | Range]:
     the range of the levels, which Optuna lets grow.
     """
     spaces = {**study.scientific, **study.nuisance}
-    if study.factor is not None:
-        spaces[study.factor] = _growing(study.factor, study.levels)
+    for name in study.factors:
+        spec = study.scientific[name]
+        spaces[name] = _growing(name, spec.levels) if isinstance(spec, Levels) else spec
     if study.tune:
         spaces[RATE] = Range(low=study.rates[0], high=study.rates[-1], log=True)
-    if study.factor is None and study.search is None:
+    if study.kind == "reference":
         spaces["seed"] = Range(low=0, high=TUNING_SEED)
     return spaces
 
@@ -197,8 +204,16 @@ def _replicates(
 
 def reference_params(study: Study) -> dict[str, ParamValue] | None:
     """The reference model in the space of a search; None where that does not contain it."""
-    defaults = {name: default_of(name) for name in study.scientific}
-    return defaults if all(spec.contains(defaults[name]) for name, spec in study.scientific.items()) else None
+    specs = study.scientific
+    found = active(specs, {name: value for name in specs if (value := default_of(name)) is not None})
+    inside = all(specs[name].contains(value) for name, value in found.items())
+    return found if inside and is_whole(specs, found) else None
+
+
+def elsewhere(study: Study, params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+    """The values of the conditional parameters of a search that are not among a trial's params, without [fixed]."""
+    left_out = {name: spec for name, spec in study.scientific.items() if spec.when and name not in params}
+    return {name: spec.anchor(default_of(name)) for name, spec in left_out.items()}
 
 
 def _first_of_search(study: Study) -> list[PlannedTrial]:

@@ -22,7 +22,7 @@ def meaning_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     Another measure is one: it would be chosen after results were seen, and Optuna has the values of the first.
     """
     before, after = dict(_flat(old)), dict(_flat(new))
-    question = old.get("kind") == new.get("kind") == "levels"
+    question = old.get("kind") == new.get("kind") in ("levels", "factorial")
     lines = []
     for path in [*before, *(path for path in after if path not in before)]:
         was, now = before.get(path), after.get(path)

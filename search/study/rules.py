@@ -13,7 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from search.study.conditions import can_meet, check_conditions, with_parents
 from search.study.diagnostics import Mistake, Path, shown, unknown
+from search.study.factorial import check_factors
 from search.study.looks import ALLOWED, check_looks
 from search.study.search_rules import check_search_for
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range, Scalar
@@ -61,7 +63,15 @@ def check(study: Mapping[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
     """The data with every value in its parameter's own type, and the mistakes. What has a wrong shape is left alone."""
     data = copy.deepcopy(dict(study))
     kind = _check_search if data.get("search") is not None else _check_question
-    checks = (_check_names_and_values, _check_ranges_and_levels, kind, check_looks, check_tune, _check_together)
+    checks = (
+        _check_names_and_values,
+        _check_ranges_and_levels,
+        kind,
+        check_looks,
+        check_tune,
+        check_conditions,
+        _check_together,
+    )
     return data, [mistake for check_ in checks for mistake in check_(data)]
 
 
@@ -111,7 +121,7 @@ def _check_names_and_values(data: dict[str, Any]) -> Iterator[Mistake]:
                 yield Mistake((role, name), text)
             elif kind is None and name not in PARAMETERS:
                 yield Mistake((role, name), unknown(name, PARAMETERS))
-            elif name in roles:
+            elif name in roles and not (role == "fixed" and _is_conditional(data, name)):
                 yield Mistake((role, name), f"varies in this study already, as {roles[name]}; allowed: one role")
             roles.setdefault(name, role)
     for path, holder, key in _places(data):
@@ -120,6 +130,12 @@ def _check_names_and_values(data: dict[str, Any]) -> Iterator[Mistake]:
                 holder[key] = checked_value(str(path[1]), holder[key])
             except ValueError as error:
                 yield Mistake(path, str(error))
+
+
+def _is_conditional(data: dict[str, Any], name: str) -> bool:
+    """Whether a search proposes this parameter under a condition: it may be in [fixed], too, for where that fails."""
+    spec = _table(data, "scientific").get(name)
+    return isinstance(spec, dict) and spec.get("when") is not None
 
 
 def _is_parameter(name: object) -> bool:
@@ -173,9 +189,7 @@ def _check_question(data: dict[str, Any]) -> Iterator[Mistake]:
     scientific, nuisance = _table(data, "scientific"), _table(data, "nuisance")
     if "seeds" not in data:
         yield Mistake(("seeds",), f"missing; allowed: {ALLOWED}")
-    for name in list(scientific)[1:]:
-        text = f"a question has one scientific parameter, and that is {next(iter(scientific))}; several need a [search]"
-        yield Mistake(("scientific", name), text)
+    yield from check_factors(data)
     for name, spec in scientific.items():
         if isinstance(spec, dict) and "levels" not in spec and not spec.keys().isdisjoint(("low", "high")):
             yield Mistake(("scientific", name), "a question compares levels = [...]; low and high need a [search]")
@@ -220,8 +234,9 @@ def _check_together(data: dict[str, Any]) -> Iterator[Mistake]:
     specs = {path: spec for path, table in _specs(data) if _is_parameter(path[1]) and (spec := _spec(table))}
     base = dict(_table(data, "fixed"))
     ends: list[tuple[Path, ParamValue]] = []
+    by_name = {str(name): spec for (_, name), spec in specs.items()}
     for (role, name), spec in specs.items():
-        base[str(name)] = spec.anchor(default_of(str(name)))
+        base.setdefault(str(name), spec.anchor(default_of(str(name))))
         if isinstance(spec, Levels):
             ends += [((role, name, "levels", index), level) for index, level in enumerate(spec.levels)]
         else:
@@ -231,12 +246,15 @@ def _check_together(data: dict[str, Any]) -> Iterator[Mistake]:
         return
     good = []
     for path, value in ends:
-        if text := _refusal({**base, str(path[1]): value}):
+        if text := _refusal({**base, **with_parents(by_name, {str(path[1]): value})}):
             yield Mistake(path, text)
         else:
             good.append((path, value))
     for (path, value), (other, other_value) in itertools.combinations(good, 2):
-        if path[1] != other[1] and (text := _refusal({**base, str(path[1]): value, str(other[1]): other_value})):
+        pair = {str(path[1]): value, str(other[1]): other_value}
+        if len(pair) < 2 or not can_meet(by_name, pair):
+            continue
+        if text := _refusal({**base, **with_parents(by_name, pair)}):
             yield Mistake(path, f"with {other[1]} = {shown(other_value)}: {text}")
 
 

@@ -134,7 +134,7 @@ def _nsgaii(proposal: Proposal) -> BaseSampler:
 def _gp(proposal: Proposal) -> BaseSampler:
     from optuna.samplers import GPSampler
 
-    own = {"seed": proposal.seed, "n_startup_trials": proposal.n_startup_trials}
+    own = {"seed": proposal.seed, "n_startup_trials": proposal.n_startup_trials, "warn_independent_sampling": False}
     with _quietly():
         return GPSampler(**proposal.keywords(**own))
 

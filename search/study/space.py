@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, Discriminator, Field, PlainValidator, StrictBool, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainValidator, StrictBool, Tag
 
 from search.study.diagnostics import SCALAR, SPEC, Table
 
@@ -40,8 +40,24 @@ Scalar: TypeAlias = Annotated[ParamValue, PlainValidator(_scalar)]
 Number: TypeAlias = Annotated[int | float, PlainValidator(_number)]
 
 
+def _condition(value: Any) -> dict[str, tuple[ParamValue, ...]]:
+    if not isinstance(value, Mapping) or not value or not all(isinstance(name, str) for name in value):
+        raise ValueError("not a table")
+    found = {}
+    for name, values in value.items():
+        allowed = tuple(map(_scalar, values if isinstance(values, list | tuple) else [values]))
+        if not allowed:
+            raise ValueError("no values")
+        found[name] = allowed
+    return found
+
+
+CONDITION = "a table of parameters with the values at which this one is proposed: {depth = [3, 4]}"
+Condition: TypeAlias = Annotated[dict[str, tuple[ParamValue, ...]], BeforeValidator(_condition)]
+
+
 class Levels(Table):
-    """A list of values; `reference` is the one that the others are compared with."""
+    """A list of values; `reference` is the one that the others are compared with. `when`: `search.study.conditions`."""
 
     levels: Annotated[
         tuple[Scalar, ...],
@@ -49,6 +65,7 @@ class Levels(Table):
         Field(description=f"a list of 2 to {MAX_LEVELS} values"),
     ]
     reference: Scalar | None = Field(None, description=SCALAR)
+    when: Condition | None = Field(None, description=CONDITION)
 
     def contains(self, value: ParamValue | None) -> bool:
         """Whether the parameter can take this value."""
@@ -70,11 +87,12 @@ class Levels(Table):
 
 
 class Range(Table):
-    """The numbers from `low` to `high`, both included: whole ones where the parameter is whole."""
+    """The numbers from `low` to `high`, both included: whole ones where the parameter is whole. `when` as above."""
 
     low: Number = Field(description="a number")
     high: Number = Field(description="a number")
     log: StrictBool = Field(False, description="true or false")
+    when: Condition | None = Field(None, description=CONDITION)
 
     def contains(self, value: ParamValue | None) -> bool:
         """Whether the parameter can take this value."""

@@ -28,7 +28,7 @@ from trainer.registry import OneOf
 NAME = r"[a-z0-9_-]{1,64}"
 MARGIN = 0.05  # a difference in accuracy that a user would not care about: a choice, not a measurement
 
-Kind = Literal["levels", "reference", "search"]
+Kind = Literal["levels", "factorial", "reference", "search"]
 
 
 def _line(text: str) -> str:
@@ -149,14 +149,19 @@ class Study(Table):
 
     @property
     def kind(self) -> Kind:
-        """A question that compares levels, the reference model alone, or a search."""
+        """A question about the levels of one parameter, or of two crossed; the reference model alone; or a search."""
         if self.search is not None:
             return "search"
-        return "levels" if self.scientific else "reference"
+        return ("reference", "levels", "factorial")[min(len(self.scientific), 2)]
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The scientific parameters of a question, one or two; empty for the other kinds."""
+        return () if self.kind == "search" else tuple(self.scientific)
 
     @property
     def factor(self) -> str | None:
-        """The one scientific parameter of a question; None for the other kinds."""
+        """The one scientific parameter of a question that has one; None for the other kinds."""
         return next(iter(self.scientific)) if self.kind == "levels" else None
 
     @property
@@ -188,7 +193,7 @@ class Study(Table):
         """
         specs = {**self.scientific, **self.nuisance}
         anchors = {name: spec.anchor(default_of(name)) for name, spec in specs.items()}
-        return TrainConfig.of({**self.fixed, **anchors})
+        return TrainConfig.of({**anchors, **self.fixed})
 
     def quick(self) -> Study:
         """The study cut to a few minutes on two cores: smaller images and batches, fewer epochs and trials."""
@@ -254,12 +259,16 @@ class Study(Table):
             data["looks"] = agreed(self.looks, self.levels, self.reference, self.margin, self.measure)
         base = self.base_config().model_dump(mode="json")
         for role, specs in (("scientific", self.scientific), ("nuisance", self.nuisance)):
-            data[role] = {name: spec.model_dump(mode="json", exclude={"reference"}) for name, spec in specs.items()}
+            left_out = {"reference"}
+            data[role] = {
+                name: spec.model_dump(mode="json", exclude=left_out if spec.when else {*left_out, "when"})
+                for name, spec in specs.items()
+            }
         for key in ("confirm", "patience"):  # how many trials there are changes none that was made
             data.get("search", {}).pop(key, None)
         if self.code is not None:
             data["code"] = dict(sorted(self.code.digests.items()))
-        varied = {*self.scientific, *self.nuisance, *RESERVED}
+        varied = {name for name, spec in {**self.scientific, **self.nuisance}.items() if not spec.when} | {*RESERVED}
         return {"kind": self.kind, **data, "fixed": {name: value for name, value in base.items() if name not in varied}}
 
 

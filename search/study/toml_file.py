@@ -8,7 +8,7 @@ A file of `studies/` is meant by its name, any other by its path:
     measure = "accuracy"            # optional: what decides; "balanced_accuracy", "macro_f1" count every class alike
     margin = 0.05                   # optional: the difference in it, on the test images, that counts as none
 
-    [scientific.pooling]            # the one parameter that the question is about
+    [scientific.pooling]            # what the question is about; two are crossed, see `search.study.factorial`
     levels = ["max", "average"]
     reference = "max"               # what the others are compared with
 
@@ -26,7 +26,8 @@ A file of `studies/` is meant by its name, any other by its path:
 
 With a table `[search]` (n_trials, patience, confirm, sampler, n_startup_trials, pruner, objectives; `[search.options]`
 has Optuna's own keywords of the sampler) the scientific parameters are searched
-over in place of compared: as many as wanted, with levels or with low, high and log. Without a scientific parameter the
+over in place of compared: as many as wanted, with levels or with low, high and log, some of them perhaps only `when`
+others have certain values (`search.study.conditions`). Without a scientific parameter the
 reference model alone is trained, on every seed. Every parameter is a field of `trainer.config.TrainConfig`.
 
 A model or an augmentation of one's own is named by its file, which lies beside the study's, and has parameters of its

@@ -34,6 +34,8 @@ def check_tune(data: Mapping[str, Any]) -> Iterator[Mistake]:
         why = f"a search proposes learning rates itself: add [scientific.{RATE}]"
     elif not data.get("scientific"):
         why = "there are no levels to tune the learning rate for"
+    elif len(data["scientific"]) > 1:
+        why = "two scientific parameters are crossed at one learning rate; allowed: one of them, or tune = false"
     elif RATE in data["scientific"]:
         why = "the question is about the learning rate itself, which cannot be tuned for its levels too"
     elif data.get("nuisance"):

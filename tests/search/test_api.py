@@ -71,7 +71,7 @@ def run(house: Path, executor: str, tiny_images: Path) -> Run:
 
 def test_the_public_names() -> None:
     assert search.__all__ == [
-        "Interval", "LevelDifference", "LevelResult", "MeanCost", "SearchError", "StudyAnswer",
+        "EffectResult", "Interval", "LevelDifference", "LevelResult", "MeanCost", "SearchError", "StudyAnswer",
         "load_study", "read_answer", "run_study",
     ]  # fmt: skip
     modules = {path.stem for path in (ROOT / "search").iterdir()}

@@ -177,11 +177,11 @@ def test_the_measure_that_decides_is_named(tmp_path: Path) -> None:
 def test_the_tables_say_what_trained_a_trial() -> None:
     near, away = trial_record(0), trial_record(1)
     away = replace(away, ready=away.ready.model_copy(update={"device_name": "NVIDIA H200", "machine": "lab1"}))
-    trials = tables_of([near, away], CLASSES, None, (), "accuracy")["trials"]
+    trials = tables_of([near, away], CLASSES, (), (), "accuracy")["trials"]
     assert trials["machine"].isna().to_list() == [True, False]
     assert trials.loc[1, ["device_name", "machine"]].to_list() == ["NVIDIA H200", "lab1"]
     assert trial_table([near, away]).loc[1, ["device_name", "machine"]].to_list() == ["NVIDIA H200", "lab1"]
-    assert str(tables_of([near], CLASSES, None, (), "accuracy")["trials"]["machine"].dtype) == "string"
+    assert str(tables_of([near], CLASSES, (), (), "accuracy")["trials"]["machine"].dtype) == "string"
 
 
 def test_predictions_add_up_to_the_accuracies(runs: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from search.answer.answer import Answer
 from search.answer.tables.rows import Table, tables
 
-TABLES_SHOWN = ("accuracies", "differences", "starts", "trials")
+TABLES_SHOWN = ("accuracies", "differences", "effects", "starts", "trials")
 
 
 def answer_markdown(answer: Answer, links: Sequence[tuple[str, str]] = ()) -> str:

@@ -12,12 +12,14 @@ from search.answer.search_result import SearchAnswer, price, val_value
 from search.answer.starts import measured_when, start_text
 from search.answer.tables.cells import MISSING, difference, gap, learnt, pairs, verdict, with_interval
 from search.answer.tables.confirmed import confirmed_table
+from search.answer.tables.effects import effects_table
 from search.answer.tables.rungs import rungs
 from search.answer.tables.table import Table as Table
 from search.answer.words.sentence import subject
 from search.answer.words.wording import p_text, percent, points_text, word
 from search.folder.record import TrialRecord
 from search.study.deciding import DECIDING
+from search.study.factorial import TIMES
 from search.text import first_upper, shown
 from trainer.events import SplitMeasures
 
@@ -31,6 +33,8 @@ def tables(answer: Answer) -> list[Table]:
     found = [accuracies(answer)]
     if any(level.differences for level in answer.levels):
         found.append(differences(answer))
+    if answer.factorial is not None:
+        found.append(effects_table(answer.recorded.study, answer.factorial))
     others = other_measures(answer)
     return [*found, starts(answer), *([others] if others else []), *classes(answer), costs(answer)]
 
@@ -60,7 +64,7 @@ def accuracies(answer: Answer) -> Table:
         for level in answer.levels
     ]
     columns = (
-        _head(answer),
+        head(answer),
         "test",
         "train",
         "validation",
@@ -91,7 +95,7 @@ def other_measures(answer: Answer) -> Table | None:
     if not names:
         return None
     rows = [(name_of(answer, level), *(measure_text(level, name) for name in names)) for level in answer.levels]
-    columns = (_head(answer), *(f"{MEASURES[name].words} (test)" for name in names))
+    columns = (head(answer), *(f"{MEASURES[name].words} (test)" for name in names))
     note = "Of the test images; shares of images in per cent; 95 % intervals in brackets. They decide nothing."
     if "ece" in names:
         note += f" Calibration error: expected, {BINS} bins; from few photographs it comes out too high."
@@ -127,7 +131,7 @@ def differences(answer: Answer) -> Table:
             )
             compared.append(level)
     look = ("look",) if answer.course else ()
-    columns = (_head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs", *look)
+    columns = (head(answer), "test", "p", "verdict", "train", "validation", "gap", "pairs", *look)
     marked = frozenset(i for i, level in enumerate(compared) if level.differences["test"].is_clear)
     margin = points_text(answer.recorded.study.margin)
     note = (
@@ -152,7 +156,7 @@ def starts(answer: Answer) -> Table:
         at += f", {level.failed} failed" if level.failed else ""
         p = MISSING if level.start_p is None else p_text(level.start_p)
         rows.append((name_of(answer, level), at, start_text(known) or MISSING, *([p] if _compares(answer) else [])))
-    columns = (_head(answer), "learns at seeds", "starts in epoch", *(("p",) if _compares(answer) else ()))
+    columns = (head(answer), "learns at seeds", "starts in epoch", *(("p",) if _compares(answer) else ()))
     note = (
         "Of the seeds, with exact 95 % intervals of their share. Starts are median and range over seeds; > N: not in N "
         "epochs."
@@ -190,7 +194,7 @@ def classes(answer: Answer) -> list[Table]:
             )
         key = "classes" if measure == next(iter(CLASS_MEASURES)) else f"classes_{measure}"
         title = f"{entry.words[:1].upper()}{entry.words[1:]} by class"
-        found.append(Table(key, title, (_head(answer), *names), tuple(rows), _reference(answer), entry.explained))
+        found.append(Table(key, title, (head(answer), *names), tuple(rows), _reference(answer), entry.explained))
     return found
 
 
@@ -213,7 +217,7 @@ def costs(answer: Answer) -> Table:
             )
         )
     vram_columns = ("peak VRAM (MiB)", "whole process (MiB)") if answer.vram_measured else ()
-    columns = (_head(answer), *vram_columns, "parameters", "MFLOP per image", "training (s)", "images/s")
+    columns = (head(answer), *vram_columns, "parameters", "MFLOP per image", "training (s)", "images/s")
     note = "Means over seeds." + ("" if answer.vram_measured else " VRAM was not measured: no GPU.")
     return Table("costs", "What it costs", columns, tuple(rows), _reference(answer), note)
 
@@ -246,7 +250,7 @@ def _trial(
     vram = price(record, "vram_peak_mib")
     return (
         str(record.number) + (" (reference)" if record is search.reference else ""),
-        *(shown(record.params[name]) for name in names),
+        *(shown(record.params[name]) if name in record.params else MISSING for name in names),
         *(percent(of(end.splits[split])) for split in ("val", "test", "train")),
         *([f"{vram:,.0f}" if vram is not None else MISSING] if search.cost == "vram_peak_mib" else []),
         f"{end.parameters:,}",
@@ -254,9 +258,9 @@ def _trial(
     )
 
 
-def _head(answer: Answer) -> str:
-    factor = answer.recorded.study.factor
-    return word(factor) if factor else "model"
+def head(answer: Answer) -> str:
+    """What the rows of a table by level are of: `pooling`, `pooling x dropout`."""
+    return TIMES.join(map(word, answer.recorded.study.factors)) or "model"
 
 
 def _compares(answer: Answer) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -10,10 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from search.answer.answer import Answer
+from search.answer.factorial import Factorial
 from search.answer.measure_table import MEASURES
 from search.answer.search_result import val_value
+from search.answer.statistics.simultaneous import Difference
 from search.answer.tables import cells, rows
-from search.answer.words.wording import word
+from search.answer.words.factorial import effect_name
+from search.answer.words.wording import p_text, word
+from search.folder.record import TrialRecord
+from search.study import Study
 from search.study.deciding import DECIDING
 from search.study.space import ParamValue
 from search.text import shown
@@ -42,11 +47,10 @@ def terminal_tables(answer: Answer) -> list[Table]:
     if not any(level.trials for level in answer.levels):
         return []
     beside = BESIDE[answer.recorded.study.measure == BESIDE[0]]  # one: 80 columns have no room for all
-    head = (answer.recorded.study.factor or "model").replace("_", " ")
-    first = _table(
-        (head, "train", "val", "test", "to reference", ""),
-        "* reference" if answer.recorded.study.factor else "",
-    )
+    study = answer.recorded.study
+    head = rows.head(answer) if len(study.factors) > 1 else (study.factor or "model").replace("_", " ")
+    compares = () if answer.factorial else ("to reference", "")
+    first = _table((head, "train", "val", "test", *compares), "* reference" if study.factors else "")
     second = _table(
         (head, *(["VRAM MiB"] if answer.vram_measured else []), "parameters", "seconds", MEASURES[beside].words),
         "" if answer.vram_measured else "VRAM not measured: no GPU",
@@ -60,8 +64,7 @@ def terminal_tables(answer: Answer) -> list[Table]:
             f"{100 * train.value:.1f}" if train else cells.MISSING,
             f"{100 * val.value:.1f}" if val else cells.MISSING,
             cells.with_interval(level.accuracy.get("test")),
-            cells.difference(test.estimate) if test else "",
-            cells.verdict(test).replace("too few seeds", "few seeds") if test else "",
+            *(_compared(test) if compares else ()),
         )
         parameters, seconds, vram = level.parameters, level.train_s, level.vram_mib
         second.add_row(
@@ -75,7 +78,24 @@ def terminal_tables(answer: Answer) -> list[Table]:
     third = _table(learns.columns, "p: of starting as the reference does" if "p" in learns.columns else "")
     for row in learns.rows:
         third.add_row(*map(Text, row))
-    return [first, second, third]
+    return [first, *([_effects(answer.factorial)] if answer.factorial else []), second, third]
+
+
+def _compared(found: Difference | None) -> tuple[str, str]:
+    if found is None:
+        return "", ""
+    return cells.difference(found.estimate), cells.verdict(found).replace("too few seeds", "few seeds")
+
+
+def _effects(found: Factorial) -> Table:
+    table = _table(("effect", "test", "p", ""), "x: interaction; – : not estimated")
+    for effect in found.effects:
+        test = effect.differences.get("test")
+        p = p_text(test.p) if test is not None and test.may_claim else cells.MISSING
+        table.add_row(
+            Text(effect_name(effect)), *((_compared(test)[0], p, _compared(test)[1]) if test else ("–", "", ""))
+        )
+    return table
 
 
 def _search(answer: Answer) -> Table:
@@ -100,9 +120,13 @@ def _search(answer: Answer) -> Table:
             f"{record.number}{' *' if record.number in on_front else ''}",
             *(f"{100 * of(end.splits[split]):.1f}" for split in ("val", "test")),
             f"{cost:,.0f}" if cost is not None else cells.MISSING,
-            Text(", ".join(f"{word(name)} {_short(record.params[name])}" for name in study.scientific)),
+            Text(", ".join(f"{word(name)} {_short(value)}" for name, value in _shown(record, study))),
         )
     return table
+
+
+def _shown(record: TrialRecord, study: Study) -> Iterator[tuple[str, ParamValue]]:
+    return ((name, record.params[name]) for name in study.scientific if name in record.params)
 
 
 def _short(value: ParamValue) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from search.answer.words.wording import count, listed, named
+from search.answer.words.wording import combined, count, listed
 from search.folder.record import TrialRecord
 from search.study import Study
-from search.study.space import ParamValue
+from search.study.factorial import cells, reference_cell
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -38,24 +38,24 @@ def device_facts(study: Study, records: Sequence[TrialRecord]) -> list[tuple[str
 def device_caveats(study: Study, records: Sequence[TrialRecord]) -> list[str]:
     """A sentence for the levels whose trainings share no kind of device with those of the reference level."""
     replicates = _replicates(study, records)
-    kinds: dict[ParamValue | None, set[str]] = defaultdict(set)
+    kinds: dict[str, set[str]] = defaultdict(set)
     for record in replicates:
-        kinds[record.params.get(study.factor or "")].add(kind_of(record))
-    reference = kinds.get(study.reference, set())
-    apart = [level for level in study.levels if level in kinds and reference and not kinds[level] & reference]
+        kinds[combined({name: record.params[name] for name in study.factors})].add(kind_of(record))
+    levels, base = [combined(cell) for cell in cells(study)], combined(reference_cell(study))
+    reference = kinds.get(base, set())
+    apart = [level for level in levels if level in kinds and reference and not kinds[level] & reference]
     if not apart:
         return []
-    names = listed([named(study.factor, level) for level in apart])
     verb = "was" if len(apart) == 1 else "were"
     return [
-        f"Confounded: {names} {verb} trained on other kinds of devices than {named(study.factor, study.reference)}, so "
+        f"Confounded: {listed(apart)} {verb} trained on other kinds of devices than {base}, so "
         "that a difference between them may be one of the devices."
     ]
 
 
 def _replicates(study: Study, records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The trainings that levels are compared by, where there is more than one kind of device."""
-    found = [record for record in records if study.factor and record.role == "replicate" and record.finished]
+    found = [record for record in records if study.factors and record.role == "replicate" and record.finished]
     return found if len({kind_of(record) for record in found}) > 1 else []
 
 

@@ -14,6 +14,8 @@ from search.answer.words.devices import device_facts
 from search.answer.words.verdicts import condition
 from search.answer.words.wording import count, listed, named, points_text, word
 from search.folder.record import DataInfo
+from search.study import Study
+from search.study.conditions import condition_text
 from search.study.confirm import CANDIDATES
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
@@ -50,11 +52,15 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
     recorded = answer.recorded
     study = recorded.study
     found = []
-    if study.factor:
-        levels = [shown(level) + (" (reference)" if level == study.reference else "") for level in study.levels]
-        found.append((f"Levels of {word(study.factor)}", ", ".join(levels)))
+    for name in study.factors:
+        spec = study.scientific[name]
+        if isinstance(spec, Levels):
+            levels = [shown(level) + (" (reference)" if level == spec.reference else "") for level in spec.levels]
+            found.append((f"Levels of {word(name)}", ", ".join(levels)))
     if study.search is not None:
-        space = "; ".join(f"{word(name)} {_space(spec)}" for name, spec in study.scientific.items())
+        space = "; ".join(
+            f"{word(name)} {_space(spec)}{_where(study, name)}" for name, spec in study.scientific.items()
+        )
         found.append(("Searched over", space))
         budget = f"{count(study.search.n_trials, 'trial')}, proposed by {SAMPLERS[study.search.sampler].words}"
         if PRUNERS[study.search.pruner].stops is not None:
@@ -68,12 +74,13 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
         if (text := pruned_text(recorded)) is not None:
             found.append(("Pruned", text))
     else:
-        seeds = f"{study.seeds} of each level, the same for all" if study.factor else f"{study.seeds}"
+        each = "each level" if study.factor else f"each of {len(answer.levels)} combinations"
+        seeds = f"{study.seeds} of {each}, the same for all" if study.factors else f"{study.seeds}"
         if study.looks:
             looks = listed([str(look) for look in study.looks])
             seeds = f"at most {seeds}; levels that are decided leave at looks after {looks}"
         found.append(("Seeds", seeds))
-    if study.factor:
+    if study.factors:
         found.append(("Margin", f"{points_text(study.margin)} of test {study.measure_words} count as no difference"))
         if condition(study).startswith("at "):
             rate = shown(study.base_config().learning_rate)
@@ -108,6 +115,12 @@ def _got(answer: Answer) -> str:
             values = ", ".join(f"{word(name)} {shown(params[name])}" for name in study.nuisance)
             parts.append(f"{named(study.factor, level.level)}: {values}")
     return "; ".join(parts)
+
+
+def _where(study: Study, name: str) -> str:
+    """The condition of a parameter, and its value where that does not hold."""
+    text = condition_text(study.scientific[name])
+    return f" ({text}; else {shown(study.base_config().model_dump()[name])})" if text else ""
 
 
 def _space(spec: Levels | Range) -> str:

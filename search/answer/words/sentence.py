@@ -23,7 +23,7 @@ from search.answer.words.verdicts import (
     values,
     where_learnt,
 )
-from search.answer.words.wording import count, difference_text, listed, named, named_all, points, share_text
+from search.answer.words.wording import combined, count, difference_text, listed, named, named_all, points, share_text
 from search.folder.load import Recorded
 from search.study import Study
 from search.study.deciding import DEFAULT
@@ -71,21 +71,21 @@ class Words(NamedTuple):
 def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
     """The answer of a question, or of the reference study."""
     reference = next((level for level in levels if level.is_reference), None)
-    lost = _lost(study, [level for level in levels if level.failed])
-    rest = (lost,) if lost else ()
+    gone = lost(study, [level for level in levels if level.failed])
+    rest = (gone,) if gone else ()
     if reference is None or not reference.trials:
         if reference is not None and reference.failed >= study.seeds:
-            who = f"with {named(study.factor, reference.level)}, the reference," if study.factor else "that was begun"
+            who = f"with {called(study, reference)}, the reference," if study.factors else "that was begun"
             return Words(f"No answer: every training {who} failed, so there is nothing to compare.", rest)
         return Words("No answer yet: no trial at the reference level has finished.", rest)
     if not reference.learning.learnt:
-        return _nothing_learnt(study, reference, rest)
+        return nothing_learnt(study, reference, rest)
     if study.factor is None:
         return _alone(study, reference, rest)
     others = [level for level in levels if level.differences]
     learns = learning(study, levels)
     headline = [] if all(level.learning.learnt == level.learning.seeds for level in levels) else [learns]
-    details = [lost, *(() if headline else (learns,)), _at_reference(study, reference)]
+    details = [gone, *(() if headline else (learns,)), _at_reference(study, reference)]
     simpler, told = simplified(study, reference, others) if study.factor == "depth" else ("", ())
     said = compared(study, reference, [level for level in others if level not in told])
     headline += [simpler] if simpler else [said]
@@ -110,9 +110,16 @@ def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
     return Words(" ".join(filter(None, headline)), tuple(filter(None, details)), ranks=bool(others))
 
 
-def _nothing_learnt(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words:
+def nothing_learnt(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words:
+    """The answer where nothing was learnt.
+
+    Args:
+        study: a question, or the reference study.
+        reference: the level, or the combination, that the sentence is about.
+        rest: further sentences.
+    """
     where, epochs = condition(study), count(last_start(reference.trials[0].config), "epoch")
-    unranked = ", so differences between levels mean nothing and none is ranked" if study.factor else ""
+    unranked = ", so differences between levels mean nothing and none is ranked" if study.factors else ""
     return Words(
         f"No answer: {subject(study)} did not learn in {epochs}{f' {where}' if where else ''} at any of its "
         f"{count(reference.learning.seeds, 'seed')} ({trained_to(reference)}){unranked}. {what_may_help(reference)}",
@@ -140,12 +147,14 @@ def subject(study: Study) -> str:
     if own != "reference":
         return f"the model of {str(own).partition(':')[0]}"
     changed = [n for n, value in study.fixed.items() if n not in CIRCUMSTANCES and value != default_of(n)]
-    return "this configuration" if changed and study.factor is None else "the reference model"
+    return "this configuration" if changed and not study.factors else "the reference model"
 
 
 def called(study: Study, level: LevelAnswer) -> str:
-    """A level in words, as `max pooling`; in a study without levels what is trained: `the reference model`."""
-    return subject(study) if study.factor is None else named(study.factor, level.level)
+    """A level in words, as `max pooling`, or a combination, as `max pooling with dropout 0.5`; in a study without
+    levels what is trained: `the reference model`.
+    """
+    return combined(level.cell) if study.factors else subject(study)
 
 
 def _at_reference(study: Study, reference: LevelAnswer) -> str:
@@ -193,13 +202,14 @@ def prefix(recorded: Recorded) -> str:
     return "" if recorded.is_over else f"So far ({recorded.progress}): "
 
 
-def _lost(study: Study, levels: Sequence[LevelAnswer]) -> str:
+def lost(study: Study, levels: Sequence[LevelAnswer]) -> str:
     """Trainings that did not finish: they are no accident of the record, but what a level does."""
     parts = []
     for level in levels:
         total = level.failed + len(level.trials)
         how = listed([f"{n} {FAILED[kind]}" for kind, n in level.failures.items()])
-        parts.append(f"{level.failed} of {total} with {named(study.factor, level.level)} ({how})")
+        who = combined(level.cell) if level.cell else named(None, None)
+        parts.append(f"{level.failed} of {total} with {who} ({how})")
     if not parts:
         return ""
     rest = "; the results are those of the others" if any(level.trials for level in levels) else ""

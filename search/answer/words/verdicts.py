@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from search.answer.levels import Compared, LevelAnswer
 from search.answer.starts import start_text
-from search.answer.statistics.simultaneous import simplest
+from search.answer.statistics.simultaneous import Difference, simplest
 from search.answer.words.wording import (
     count,
     difference_text,
@@ -30,7 +30,7 @@ def condition(study: Study) -> str:
     A level that does worse at the reference model's learning rate may do better at its own.
     """
     name = "learning_rate"
-    if study.factor == name or study.factor is None:
+    if name in study.factors or not study.factors:
         return ""
     if name in study.nuisance or study.tune:
         return "with the learning rate tuned for each level"
@@ -45,25 +45,41 @@ def compared(study: Study, reference: LevelAnswer, others: Sequence[LevelAnswer]
         reference: its reference level.
         others: those with differences.
     """
-    factor, against, measure = study.factor or "", named(study.factor, reference.level), study.measure_words
-    by_verdict: dict[str, list[LevelAnswer]] = {}
-    for level in others:
-        by_verdict.setdefault(level.differences["test"].verdict, []).append(level)
-    clauses = []
+    found = [(level.level, level.differences["test"]) for level in others if level.level is not None]
+    told = clauses(study, study.factor or "", reference.level, found)
+    where = condition(study)
+    return first_upper(f"{f'{where}, ' if where else ''}{told}.") if told else ""
+
+
+def clauses(
+    study: Study, factor: str, reference: ParamValue | None, found: Sequence[tuple[ParamValue, Difference]]
+) -> str:
+    """What is decided about levels of a parameter on the test images, a clause a verdict; empty without levels.
+
+    Args:
+        study: a question.
+        factor: the parameter.
+        reference: its reference level.
+        found: levels with their differences to it.
+    """
+    against, measure = named(factor, reference), study.measure_words
+    by_verdict: dict[str, list[tuple[ParamValue, Difference]]] = {}
+    for level, difference in found:
+        by_verdict.setdefault(difference.verdict, []).append((level, difference))
+    told = []
     clear = [f"{verdict} with {_noted(factor, by_verdict[verdict])}" for verdict in CLEAR if verdict in by_verdict]
     if clear:
-        clauses.append(f"test {measure} is {' and '.join(clear)} than with {against}")
+        told.append(f"test {measure} is {' and '.join(clear)} than with {against}")
     if mine := by_verdict.get("equivalent", []):
         does = f"{'perform' if _are_several(factor, mine) else 'performs'} as well as {against}"
-        clauses.append(f"{_noted(factor, mine)} {does}, to within {points_text(study.margin)} of test {measure}")
+        told.append(f"{_noted(factor, mine)} {does}, to within {points_text(study.margin)} of test {measure}")
     if mine := by_verdict.get("cannot tell", []):
         differ = "differ" if factor == "depth" and _are_several(factor, mine) else "differs"
         unknown = f"whether {_noted(factor, mine, 'or')} {differ} from {against} in test {measure}"
-        clauses.append(f"this study cannot tell {unknown}")
+        told.append(f"this study cannot tell {unknown}")
     if mine := by_verdict.get("too few seeds", []):
-        clauses.append(f"there are too few seeds to decide on {_noted(factor, mine)} against {against}")
-    where = condition(study)
-    return first_upper(f"{f'{where}, ' if where else ''}{'; '.join(clauses)}.") if clauses else ""
+        told.append(f"there are too few seeds to decide on {_noted(factor, mine)} against {against}")
+    return "; ".join(told)
 
 
 def simplified(
@@ -92,8 +108,9 @@ def simplified(
             how = f"it performs as well as with {against}, to within {margin} of test {measure}"
         simpler = f"the model can be simplified to {named('depth', level.level)}"
         return first_upper(f"{start}{simpler}: {how} ({note_text(difference.estimate)})."), [level]
-    if all(level.differences["test"].verdict == "lower" for level in fewer):
-        lower = f"test {measure} is lower with {_noted('depth', fewer)} than with {against}"
+    pairs = [(level.level, level.differences["test"]) for level in fewer if level.level is not None]
+    if all(difference.verdict == "lower" for _, difference in pairs):
+        lower = f"test {measure} is lower with {_noted('depth', pairs)} than with {against}"
         return first_upper(f"{start}no simpler model performs as well: {lower}."), fewer
     return (
         first_upper(
@@ -206,14 +223,14 @@ def values(levels: Sequence[LevelAnswer]) -> list[ParamValue]:
     return [level.level for level in levels if level.level is not None]
 
 
-def _noted(factor: str, levels: Sequence[LevelAnswer], last: str = "and") -> str:
-    notes = [note_text(level.differences["test"].estimate) for level in levels]
-    return named_all(factor, values(levels), last, notes)
+def _noted(factor: str, found: Sequence[tuple[ParamValue, Difference]], last: str = "and") -> str:
+    notes = [note_text(difference.estimate) for _, difference in found]
+    return named_all(factor, [level for level, _ in found], last, notes)
 
 
-def _are_several(factor: str, levels: Sequence[LevelAnswer]) -> bool:
+def _are_several(factor: str, found: Sequence[tuple[ParamValue, Difference]]) -> bool:
     """Whether these levels, in words, take a verb in the plural: `2 blocks` do, and `average and blur pooling`."""
-    return len(levels) > 1 or (factor == "depth" and levels[0].level != 1)
+    return len(found) > 1 or (factor == "depth" and found[0][0] != 1)
 
 
 def _blocks(level: LevelAnswer) -> float:

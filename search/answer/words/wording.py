@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from search.answer.statistics.intervals import Estimate
 from search.study.space import ParamValue
@@ -31,6 +31,11 @@ def named(factor: str | None, level: ParamValue | None) -> str:
     if isinstance(level, str):
         return f"{adjective(factor, level)} {word(factor)}"
     return f"{word(factor)} {shown(level)}"
+
+
+def combined(cell: Mapping[str, ParamValue]) -> str:
+    """A level of one parameter or of several in words: `max pooling with dropout 0.5`."""
+    return " with ".join(named(factor, level) for factor, level in cell.items())
 
 
 def adjective(factor: str, level: ParamValue) -> str:

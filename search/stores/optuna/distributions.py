@@ -8,6 +8,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.study import Study
+from search.study.conditions import holds, in_order
 from search.study.design import distributions
 from search.study.space import Levels, ParamValue, Range
 
@@ -25,9 +26,21 @@ def _distribution(spec: Levels | Range) -> BaseDistribution:
     return FloatDistribution(float(spec.low), float(spec.high), log=spec.log)
 
 
-def propose(trial: optuna.Trial, space: Mapping[str, BaseDistribution]) -> dict[str, ParamValue]:
-    """A value for each parameter, by the study's sampler; one that the trial has already stays."""
-    return {name: _proposed(trial, name, spec) for name, spec in space.items()}
+def propose(
+    trial: optuna.Trial, space: Mapping[str, BaseDistribution], specs: Mapping[str, Levels | Range]
+) -> dict[str, ParamValue]:
+    """A value for each parameter whose condition holds, by the study's sampler; one that the trial has already stays.
+
+    Args:
+        trial: to propose for.
+        space: the parameters as Optuna is told of them.
+        specs: the same as the study has them, with their conditions.
+    """
+    found: dict[str, ParamValue] = {}
+    for name in in_order(specs):
+        if holds(specs[name], found):
+            found[name] = _proposed(trial, name, space[name])
+    return {name: found[name] for name in space if name in found}
 
 
 def _proposed(trial: optuna.Trial, name: str, spec: BaseDistribution) -> ParamValue:

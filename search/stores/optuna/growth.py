@@ -7,6 +7,7 @@ rows of the parameter are rewritten in one statement, as Optuna's own migrations
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import optuna
@@ -31,17 +32,17 @@ _REWRITTEN = sqlalchemy.text(
 
 
 def grown(
-    storage: optuna.storages.BaseStorage, study_id: int, space: dict[str, BaseDistribution], factor: str | None
+    storage: optuna.storages.BaseStorage, study_id: int, space: dict[str, BaseDistribution], factors: Collection[str]
 ) -> dict[str, BaseDistribution]:
     """The space in which the study can go on. Call it before trials are read: Optuna caches what it has read.
 
-    The factor of a question has the choices that are stored, then those of `space` that are not, in the storage too.
+    A factor of a question has the choices that are stored, then those of `space` that are not, in the storage too.
 
     Args:
         storage: an RDB storage, as `open_storage` gives it.
         study_id: Optuna's number of the study.
         space: what the study would have on an empty storage.
-        factor: the scientific parameter of a question; None for other studies, where no parameter grows.
+        factors: the scientific parameters of a question; empty for other studies, where no parameter grows.
 
     Raises:
         StorageError: another parameter has other choices in the storage, or one is of another kind.
@@ -57,7 +58,7 @@ def grown(
                 continue  # of numbers: ranges may differ from trial to trial
             if stored == wanted:
                 continue
-            if name != factor or not isinstance(stored, CategoricalDistribution):
+            if name not in factors or not isinstance(stored, CategoricalDistribution):
                 raise StorageError(
                     f"Optuna's study has trials with {name} {_words(stored)}; this study has it {_words(wanted)}. "
                     "Optuna cannot change that: start a new study beside it with --fresh."

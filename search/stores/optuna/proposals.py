@@ -52,4 +52,4 @@ def proposed(
     sampler = build_sampler(study.search.sampler, proposal)
     # An object of its own: a Study keeps what it once read of the history.
     fresh = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
-    return propose(optuna.Trial(fresh, trial_id), space)
+    return propose(optuna.Trial(fresh, trial_id), space, study.scientific)

@@ -79,7 +79,7 @@ class OptunaStudy:
             self._place = Place(self._study_id, self.name)
             if uid:
                 self._study.set_user_attr(UID, uid)
-            self._space = grown(self._storage, self._study_id, space_of(study), study.factor)
+            self._space = grown(self._storage, self._study_id, space_of(study), study.factors)
             self._noted_cost: str | None = self._study.user_attrs.get("cost")
             if self._noted_cost is None:
                 self._name_metrics(self.objectives)

@@ -88,10 +88,8 @@ def trial(
     finished = record.finished
     assert finished is not None
     named: dict[SplitName, float] = dict(zip(("train", "val", "test"), shares, strict=True))  # type: ignore[arg-type]
-    splits = {
-        split: measured(share, split, seed, spread, sizes[split], level=str(params.get("pooling")))
-        for split, share in named.items()
-    }
+    level = "".join(str(params[name]) for name in ("pooling", "dropout_rate") if name in params) or "None"
+    splits = {split: measured(share, split, seed, spread, sizes[split], level=level) for split, share in named.items()}
     if splits["train"].accuracy < max(sizes["train"]) / sum(sizes["train"]) + 0.1:
         start = None
     end = finished.model_copy(update={"splits": splits, "start_epoch": start, **(changes or {})})

@@ -320,8 +320,9 @@ pooling = "max"
         ("added", "expected"),
         [
             (
-                "[scientific.depth]\nlevels = [1, 2]\nreference = 1",
-                "8: scientific.depth: a question has one scientific parameter",
+                "[scientific.depth]\nlevels = [1, 2]\nreference = 1\n"
+                "[scientific.width]\nlevels = [1, 2]\nreference = 2",
+                "11: scientific.width: a question has one scientific parameter, or two",
             ),
             ("[tuning]\ntrials_per_level = 3", "8: tuning: there is nothing to tune: add [nuisance.NAME]"),
             ("[nuisance.depth]\nlow = 1\nhigh = 3", "8: nuisance: [tuning] trials_per_level is missing"),
