@@ -10,6 +10,7 @@ from pathlib import Path
 from search.console.callbacks import View
 from search.controller.controller import Controller
 from search.controller.ending import Outcome, Parts, close_study, load_answer
+from search.controller.equality import check_measures
 from search.controller.first_telling import FirstTelling
 from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
@@ -262,6 +263,7 @@ class _Run(Callbacks):
         threading.Thread(target=load_answer, name="load-answer", daemon=True).start()
 
     def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
+        check_measures(self.study, ready)
         self.first_telling.wait()
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
         self.stores.optuna.later(store.note_cost)

@@ -16,6 +16,7 @@ from trainer.own.names import KINDS
 Path = tuple[str | int, ...]  # ("scientific", "pooling", "levels", 2)
 
 SCALAR = "text, a number, true or false"
+POSITIVE = "a number above 0"
 SPEC = "a table with levels and reference, or with low, high and log"
 
 
@@ -100,6 +101,8 @@ def explained(item: ErrorDetails, study: type[Table], tables: Mapping[str, type[
             allowed += f'; a parameter of code of your own stands in [{path[0]}."{path[-1]}.{own}"]'
     elif (path[0] == "fixed" and len(path) > 1) or path[-2:-1] == ["levels"]:
         allowed = SCALAR
+    elif path[0] == "constraints" and len(path) > 1:
+        allowed = POSITIVE
     else:
         allowed = table.allowed(key)
     found = "missing" if item["type"] == "missing" else f"found {shown(item['input'])}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from search.study.constraints import check_constraints
 from search.study.diagnostics import Mistake, Path, shown, unknown
 from search.study.looks import ALLOWED, check_looks
 from search.study.search_rules import check_search_for
@@ -61,7 +62,15 @@ def check(study: Mapping[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
     """The data with every value in its parameter's own type, and the mistakes. What has a wrong shape is left alone."""
     data = copy.deepcopy(dict(study))
     kind = _check_search if data.get("search") is not None else _check_question
-    checks = (_check_names_and_values, _check_ranges_and_levels, kind, check_looks, check_tune, _check_together)
+    checks = (
+        _check_names_and_values,
+        _check_ranges_and_levels,
+        kind,
+        check_constraints,
+        check_looks,
+        check_tune,
+        _check_together,
+    )
     return data, [mistake for check_ in checks for mistake in check_(data)]
 
 

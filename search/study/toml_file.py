@@ -26,7 +26,8 @@ A file of `studies/` is meant by its name, any other by its path:
 
 With a table `[search]` (n_trials, patience, confirm, sampler, n_startup_trials, pruner, objectives; `[search.options]`
 has Optuna's own keywords of the sampler) the scientific parameters are searched
-over in place of compared: as many as wanted, with levels or with low, high and log. Without a scientific parameter the
+over in place of compared: as many as wanted, with levels or with low, high and log. A table `[constraints]` limits what
+a trial of it may cost: `vram_peak_mib = 2000`, `parameters = 5000`. Without a scientific parameter the
 reference model alone is trained, on every seed. Every parameter is a field of `trainer.config.TrainConfig`.
 
 A model or an augmentation of one's own is named by its file, which lies beside the study's, and has parameters of its

@@ -15,6 +15,7 @@ from search.answer.words.verdicts import condition
 from search.answer.words.wording import count, listed, named, points_text, word
 from search.folder.record import DataInfo
 from search.study.confirm import CANDIDATES
+from search.study.constraints import limits_text
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
@@ -65,6 +66,8 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
             budget += f"; the best {CANDIDATES} are trained again on {count(study.search.confirm, 'new seed')}"
         objectives = [OBJECTIVES[name].words for name in study.search.objectives]
         found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
+        if study.constraints:
+            found.append(("Constraints", limits_text(study.constraints)))
         if (text := pruned_text(recorded)) is not None:
             found.append(("Pruned", text))
     else:

@@ -270,11 +270,11 @@ class OptunaStudy:
             for key, value in attributes(record, link).items():
                 if known.user_attrs.get(key) != value:
                     self._storage.set_trial_user_attr(known._trial_id, key, value)
-            end = ending(record, self.objectives, self.cost_metric)
-            if self._study_file.search and end.vram is not None:
+            end = ending(record, self.objectives, self.cost_metric, self._study_file.constraints)
+            if self._study_file.search and end.constraints:
                 trial = optuna.Trial(self._study, known._trial_id)
-                if not trial.constraints:  # written once; a telling that failed half-way may have done it
-                    trial.set_constraint("vram", end.vram)
+                for key in end.constraints.keys() - trial.constraints:  # a telling that failed may have written some
+                    trial.set_constraint(key, end.constraints[key])
             self._storage.set_trial_state_values(known._trial_id, end.state, end.values)
             set_times(self._storage, known._trial_id, record)
 
