@@ -21,6 +21,7 @@ from search.study.pruners import PRUNERS
 from search.study.rules import RESERVED, check
 from search.study.samplers import N_STARTUP_TRIALS, SAMPLERS
 from search.study.space import Levels, Number, ParamValue, Range, Scalar, Spec
+from search.study.starts import Observed, Start
 from search.study.tune import rates_around
 from trainer.config import TrainConfig, default_of
 from trainer.registry import OneOf
@@ -104,6 +105,9 @@ class Study(Table):
         constraints: of a search, the most that its trials may cost, by names of `search.study.objectives.limited`.
         files: names of files that code of one's own needs: modules that it imports, weights that it reads.
         code: all files of one's own; a study file does not say it, whoever reads one does.
+        starts: of a search, its first trials behind the reference model, from what questions found; no study file says
+            them either.
+        observed: of a search, trainings of questions that its sampler learns from; nor these.
     """
 
     name: Annotated[str, Field(pattern=f"^{NAME}$", description="1 to 64 of a-z, 0-9, _ and -")]
@@ -125,6 +129,8 @@ class Study(Table):
     constraints: dict[str, Number] = Field(default_factory=dict, description=f"a table of costs, each with {POSITIVE}")
     files: Annotated[tuple[str, ...], Field(max_length=100, description="a list of files")] = ()
     code: Code | None = None
+    starts: tuple[Start, ...] = ()
+    observed: tuple[Observed, ...] = ()
 
     @classmethod
     def allowed(cls, key: str) -> str:

@@ -114,6 +114,10 @@ def _study(path: Path, text: str, data: dict[str, Any]) -> Study:
     mistakes, lines = [], key_lines(text)
     if "name" in data:
         mistakes.append((line_of(lines, ["name"]), "name: unknown; the file's own name is the study's"))
+    for key in ("starts", "observed"):
+        if key in data:
+            text_of = f"{key}: unknown; a search finds in the folder of runs what it starts from"
+            mistakes.append((line_of(lines, [key]), text_of))
     if "code" in data:
         mistakes.append((line_of(lines, ["code"]), "code: unknown; [fixed] model and files name files of one's own"))
     try:

@@ -225,7 +225,8 @@ class OptunaStudy:
             return self._proposed(number)
 
     def _proposed(self, number: int) -> dict[str, ParamValue]:
-        return proposed(self._storage, self.name, self._ids[number], number, self._study_file, self._space)
+        found, cost = self._study_file, self.cost_metric
+        return proposed(self._storage, self.name, self._ids[number], number, found, self._space, cost)
 
     def refuse(self, number: int, why: str) -> None:
         """Ends a queued trial that cannot be trained, as `fail`."""
