@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from search.answer.answer import Answer
 from search.answer.search_result import SearchAnswer, settings, val_value, value_on
@@ -44,7 +45,7 @@ def pareto(answer: Answer, search: SearchAnswer) -> Picture:
     legend(chart, panels[0])
     words = [OBJECTIVES[name].words for name in search.axes]
     is_plain = len(search.axes) == 1 and OBJECTIVES[search.axes[0]].field
-    better = "both better and cheaper" if is_plain else "as good in all of these and better in one"
+    better = "both better and cheaper" if is_plain else "as good in every objective and better in one"
     caption = f"Diamonds with trial numbers: no other trial is {better} (the Pareto front)."
     if study.constraints:
         caption += f" Crosses break a constraint ({limits_text(study.constraints)})"
@@ -85,6 +86,8 @@ def _panel(axes: Axes, name: str, answer: Answer, search: SearchAnswer) -> None:
     values = [x for _, (x, _) in placed]
     if values and min(values) > 0 and max(values) > 5 * min(values):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     if objective.unit != "%":
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     else:
