@@ -33,7 +33,11 @@ def noted(folder: Path) -> Study:
 def test_a_search_starts_from_what_a_question_found(here: Installation) -> None:
     here.run(question((0.01, 0.001), seeds=2))
     view = Watcher()
-    outcome = here.run(hunt(3), view=view)
+    without = here.run(hunt(1), prior=False, view=view)
+    assert noted(without.folder).starts == noted(without.folder).observed == ()
+    assert not [sentence for sentence in view.said if "starts from" in sentence]
+
+    outcome = here.run(hunt(3), fresh=True, view=view)
     said = (
         "It starts from: the reference model; rates: learning rate 0.001; 4 trainings of rates with equal settings "
         "count as observed. (What questions on the same images found; --no-prior begins without.)"
@@ -48,13 +52,7 @@ def test_a_search_starts_from_what_a_question_found(here: Installation) -> None:
     assert (len(study.starts), len(study.observed)) == (1, 4)
     assert "rates: learning rate 0.001; 4 trainings of rates" in (outcome.folder / "answer.html").read_text()
 
-    # What a search began with stays, whatever is asked or answered later.
-    here.run(question((0.01, 0.001, 0.002), seeds=2))
-    again = here.run(hunt(4), prior=False)
+    again = here.run(hunt(4), prior=False)  # what it began with stays
+    assert again.folder == outcome.folder
     assert (noted(again.folder).starts, noted(again.folder).observed) == (study.starts, study.observed)
     assert len(again.records) == 4
-
-    view = Watcher()
-    without = here.run(hunt(2), prior=False, fresh=True, view=view)
-    assert noted(without.folder).starts == noted(without.folder).observed == ()
-    assert not [sentence for sentence in view.said if "starts from" in sentence]

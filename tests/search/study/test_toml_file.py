@@ -247,7 +247,7 @@ pooling = "max"
             "1: question: missing; allowed: one line of 1 to 300 characters",
             "1: questoin: unknown; did you mean question? "
             "allowed: question, seeds, looks, margin, measure, scientific, nuisance, fixed, tune, tuning, search, "
-            "files",
+            "constraints, files",
             '2: seeds: found 0; allowed: 1 to 1000, or "5 to 20" for looks in between',
             "3: epochs: unknown; a parameter stands in [fixed], [scientific.NAME] or [nuisance.NAME]",
             "7: scientific.pooling.levels[1]: found \"maxx\"; allowed: 'max', 'average', 'strided' or 'blur'",
