@@ -1,9 +1,10 @@
 """Retrains the configuration that a search recommends, and registers it as the champion.
 
-    python -m search.best --study joint                 five new seeds, beside the reference model
+    python -m search.best --study joint                 on five new seeds
     python -m search.best --study joint --trial 17      another trial of it, say a cheaper one of the Pareto front
 
-It trains on the validation photographs too, as nothing more is chosen; the test images measure it, with intervals. The
+It trains on the validation photographs too, as nothing more is chosen; the test images measure it, with intervals. A
+search with `confirm` has compared its best with the reference model; else that is retrained too, at the same seeds. The
 model goes into MLflow's registry under the search's name, with the alias `champion` and a model card. Interrupted, the
 same command goes on.
 """
@@ -66,7 +67,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--trial", type=int, metavar="N", help="its trial (default: the recommended one)")
     result.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="trainings of each model (%(default)s)")
     result.add_argument("--data", metavar="DIR", help="the images (default: the search's)")
-    result.add_argument("--no-reference", action="store_true", help="leave out the reference model")
+    result.add_argument(
+        "--reference",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="whether the reference model is retrained beside it (default: unless the search trained both again)",
+    )
     how = result.add_argument_group("how to run it")
     add_slot_options(how)
     add_place_options(result)
@@ -83,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(args: argparse.Namespace, command: str) -> int:
     check_at_least_one(args, "seeds", "slots", "threads")
     resources, environment = resources_of(args), environment_of(args)
-    request = Request(args.study, args.trial, args.seeds, args.data, reference=not args.no_reference)
+    request = Request(args.study, args.trial, args.seeds, args.data, args.reference)
     options = Options(Path(), command=command, **asdict(resources))
     return crown(request, options, environment.places, new_console(), environment)
 
@@ -97,14 +103,15 @@ class Request:
         trial: its trial; None: the one that the search recommends, else the best by validation.
         seeds: trainings of each model.
         data: the images; None: the search's.
-        reference: whether the reference model is trained beside it.
+        reference: whether the reference model is trained beside it; None: unless the search trained both again on new
+            seeds (`confirm`), and has compared them.
     """
 
     study: str
     trial: int | None = None
     seeds: int = SEEDS
     data: str | None = None
-    reference: bool = True
+    reference: bool | None = None
 
 
 def crown(request: Request, options: Options, places: Places, console: Console, make: Make | Environment) -> int:
@@ -124,7 +131,7 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
         retraining,
     )
 
-    search, trial = _recommended(request, places)
+    search, trial, is_compared = _recommended(request, places)
     options.data = _data(request, search, places)
     options.quick = search.quick
     options.images = search.data.options if search.data is not None else DataOptions()
@@ -137,7 +144,8 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
     console.print(f"{search.name}: trial {trial.number}, {trial.label}", markup=False, highlight=False)
     config = as_long_as_it_learnt(trial)
     studies = [retraining(search.study, config, BEST, request.seeds)]
-    if request.reference and fixed_of(base) != fixed_of(config):
+    beside = request.reference if request.reference is not None else not is_compared
+    if beside and fixed_of(base) != fixed_of(config):
         studies.append(retraining(search.study, base, REFERENCE, request.seeds))
     studies = [_not_fewer_seeds(search, study) for study in studies]
     outcomes = []
@@ -163,7 +171,8 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
     )
 
 
-def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecord]:
+def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecord, bool]:
+    """The search, its trial, and whether the search itself compared that with the reference model on new seeds."""
     from search.answer import answer_of, find
 
     recorded = find(request.study, places)
@@ -175,10 +184,12 @@ def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecor
             raise SettingsError(f"--study {request.study}: no trial of it has finished")
         if not found.words.ranks:
             raise SettingsError(f"--study {request.study}: {found.words.headline} (Or name a trial with --trial.)")
-        return recorded, found.recommended
-    for record in recorded.searched:
-        if record.number == request.trial:
-            return recorded, record
+        chosen: TrialRecord | None = found.recommended
+    else:
+        chosen = next((record for record in recorded.searched if record.number == request.trial), None)
+    if chosen is not None:
+        again = found.confirmed.candidates if found.confirmed is not None and found.confirmed.is_over else ()
+        return recorded, chosen, any(one.trial.number == chosen.number for one in again)
     front = ", ".join(str(record.number) for record in found.front) or "none"
     raise SettingsError(f"--trial {request.trial}: no finished trial of {recorded.name}; on the Pareto front: {front}")
 

@@ -95,6 +95,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--wait", action="store_true", help="wait until other runs leave all slots free; else what is left is taken"
     )
+    how.add_argument(
+        "--no-prior", action="store_true", help="begin a search without what questions on the same images found"
+    )
     how.add_argument("--fresh", action="store_true", help="start anew, beside the study that is there")
     how.add_argument(
         "--notify", metavar="COMMAND", help="tell this command of each end: JSON on stdin (study, state, headline)"
@@ -149,6 +152,7 @@ def _main(args: argparse.Namespace, console: Console) -> int:
         max_trials_per_slot=1 if args.isolation == "trial" else None,
         quick=args.quick,
         wait=args.wait,
+        prior=not args.no_prior,
     )
     if args.dry_run:
         for study in studies:

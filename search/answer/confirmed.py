@@ -6,6 +6,8 @@ measure that decides over these seeds, on validation; the test images measure, a
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.answer.levels import LevelAnswer, compare_groups
@@ -13,7 +15,9 @@ from search.answer.statistics.simultaneous import Difference
 from search.answer.words.wording import count, difference_text, p_text, share_text, word
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
+from search.study import Study
 from search.study.confirm import CANDIDATES, candidates, is_searched
+from search.study.constraints import excess
 from search.study.design import reference_params
 from search.study.space import ParamValue
 from search.text import shown
@@ -26,10 +30,12 @@ class Candidate:
     Attributes:
         trial: of the search, the first of these settings.
         level: its trainings on new seeds, with the difference to the reference model.
+        is_feasible: whether it keeps the constraints, in the search and, on average, when trained again.
     """
 
     trial: TrialRecord
     level: LevelAnswer
+    is_feasible: bool = True
 
     @property
     def name(self) -> str:
@@ -63,10 +69,12 @@ class Confirmed:
 
     @property
     def recommended(self) -> Candidate | None:
-        """The first that learns reliably; None before all of it is over, and where none does."""
+        """The first that learns reliably and keeps the constraints; None before all of it is over, and where none
+        does.
+        """
         if not self.is_over:
             return None
-        return next((one for one in self.candidates if one.level.learning.is_reliable), None)
+        return next((one for one in self.candidates if one.level.learning.is_reliable and one.is_feasible), None)
 
 
 def confirmed(recorded: Recorded) -> Confirmed | None:
@@ -76,11 +84,16 @@ def confirmed(recorded: Recorded) -> Confirmed | None:
         return None
     reference = reference_params(study)
     chosen = candidates(recorded.results, reference)
-    firsts = [next(trial for trial in recorded.searched if trial.params == params) for params in chosen]
     again = [trial for trial in recorded.records if trial.role == "confirm"]
+    there = (*recorded.searched, *again)  # the reference model may have failed in the search
+    firsts = [next((trial for trial in there if _settings(trial) == params), None) for params in chosen]
     groups = [(params == reference, [trial for trial in again if _settings(trial) == params]) for params in chosen]
     levels = compare_groups(groups, study.margin, study.measure)
-    found = [Candidate(trial, level) for trial, level in zip(firsts, levels, strict=True) if level.trials]
+    found = [
+        Candidate(trial, level, recorded.keeps(trial) and _keep(study, level.trials))
+        for trial, level in zip(firsts, levels, strict=True)
+        if trial is not None and level.trials
+    ]
     over = sum(trial.terminal is not None for _, trials in groups for trial in trials)
     return Confirmed(
         tuple(sorted(found, key=lambda one: (-one.rank, one.trial.number))),
@@ -100,7 +113,11 @@ def confirmed_text(found: Confirmed, measure: str) -> str:
     if not found.is_over:
         return f"The best {CANDIDATES} by validation are being trained again on {n}; a recommendation follows."
     if best is None:
-        return f"Trained again on {n}, none of the best {CANDIDATES} learns at 80 % of them: none is recommended."
+        if any(not one.is_feasible and not one.level.is_reference for one in found.candidates):
+            why = "keeps the constraints and learns at 80 % of them"
+        else:
+            why = "learns at 80 % of them"
+        return f"Trained again on {n}, none of the best {CANDIDATES} {why}: none is recommended."
     others = "" if best.level.is_reference else " beside the reference model"
     text = (
         f"Trained again on {n}{others}, the best of {count(len(found.candidates), 'configuration')} by validation is "
@@ -126,6 +143,12 @@ def verdict_text(test: Difference) -> str:
         "cannot tell": "this does not show which is better",
         "too few seeds": "there are too few seeds to decide which is better",
     }[test.verdict]
+
+
+def _keep(study: Study, trials: Sequence[TrialRecord]) -> bool:
+    """Whether trainings keep the constraints on average."""
+    shares = [excess(study.constraints, trial.events) for trial in trials if trial.finished]
+    return all(statistics.fmean(share[name] for share in shares) <= 0 for name in study.constraints if shares)
 
 
 def _settings(trial: TrialRecord) -> dict[str, ParamValue]:

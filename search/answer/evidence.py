@@ -1,7 +1,8 @@
 """Whether the configuration that a search recommends beats the reference model, both retrained on new seeds.
 
 `python -m search.best --study joint` makes two studies for it, `joint-best` and `joint-best-reference`, with the same
-seeds, none of which the search has used; both train on the validation photographs too.
+seeds, none of which the search has used; both train on the validation photographs too. After a search with `confirm` it
+makes the first alone: the two were compared in the search.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Evidence:
 
     Attributes:
         best: the recommended one.
-        reference: the reference model; None where that is the recommended one.
+        reference: the reference model; None where that is the recommended one, or was not retrained.
         differences: best less reference, paired by seed and photograph, over the seeds at which both learnt; empty with
             fewer than two such seeds, or where one of the two learns at fewer than 80 % of its seeds.
         sentence: in plain English.
@@ -110,7 +111,7 @@ def evidence_of(search: Recorded, config: TrainConfig) -> Evidence | None:
         return Evidence(best, None, {}, _alone(best, search.study))
     reference = _retrained(search, base, REFERENCE)
     if reference is None:
-        return None
+        return Evidence(best, None, {}, f"{_retrained_text(best, search.study)}.")
     both_learn = best.learning.is_reliable and reference.learning.is_reliable
     pair = paired(best, reference, search.study.measure) if both_learn else None
     margin = search.study.margin
@@ -129,10 +130,11 @@ def _retrained(search: Recorded, config: TrainConfig, what: str) -> LevelAnswer 
 
 
 def _alone(best: LevelAnswer, search: Study) -> str:
-    return (
-        f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, {_does(best, search)}. "
-        "It is the reference model: the search found nothing better."
-    )
+    return f"{_retrained_text(best, search)}. It is the reference model: the search found nothing better."
+
+
+def _retrained_text(best: LevelAnswer, search: Study) -> str:
+    return f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, {_does(best, search)}"
 
 
 def _does(level: LevelAnswer, search: Study) -> str:
@@ -143,10 +145,7 @@ def _does(level: LevelAnswer, search: Study) -> str:
 
 
 def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compared, Difference], search: Study) -> str:
-    text = (
-        f"Retrained on {count(len(best.trials), 'new seed')} with all TRAIN photographs, {_does(best, search)}, "
-        f"the reference model {share_text(reference.accuracy['test'])}"
-    )
+    text = f"{_retrained_text(best, search)}, the reference model {share_text(reference.accuracy['test'])}"
     test = differences.get("test")
     if test is None:
         few = "The two are not compared: that takes two seeds at which both learn, and 80 % of the seeds of each."

@@ -14,8 +14,11 @@ from search.answer.words.sentence import Words
 from search.answer.words.wording import count, percent, word
 from search.folder.load import Recorded
 from search.folder.record import TrialRecord
+from search.study import Study
+from search.study.constraints import limits_text
 from search.study.deciding import DECIDING
 from search.study.design import reference_params
+from search.study.objectives import OBJECTIVES
 from search.text import shown
 from trainer.clock import last_start
 from trainer.outside import typed
@@ -26,10 +29,13 @@ class SearchAnswer:
     """What a search found.
 
     Attributes:
-        best: the trial of the highest measure that decides, on validation; None before one has finished.
-        front: the trials that no other beats in it and in cost at once, best first.
+        best: the trial of the highest measure that decides, on validation, of those that keep the constraints; None
+            before one has finished.
+        front: of these the trials that no other beats in it and in what `axes` has at once, best first.
         reference: the trial of the reference model; None where the space does not contain it, or before it finished.
-        cost: what the cost is, a field of `Finished`: "vram_peak_mib" where that was measured, else "parameters".
+        cost: what the cost is, a field of `Finished`: of the axes the first that is one; else "vram_peak_mib" where
+            that was measured, else "parameters".
+        axes: what the front is of beside the measure that decides, by names of `OBJECTIVES`.
         evidence: of the retraining by `python -m search.best`; None before it was run.
         confirmed: what training the best again on new seeds says; None where the search does not, or not yet.
         words: in plain English.
@@ -42,6 +48,7 @@ class SearchAnswer:
     evidence: Evidence | None
     words: Words
     confirmed: Confirmed | None = None
+    axes: tuple[str, ...] = ()
 
     @property
     def recommended(self) -> TrialRecord | None:
@@ -52,10 +59,10 @@ class SearchAnswer:
 
 def search_answer(recorded: Recorded) -> SearchAnswer:
     """What a search found so far."""
-    done = recorded.searched
-    cost = cost_of(done)
-    measure = recorded.study.measure
-    best = max(done, key=lambda record: (val_value(record, measure), -record.number), default=None)
+    done, measure = recorded.searched, recorded.study.measure
+    axes = axes_of(recorded.study, done)
+    feasible = [record for record in done if recorded.keeps(record)]
+    best = max(feasible, key=lambda record: (val_value(record, measure), -record.number), default=None)
     base = reference_params(recorded.study)
     reference = next((record for record in done if record.params == base), None)
     again = confirmed(recorded)
@@ -63,12 +70,13 @@ def search_answer(recorded: Recorded) -> SearchAnswer:
     evidence = evidence_of(recorded, as_long_as_it_learnt(chosen)) if chosen else None
     return SearchAnswer(
         best=best,
-        front=tuple(pareto_front(done, cost, measure)),
+        front=tuple(pareto_front(feasible, axes, measure)),
         reference=reference,
-        cost=cost,
+        cost=next((name for name in axes if OBJECTIVES[name].field), cost_of(done)),
         evidence=evidence,
         words=_words(recorded, best, reference, evidence, again),
         confirmed=again,
+        axes=axes,
     )
 
 
@@ -89,21 +97,50 @@ def cost_of(records: Sequence[TrialRecord]) -> str:
     return "vram_peak_mib" if measured else "parameters"
 
 
-def pareto_front(records: Sequence[TrialRecord], cost: str, measure: str) -> list[TrialRecord]:
-    """Those that no other beats in the measure on validation and in cost at once, best measure first."""
-    points = [(-val_value(record, measure), p, record) for record in records if (p := price(record, cost)) is not None]
-    front: list[TrialRecord] = []
-    cheapest = math.inf
-    for _, value, record in sorted(points, key=lambda point: point[:2]):
-        if value < cheapest:
-            front.append(record)
-            cheapest = value
-    return front
+def axes_of(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """What the Pareto front of a search is of beside the measure that decides: its other objectives; of a search with
+    one objective the first cost that is limited, else the cost.
+    """
+    assert study.search is not None
+    cost = cost_of(records)
+    named = [cost if name == "cost" else name for name in study.search.objectives if name != f"val_{study.measure}"]
+    return tuple(named or [*study.constraints][:1] or [cost])
+
+
+def value_on(record: TrialRecord, axis: str) -> float | None:
+    """A finished trial's value of an objective; None where it was not measured."""
+    return OBJECTIVES[axis].value(record.finished, axis) if record.finished else None
+
+
+def pareto_front(records: Sequence[TrialRecord], axes: Sequence[str], measure: str) -> list[TrialRecord]:
+    """Those that no other beats in the measure on validation and on all axes at once, best measure first."""
+    signs = [1 if OBJECTIVES[axis].direction == "minimize" else -1 for axis in axes]
+    points = []
+    for record in records:
+        values = [value_on(record, axis) for axis in axes]
+        known = [sign * value for sign, value in zip(signs, values, strict=True) if value is not None]
+        if len(known) == len(values):
+            points.append(((-val_value(record, measure), *known), record))
+    front: list[tuple[tuple[float, ...], TrialRecord]] = []
+    for point, record in sorted(points, key=lambda one: one[0]):
+        if not any(all(a <= b for a, b in zip(better, point, strict=True)) for better, _ in front):
+            front.append((point, record))
+    return [record for _, record in front]
 
 
 def settings(record: TrialRecord) -> str:
     """The sampled parameters of a trial, on one line."""
     return ", ".join(f"{word(name)} {shown(value)}" for name, value in record.params.items())
+
+
+def _limits_told(recorded: Recorded, reference: TrialRecord | None, limits: str) -> str:
+    """What the constraints are, and who broke them."""
+    begun = [record for record in recorded.records if record.role == "search" and record.started]
+    broken = sum(not recorded.keeps(record) for record in begun)
+    text = f"What is recommended keeps the constraints ({limits}); {broken} of {count(len(begun), 'trial')} did not"
+    if reference is not None and not recorded.keeps(reference):
+        return f"{text}, the reference model among them: it is what others are compared with, and is not recommended."
+    return f"{text}."
 
 
 def _words(
@@ -113,9 +150,11 @@ def _words(
     evidence: Evidence | None,
     again: Confirmed | None,
 ) -> Words:
+    n, limits = len(recorded.searched), limits_text(recorded.study.constraints)
+    if n and best is None:
+        return Words(f"No answer: none of {count(n, 'trial')} that finished keeps the constraints ({limits}).")
     if best is None or best.finished is None:
         return Words("No answer yet: no trial has finished.")
-    n = len(recorded.searched)
     epochs = count(last_start(best.config), "epoch")
     if not any(has_learnt(record) for record in recorded.searched):
         return Words(
@@ -133,8 +172,12 @@ def _words(
         if reference is not None and reference is not best and reference.finished:
             other = reference.finished.splits
             text += f"; the reference model has {percent(of(other['val']))} and {percent(of(other['test']))}"
+    details = []
+    if limits:
+        details.append(_limits_told(recorded, reference, limits))
     idle = sum(not has_learnt(record) for record in recorded.searched)
-    details = [f"{idle} of {n} trials learnt little or nothing in {epochs}."] if idle else []
+    if idle:
+        details.append(f"{idle} of {n} trials learnt little or nothing in {epochs}.")
     if n > 1 and best is not reference:
         details.append(f"It was chosen from many by its validation {words}, so that figure is optimistic.")
     if (text_of_end := end_text(recorded)) is not None:

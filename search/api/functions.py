@@ -62,6 +62,7 @@ def run_study(
     quick: bool = False,
     fresh: bool = False,
     wait: bool = False,
+    prior: bool = True,
     slots: int | None = None,
     executor: str | None = None,
     hosts: str | None = None,
@@ -89,6 +90,7 @@ def run_study(
         quick: a few minutes on two cores: small images, fewer epochs, at most 3 seeds. The name ends in `-quick`.
         fresh: begins anew, beside the study that is there.
         wait: waits until other runs on this machine leave all slots free; else what is left is taken.
+        prior: whether a new search starts from what questions on the same images found.
         slots: how many trainers run at once; None: one a GPU, or one a core.
         executor: what starts trainers, a name of `search.executors.EXECUTORS`; None: what suits.
         hosts: the machines of the executor "hosts", as "lab1,lab2:2"; None: all of `hosts.toml`.
@@ -142,6 +144,7 @@ def run_study(
         images=DataOptions(photographs, leaks, skip_bad_files),
         quick=quick,
         wait=wait,
+        prior=prior,
         command=_call(given),
     )
     outcome = session.run_study(asked, options, environment.places, view, environment)

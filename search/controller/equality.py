@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from search.errors import ExecutorError
+from search.errors import ExecutorError, SettingsError
 from search.executors import Slot, log_tail
+from search.study import Study
+from search.study.objectives import OBJECTIVES
 from search.text import first_upper
 from trainer import __version__
 from trainer.events import PROTOCOL, Ready
@@ -29,6 +31,24 @@ def check_ready(slot: Slot, ready: Ready) -> None:
             f"{name} was given a GPU, and {ready.backend} finds none. Is its part for CUDA installed "
             f"(GPU=yes make setup), and the driver new enough? The end of its log ({slot.log}):\n"
             f"{log_tail(slot.log)}\nOr train on the CPU: --gpus none"
+        )
+
+
+def check_measures(study: Study, ready: Ready) -> None:
+    """Whether a trainer measures what a search looks for and must keep.
+
+    Raises:
+        SettingsError: it does not: every trial would fail at its end.
+    """
+    if study.search is None or ready.vram_measured:
+        return
+    looked_for = [f"objectives: {name}" for name in study.search.objectives if OBJECTIVES[name].on_gpu]
+    limits = [f"constraints: {name}" for name in study.constraints if OBJECTIVES[name].on_gpu]
+    if looked_for or limits:
+        raise SettingsError(
+            f"The study {study.name} has {', '.join([*looked_for, *limits])}, which is measured on GPUs alone; found a "
+            f"trainer on {ready.device_name} ({ready.device.upper()}). Train on a GPU, or take it off: the objective "
+            '"cost" is the parameters where VRAM is not measured.'
         )
 
 

@@ -34,6 +34,7 @@ class Options:
         max_trials_per_slot: a slot is replaced after so many trials; None: never.
         quick: the study was cut short, and is named so.
         command: the command line.
+        prior: whether a new search starts from what questions on the same images found.
         wait: waits until all slots that are wanted are free on this machine, in place of taking what is left.
     """
 
@@ -51,6 +52,7 @@ class Options:
     quick: bool = False
     command: str = field(default_factory=lambda: typed_line("search.run", sys.argv[1:]))
     wait: bool = False
+    prior: bool = True
 
     @property
     def resources(self) -> Resources:

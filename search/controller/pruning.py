@@ -4,6 +4,9 @@ What is decided follows from the trials that are over, those under way as far as
 epochs arrive. A controller that starts again reads the trials that are over from the journals; those that were under
 way are trained again, and ranked again when they come by. Optuna is told of the end alone: PRUNED, without values,
 which its samplers take for worse than a trial that was finished, with any number of objectives.
+
+A training that exceeds a constraint is stopped after the epoch that shows it, the first where it is the size of the
+model: it can be neither recommended nor trained again, and Optuna's samplers look at nothing but the excess.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from dataclasses import replace
 from search.folder.curve import curve_of
 from search.folder.record import TrialRecord
 from search.study import Study
-from search.study.design import plan
+from search.study.constraints import keeps
+from search.study.design import reference_params
 from search.study.pruners import PRUNERS, Curve
 from trainer.events import Epoch
 
@@ -26,9 +30,9 @@ class Pruning:
     """
 
     def __init__(self, study: Study) -> None:
-        self._measure = study.measure
+        self._measure, self._limits = study.measure, study.constraints
         self._stops = PRUNERS[study.search.pruner].stops if study.search else None
-        self._reference = next((trial.params for trial in plan(study)), None) if self._stops else None
+        self._reference = reference_params(study) if study.search else None
         self._curves: dict[int, Curve] = {}
 
     def see(self, record: TrialRecord) -> None:
@@ -41,9 +45,11 @@ class Pruning:
         search finds is compared with it.
         """
         self.see(record)
-        if self._stops is None or record.number not in self._curves or not isinstance(record.events[-1], Epoch):
+        if record.role != "search" or not isinstance(record.events[-1], Epoch) or record.params == self._reference:
             return False
-        if record.params == self._reference:
+        if not keeps(self._limits, record.events):
+            return True
+        if self._stops is None:
             return False
         curve = self._curves[record.number]
         before = curve_of(replace(record, events=record.events[:-1]), self._measure)

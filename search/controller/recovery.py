@@ -123,11 +123,7 @@ def _restored(
     lost = range(len(trials), max(known, default=-1) + 1)
     # Of a queue that never arrived, some trials may have been begun and others not: the plan has those.
     there = [trial_params(trial) for trial in trials] + [entry.params for entry in known.values()]
-    planned = iter(
-        missing(plan(study, list(results.outcomes), due(study, folder)), there)
-        if lost and (not study.search or study.search.confirm)
-        else ()
-    )
+    planned = iter(missing(plan(study, list(results.outcomes), due(study, folder)), there) if lost else ())
     queue: list[PlannedTrial] = []
     for number in lost:
         entry = known.get(number)

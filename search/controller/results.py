@@ -11,6 +11,7 @@ from search.console.callbacks import Tally
 from search.controller.pruning import Pruning
 from search.folder.record import Role, State, TrialRecord
 from search.study import Study
+from search.study.constraints import keeps
 from search.study.cost import mean_cost
 from search.study.deciding import DECIDING
 from search.study.design import Result, is_at_most, trial_count
@@ -25,7 +26,7 @@ class Over:
     params: dict[str, ParamValue]
     role: Role
     state: State
-    figure: float | None  # the measure that decides, on validation
+    figure: float | None  # the measure that decides, on validation; None without, and where a constraint is broken
 
 
 class Results:
@@ -70,7 +71,8 @@ class Results:
         """A trial has its outcome. Of the models of two finished trials the better one's is kept."""
         self.pruning.see(record)
         finished = record.finished
-        figure = self._of(finished.splits["val"]) if finished else None
+        feasible = finished is not None and keeps(self._study.constraints, record.events)
+        figure = self._of(finished.splits["val"]) if finished and feasible else None
         self._over[record.number] = Over(dict(record.params), record.role, record.state, figure)
         self._counts[record.state] += 1
         self.ended_at = max(filter(None, (self.ended_at, record.finished_at)), default=None)
@@ -100,7 +102,10 @@ class Results:
             mean_cost=self._mean_cost,
         )
 
-    def _rank(self, record: TrialRecord) -> tuple[bool, float, int]:
-        """Replicates before tuning trials, then the measure that decides on validation, then the earlier trial."""
+    def _rank(self, record: TrialRecord) -> tuple[bool, bool, float, int]:
+        """Those that keep the constraints before others, replicates before tuning trials, then the measure that decides
+        on validation, then the earlier trial.
+        """
         assert isinstance(record.finished, Finished)
-        return (record.role != "tuning", self._of(record.finished.splits["val"]), -record.number)
+        feasible = keeps(self._study.constraints, record.events)
+        return (feasible, record.role != "tuning", self._of(record.finished.splits["val"]), -record.number)

@@ -10,6 +10,7 @@ from pathlib import Path
 from search.console.callbacks import View
 from search.controller.controller import Controller
 from search.controller.ending import Outcome, Parts, close_study, load_answer
+from search.controller.equality import check_measures
 from search.controller.first_telling import FirstTelling
 from search.controller.images import prepare_images
 from search.controller.log import LoggedView, logged_in
@@ -17,6 +18,7 @@ from search.controller.options import Options
 from search.controller.own_code import try_code
 from search.controller.packing import packing_of
 from search.controller.phase import Phase
+from search.controller.prior import answered_on, has_questions, with_prior
 from search.controller.room import room_for
 from search.controller.setup import Callbacks, Setup
 from search.controller.signals import signals_interrupt
@@ -31,6 +33,7 @@ from search.folder.manifest import (
     compare,
     has_manifest,
     identified,
+    read_manifest,
     say_moved,
     seen_before,
     write_manifest,
@@ -155,8 +158,11 @@ class _Run(Callbacks):
 
     def _run(self, new: bool, class_names: Sequence[str]) -> Outcome:
         options = self.options
-        if not new:  # what was asked before is compared before anything is started
+        # What was asked before is compared before anything is started, and what is known decides on the first trials.
+        prepared = not new or (self.study.search is not None and options.prior and has_questions(self.places))
+        if prepared:
             self.prepare()
+            self.study = self._with_prior(new)
         if self.study.code is not None:
             self.study = try_code(self.study, self.folder, self.executor, class_names, options.hang_s, self.view.say)
         setup = Setup(
@@ -174,7 +180,7 @@ class _Run(Callbacks):
             hang_s=options.hang_s,
             silence_s=options.silence_s,
             callbacks=self,
-            prepared=not new,
+            prepared=prepared,
         )
         self.controller = controller = Controller(setup)
         with signals_interrupt(self._interrupt):
@@ -182,6 +188,16 @@ class _Run(Callbacks):
             self.closing = True
             parts = Parts(self.study, self.name, self.folder, self.places, options.data, options.command)
             return close_study(parts, end, self.controller, self.stores, self.view)
+
+    def _with_prior(self, new: bool) -> Study:
+        """A search as it began: with what is noted of its first trials, or what questions give now."""
+        noted = None if new else read_manifest(self.folder)
+        if noted is not None:
+            return self.study.model_copy(update={"starts": noted.study.starts, "observed": noted.study.observed})
+        if self.record is None or self.study.search is None:
+            return self.study
+        questions = answered_on(self.places, self.record.data, quick=self.options.quick)
+        return with_prior(self.study, questions, self.view.say)
 
     def _interrupt(self) -> None:
         self.interrupted = True
@@ -262,6 +278,7 @@ class _Run(Callbacks):
         threading.Thread(target=load_answer, name="load-answer", daemon=True).start()
 
     def first_slot_ready(self, ready: Ready, store: OptunaStudy) -> None:
+        check_measures(self.study, ready)
         self.first_telling.wait()
         store.measure_cost_by("vram_peak_mib" if ready.vram_measured else "parameters")
         self.stores.optuna.later(store.note_cost)

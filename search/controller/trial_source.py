@@ -154,6 +154,7 @@ class SearchSource(TrialSource):
         self._asked = 0  # trials that have a number
         self._asking = False  # for the params of one more
         self._is_searched = False  # and no more are asked for
+        self._has_begun = False  # the first trials are queued
 
     @property
     def left(self) -> int:
@@ -164,10 +165,12 @@ class SearchSource(TrialSource):
         busy = sum(trial.role == "search" for trial in (*under_way, *self._waiting))
         self._asked = busy + sum(role == "search" for _, role, _ in results)
         self._is_searched = is_searched(self._study, results)
-        if self._asked == 0:
-            self._asked = self._enqueue(results, under_way)
+        if not self._has_begun and not self._is_searched:
+            # At the start of a run, also of those that an earlier run left no time to write into Optuna's queue.
+            self._asked += self._enqueue(results, under_way)
         elif self._is_searched and not busy and not self._asking:
             self._enqueue(results, under_way)  # what is trained again, where anything is
+        self._has_begun = True
 
     def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting | None:
         if self._waiting:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
@@ -12,15 +10,16 @@ from matplotlib.ticker import MaxNLocator
 from search.answer.answer import Answer
 from search.answer.evidence import Evidence
 from search.answer.importance import importances
-from search.answer.search_result import SearchAnswer, price, settings, val_value
+from search.answer.search_result import SearchAnswer, val_value
+from search.answer.tables.cells import OVER
 from search.answer.words.wording import listed, percent, share_text, word
 from search.figures.confusion import confusion
+from search.figures.pareto import pareto, scatter, told
 from search.figures.style import (
     BLUE,
     INK,
     MUTED,
     SMALL,
-    VERMILLION,
     Picture,
     bare,
     figure,
@@ -29,13 +28,12 @@ from search.figures.style import (
     picture,
 )
 from search.figures.vector import hover_line, hover_point
-from search.folder.record import TrialRecord
 from search.study import Study
+from search.study.objectives import OBJECTIVES
 from search.study.space import Levels, ParamValue, Range
 from search.text import shown
 
 MOST_LINES = 300  # more are a smear, and megabytes
-COST_NAMES = {"vram_peak_mib": "peak VRAM (MiB)", "parameters": "parameters"}
 
 
 def pictures(answer: Answer) -> list[Picture]:
@@ -43,7 +41,7 @@ def pictures(answer: Answer) -> list[Picture]:
     search, done, study = answer.search, answer.recorded.searched, answer.recorded.study
     if search is None or not done:
         return []
-    found = [_history(done, search, study), _pareto(done, search, study)]
+    found = [_history(answer, search), pareto(answer, search)]
     bars = _importances(answer, search.cost)
     found += [bars] if bars else []
     found.append(_parallel(answer))
@@ -54,16 +52,20 @@ def pictures(answer: Answer) -> list[Picture]:
     return found
 
 
-def _history(done: Sequence[TrialRecord], search: SearchAnswer, study: Study) -> Picture:
+def _history(answer: Answer, search: SearchAnswer) -> Picture:
+    study, done = answer.recorded.study, answer.recorded.searched
     chart = figure(3.2)
     axes = chart.subplots()
-    numbers = [record.number for record in done]
-    values = [val_value(record, study.measure) for record in done]
-    axes.plot(numbers, values, "o", color=BLUE, markersize=4, alpha=0.7, markeredgewidth=0, label="trials")
-    for record, value in zip(done, values, strict=True):
-        hover_point(axes, record.number, value, _told(record, study))
-    best = [max(values[: place + 1]) for place in range(len(values))]
-    axes.plot(numbers, best, color=INK, linewidth=1.6, drawstyle="steps-post", label="best so far")
+    kept = [(record.number, val_value(record, study.measure)) for record in done if answer.recorded.keeps(record)]
+    over = [(record.number, val_value(record, study.measure)) for record in done if not answer.recorded.keeps(record)]
+    scatter(axes, kept, "o", color=BLUE, markersize=4, alpha=0.7, label="trials")
+    scatter(axes, over, "x", color=MUTED, markersize=5, label=OVER)
+    for record in done:
+        hover_point(axes, record.number, val_value(record, study.measure), told(record, study))
+    best = [max(value for _, value in kept[: place + 1]) for place in range(len(kept))]
+    if best:
+        numbers = [number for number, _ in kept]
+        axes.plot(numbers, best, color=INK, linewidth=1.6, drawstyle="steps-post", label="best so far")
     if search.reference is not None:
         height = val_value(search.reference, study.measure)
         axes.axhline(height, color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label="reference model")
@@ -72,77 +74,14 @@ def _history(done: Sequence[TrialRecord], search: SearchAnswer, study: Study) ->
     in_percent(axes)
     bare(axes)
     legend(chart, axes)
-    finding = f"The best of {len(done)} trials reached {percent(max(values))}"
+    parts = []
     if search.best is not None:
-        finding += f" (trial {search.best.number})"
+        reached = percent(val_value(search.best, study.measure))
+        parts.append(f"The best of {len(done)} trials reached {reached} (trial {search.best.number})")
     if search.reference is not None:
-        finding += f", the reference model {percent(val_value(search.reference, study.measure))}"
+        parts.append(f"the reference model {percent(val_value(search.reference, study.measure))}")
     caption = f"Validation {study.measure_words} of each trial, in the order in which they began."
-    return picture("history", "History", caption, chart, finding=f"{finding}.")
-
-
-def _told(record: TrialRecord, study: Study) -> str:
-    """What a pointer on a trial is told."""
-    return f"trial {record.number}: {percent(val_value(record, study.measure))} on validation ({settings(record)})"
-
-
-def _pareto(done: Sequence[TrialRecord], search: SearchAnswer, study: Study) -> Picture:
-    chart = figure(3.4)
-    axes = chart.subplots()
-    on_front = {record.number for record in search.front}
-    priced = [
-        (cost, val_value(record, study.measure), record.number)
-        for record in done
-        if (cost := price(record, search.cost))
-    ]
-    for mine in (False, True):
-        points = [point for point in priced if (point[2] in on_front) == mine]
-        axes.plot(
-            [cost for cost, _, _ in points],
-            [value for _, value, _ in points],
-            "D" if mine else "o",
-            color=INK if mine else MUTED,
-            markersize=6 if mine else 4,
-            alpha=1 if mine else 0.5,
-            markeredgewidth=0,
-        )
-    by_number = {record.number: record for record in done}
-    for cost, value, number in priced:
-        what = COST_NAMES.get(search.cost, search.cost)
-        hover_point(axes, cost, value, f"{_told(by_number[number], study)}; {what} {cost:,.0f}")
-        if number in on_front:
-            place: dict[str, Any] = {"xytext": (5, 4), "textcoords": "offset points"}
-            axes.annotate(str(number), (cost, value), fontsize=SMALL - 1, color=INK, **place)
-    ladder = sorted((price(record, search.cost) or 0.0, val_value(record, study.measure)) for record in search.front)
-    if ladder:
-        axes.plot(*zip(*ladder, strict=True), color=INK, linewidth=1.0, drawstyle="steps-post", alpha=0.5)
-    if search.reference is not None and (cost := price(search.reference, search.cost)) is not None:
-        axes.plot(
-            [cost],
-            [val_value(search.reference, study.measure)],
-            "s",
-            color=VERMILLION,
-            markersize=6,
-            markeredgewidth=0,
-            label="reference model",
-        )
-    costs = [cost for cost, _, _ in priced]
-    if costs and max(costs) > 5 * min(costs):
-        axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set(xlabel=COST_NAMES.get(search.cost, search.cost), ylabel=f"validation {study.measure_words}")
-    axes.margins(x=0.1)
-    in_percent(axes)
-    bare(axes)
-    legend(chart, axes)
-    caption = "Diamonds with trial numbers: no other trial is both better and cheaper (the Pareto front)."
-    what = COST_NAMES.get(search.cost, search.cost)
-    front = [
-        f"trial {r.number} ({percent(val_value(r, study.measure))}, {price(r, search.cost) or 0:,.0f})"
-        for r in search.front
-    ]
-    finding = f"On the front, with validation {study.measure_words} and {what}: {listed(front)}."
-    return picture("pareto", "Pareto front", caption, chart, finding=finding)
+    return picture("history", "History", caption, chart, finding=f"{', '.join(parts)}." if parts else "")
 
 
 def _importances(answer: Answer, cost: str) -> Picture | None:
@@ -156,7 +95,7 @@ def _importances(answer: Answer, cost: str) -> Picture | None:
     axes = chart.subplots()
     for offset, shares, color, label in (
         (0.19, accuracy, INK, f"for validation {study.measure_words}"),
-        (-0.19, costs, BLUE, f"for {COST_NAMES.get(cost, cost).split(' (')[0]}"),
+        (-0.19, costs, BLUE, f"for {OBJECTIVES[cost].words}"),
     ):
         if shares:
             rows = [row + offset for row in range(len(names))]
@@ -202,7 +141,7 @@ def _parallel(answer: Answer) -> Picture:
             linewidth=0.9 + 1.3 * strength,
             marker="." if any(map(math.isnan, heights)) else "",
         )
-        hover_line(axes, range(len(heights)), heights, _told(record, study))
+        hover_line(axes, range(len(heights)), heights, told(record, study))
     for place, name in enumerate(names):
         axes.axvline(place, color=MUTED, linewidth=0.8)
         for height, text in _marks(study.scientific[name]):
@@ -236,8 +175,9 @@ def _parallel(answer: Answer) -> Picture:
         caption += " A line is broken where a conditional parameter was not proposed."
     if len(done) > MOST_LINES:
         caption += f" The best {MOST_LINES} of {len(done):,} trials."
-    best = max(done, key=lambda record: val_value(record, study.measure))
-    finding = f"Best on validation: {_told(best, study)}."
+    feasible = [record for record in done if answer.recorded.keeps(record)] or done
+    best = max(feasible, key=lambda record: val_value(record, study.measure))
+    finding = f"Best on validation: {told(best, study)}."
     return picture("parallel_coordinates", "Parallel coordinates", caption, chart, finding=finding, wide=True)
 
 

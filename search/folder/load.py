@@ -15,6 +15,7 @@ from search.folder.names import last_of
 from search.folder.record import DataInfo, TrialRecord
 from search.settings import Places
 from search.study import Study
+from search.study.constraints import keeps
 from search.study.deciding import DECIDING
 from search.study.design import Result, is_at_most, trial_count
 from search.study.space import ParamValue
@@ -67,13 +68,21 @@ class Recorded:
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
-        """Of the trials that are over, as the plan of a study takes them."""
+        """Of the trials that are over, as the plan of a study takes them: no figure where a constraint is broken."""
         of = DECIDING[self.study.measure].of
         return tuple(
-            (record.params, record.role, of(record.finished.splits["val"]) if record.finished else None)
+            (
+                record.params,
+                record.role,
+                of(end.splits["val"]) if (end := record.finished) and self.keeps(record) else None,
+            )
             for record in self.records
             if record.terminal
         )
+
+    def keeps(self, record: TrialRecord) -> bool:
+        """Whether a trial keeps the constraints of the study, as far as is known of it."""
+        return keeps(self.study.constraints, record.events)
 
     @property
     def progress(self) -> str:

@@ -58,8 +58,8 @@ def plan(
     replicates are known when all tuning trials have a result. A later call with more results only adds to the end. Of a
     study with levels or seeds added, the order differs, but what was planned before is in it unchanged.
 
-    A search has one planned trial, the reference model if its space contains it; a sampler proposes the others. When
-    they are over, those that are trained again are planned too (`search.study.confirm`).
+    A search has few planned trials, the reference model if its space contains it and what it starts from; a sampler
+    proposes the others. When they are over, those that are trained again are planned too (`search.study.confirm`).
 
     Args:
         results: of finished and failed trials; of those with the same params, the first accuracy counts.
@@ -217,8 +217,10 @@ def elsewhere(study: Study, params: Mapping[str, ParamValue]) -> dict[str, Param
 
 
 def _first_of_search(study: Study) -> list[PlannedTrial]:
+    assert study.search is not None
     reference = reference_params(study)
-    return [] if reference is None else [PlannedTrial(reference, "search")]
+    first = [*([reference] if reference is not None else []), *(start.params for start in study.starts)]
+    return [PlannedTrial(dict(params), "search") for params in first[: study.search.n_trials]]
 
 
 def _tuning_points(study: Study) -> list[dict[str, ParamValue]]:

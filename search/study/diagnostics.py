@@ -16,6 +16,8 @@ from trainer.own.names import KINDS
 Path = tuple[str | int, ...]  # ("scientific", "pooling", "levels", 2)
 
 SCALAR = "text, a number, true or false"
+UNSAID = ("name", "code", "starts", "observed")  # of a study, and not for a study file to say
+POSITIVE = "a number above 0"
 SPEC = "a table with levels and reference, or with low, high and log"
 
 
@@ -92,7 +94,7 @@ def explained(item: ErrorDetails, study: type[Table], tables: Mapping[str, type[
     if item["type"] == "extra_forbidden":
         if len(path) == 1 and key in TrainConfig.model_fields:
             return Mistake(tuple(path), "unknown; a parameter stands in [fixed], [scientific.NAME] or [nuisance.NAME]")
-        return Mistake(tuple(path), unknown(key, [name for name in table.model_fields if name not in ("name", "code")]))
+        return Mistake(tuple(path), unknown(key, [name for name in table.model_fields if name not in UNSAID]))
     if item["type"] == "spec":
         allowed = SPEC
         if isinstance(item["input"], dict) and path[-1] in KINDS:
@@ -100,6 +102,8 @@ def explained(item: ErrorDetails, study: type[Table], tables: Mapping[str, type[
             allowed += f'; a parameter of code of your own stands in [{path[0]}."{path[-1]}.{own}"]'
     elif (path[0] == "fixed" and len(path) > 1) or path[-2:-1] == ["levels"]:
         allowed = SCALAR
+    elif path[0] == "constraints" and len(path) > 1:
+        allowed = POSITIVE
     else:
         allowed = table.allowed(key)
     found = "missing" if item["type"] == "missing" else f"found {shown(item['input'])}"

@@ -13,6 +13,7 @@ from trainer.registry import Registry
 
 Direction = Literal["maximize", "minimize"]
 DEFAULT_OBJECTIVES = ("val_accuracy", "cost")
+MOST_OBJECTIVES = 3  # of one search: a front of four is most of its trials, and nobody can draw it
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,30 @@ class Objective:
             `Finished` that is the cost: `vram_peak_mib` where VRAM is measured, else `parameters`.
         by_epoch: its value after an epoch, which pruners compare, None where the trainer did not tell it; None for an
             objective that has none.
+        field: of a cost, the field of the trainer's events that has it: what `[constraints]` may limit; "" for others.
+        unit: "MiB", "s", "%" of a share; "" of a number.
+        on_gpu: whether it is measured on GPUs alone.
     """
 
     words: str
     direction: Direction
     value: Callable[[Finished, str], float | None]
     by_epoch: Callable[[Epoch], float | None] | None = None
+    field: str = ""
+    unit: str = ""
+    on_gpu: bool = False
+
+    @property
+    def axis(self) -> str:
+        """What stands beside an axis: its words with its unit, as `peak VRAM (MiB)`."""
+        return f"{self.words} ({self.unit})" if self.unit not in ("", "%") else self.words
+
+    def shown(self, value: float) -> str:
+        """A value as a text: `1,830 MiB`, `5,000`; of a measure `73.4 %`."""
+        if self.unit == "%":
+            return f"{100 * value:.1f} %"
+        number = f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:,.3g}"
+        return f"{number} {self.unit}".rstrip()
 
 
 def _on_validation(measure: Deciding) -> Callable[[Finished, str], float]:
@@ -47,6 +66,10 @@ def _cost(end: Finished, cost: str) -> float | None:
     return None if value is None else float(value)
 
 
+def _of_field(field: str) -> Callable[[Finished, str], float | None]:
+    return lambda end, cost: _cost(end, field)
+
+
 OBJECTIVES = Registry[Objective]("objective")
 for _name, _measure in DECIDING.items():
     OBJECTIVES.register(
@@ -56,6 +79,22 @@ for _name, _measure in DECIDING.items():
             "maximize",
             _on_validation(_measure),
             by_epoch=_by_epoch(f"val_{_name}"),
+            unit="%",
         ),
     )
 OBJECTIVES.register("cost", Objective("cost", "minimize", _cost))
+for _field, _words, _unit in (
+    ("vram_peak_mib", "peak VRAM", "MiB"),
+    ("parameters", "parameters", ""),
+    ("flops_per_image", "FLOPs per image", ""),
+    ("train_s", "training time", "s"),
+):
+    OBJECTIVES.register(
+        _field,
+        Objective(_words, "minimize", _of_field(_field), field=_field, unit=_unit, on_gpu=_field == "vram_peak_mib"),
+    )
+
+
+def limited() -> list[str]:
+    """What `[constraints]` may limit: the costs, by their names."""
+    return [name for name, objective in OBJECTIVES.items() if objective.field]

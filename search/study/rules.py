@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from search.study.conditions import can_meet, check_conditions, with_parents
+from search.study.constraints import check_constraints
 from search.study.diagnostics import Mistake, Path, shown, unknown
 from search.study.factorial import check_factors
 from search.study.looks import ALLOWED, check_looks
@@ -67,6 +68,7 @@ def check(study: Mapping[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
         _check_names_and_values,
         _check_ranges_and_levels,
         kind,
+        check_constraints,
         check_looks,
         check_tune,
         check_conditions,

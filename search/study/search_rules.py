@@ -20,6 +20,7 @@ def check_search_for(data: dict[str, Any]) -> Iterator[Mistake]:
         data: of the study, also half-broken; a measure or objectives that follow from the other are added.
     """
     yield from _check_measure(data)
+    yield from _check_costs(data)
     yield from _check_methods(data)
     yield from check_options(data["search"] if isinstance(data.get("search"), dict) else {})
 
@@ -41,6 +42,18 @@ def _check_measure(data: dict[str, Any]) -> Iterator[Mistake]:
         allowed = " or ".join(map(shown, looked_for))
         text = f"found {shown(measure)} with the objectives {shown(list(objectives))}; allowed: {allowed}"
         yield Mistake(("measure",), text)
+
+
+def _check_costs(data: dict[str, Any]) -> Iterator[Mistake]:
+    """`cost` is the peak VRAM or the parameters: beside one of these it might be the same twice."""
+    search = data["search"] if isinstance(data.get("search"), dict) else {}
+    objectives = search.get("objectives", ())
+    if not _are_names(objectives) or "cost" not in objectives:
+        return
+    beside = [name for name in objectives if name in ("vram_peak_mib", "parameters")]
+    if beside:
+        text = f'found "cost" beside {shown(beside[0])}, and it may be just that; allowed: one of the two'
+        yield Mistake(("search", "objectives", list(objectives).index("cost")), text)
 
 
 def _check_methods(data: dict[str, Any]) -> Iterator[Mistake]:

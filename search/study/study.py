@@ -12,15 +12,16 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from search.errors import StudyFileError
 from search.study.code import Code, located
 from search.study.deciding import DECIDING, DEFAULT
+from search.study.diagnostics import POSITIVE, Table, explained, once_a_value, shown_path
 from search.study.diagnostics import Path as Place
-from search.study.diagnostics import Table, explained, once_a_value, shown_path
 from search.study.looks import ALLOWED, ALLOWED_LOOKS, MOST, agreed, with_looks
-from search.study.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
+from search.study.objectives import DEFAULT_OBJECTIVES, MOST_OBJECTIVES, OBJECTIVES
 from search.study.overrides import QUICK_SIZES, overridden, quickened
 from search.study.pruners import PRUNERS
 from search.study.rules import RESERVED, check
 from search.study.samplers import N_STARTUP_TRIALS, SAMPLERS
-from search.study.space import Levels, ParamValue, Range, Scalar, Spec
+from search.study.space import Levels, Number, ParamValue, Range, Scalar, Spec
+from search.study.starts import Observed, Start
 from search.study.tune import rates_around
 from trainer.config import TrainConfig, default_of
 from trainer.registry import OneOf
@@ -53,9 +54,9 @@ class Search(Table):
     """A search in place of a design: what proposes its trials, what stops them, and what it looks for.
 
     The names are those of `SAMPLERS`, `PRUNERS` and `OBJECTIVES`; the options are the keywords of Optuna's class of the
-    sampler. The objective `cost` is peak VRAM where that is measured, else the parameters. On `confirm` new seeds the
-    best trials are trained again (`search.study.confirm`). With `patience` the search ends sooner, when so many trials
-    in a row were no better.
+    sampler. Each objective has its direction; `cost` is peak VRAM where that is measured, else the parameters. On
+    `confirm` new seeds the best trials are trained again (`search.study.confirm`). With `patience` the search ends
+    sooner, when so many trials in a row were no better.
     """
 
     n_trials: Annotated[int, Field(strict=True, ge=1, le=100_000, description="1 to 100000")]
@@ -65,9 +66,11 @@ class Search(Table):
     pruner: Annotated[str, OneOf(PRUNERS)] = "none"
     patience: Annotated[int | None, Field(strict=True, ge=1, le=100_000, description="1 to 100000")] = None
     confirm: Annotated[int, Field(strict=True, ge=0, le=100, description="0 to 100")] = 0
-    objectives: Annotated[tuple[Annotated[str, OneOf(OBJECTIVES)], ...], Field(min_length=1), AfterValidator(_once)] = (
-        DEFAULT_OBJECTIVES
-    )
+    objectives: Annotated[
+        tuple[Annotated[str, OneOf(OBJECTIVES)], ...],
+        Field(min_length=1, max_length=MOST_OBJECTIVES),
+        AfterValidator(_once),
+    ] = DEFAULT_OBJECTIVES
 
     @property
     def is_open(self) -> bool:
@@ -78,7 +81,7 @@ class Search(Table):
     def allowed(cls, key: str) -> str:
         """What a key takes, for messages: for names, those that are registered now."""
         names = {"sampler": SAMPLERS.listed(), "pruner": PRUNERS.listed()}
-        names["objectives"] = f"a list of {OBJECTIVES.listed(last='and')}, each at most once"
+        names["objectives"] = f"a list of 1 to {MOST_OBJECTIVES} of {OBJECTIVES.listed(last='and')}, each at most once"
         return names.get(key) or super().allowed(key)
 
 
@@ -99,8 +102,12 @@ class Study(Table):
         tune: whether each level is trained at three learning rates, and judged at its own (`search.answer.tuned`).
         tuning: the budget of the nuisance parameters.
         search: makes it a search.
+        constraints: of a search, the most that its trials may cost, by names of `search.study.objectives.limited`.
         files: names of files that code of one's own needs: modules that it imports, weights that it reads.
         code: all files of one's own; a study file does not say it, whoever reads one does.
+        starts: of a search, its first trials behind the reference model, from what questions found; no study file says
+            them either.
+        observed: of a search, trainings of questions that its sampler learns from; nor these.
     """
 
     name: Annotated[str, Field(pattern=f"^{NAME}$", description="1 to 64 of a-z, 0-9, _ and -")]
@@ -119,8 +126,11 @@ class Study(Table):
     tune: Annotated[bool, Field(strict=True, description="true or false")] = False
     tuning: Annotated[Tuning | None, Field(description="a table with trials_per_level")] = None
     search: Annotated[Search | None, Field(description="a table with n_trials")] = None
+    constraints: dict[str, Number] = Field(default_factory=dict, description=f"a table of costs, each with {POSITIVE}")
     files: Annotated[tuple[str, ...], Field(max_length=100, description="a list of files")] = ()
     code: Code | None = None
+    starts: tuple[Start, ...] = ()
+    observed: tuple[Observed, ...] = ()
 
     @classmethod
     def allowed(cls, key: str) -> str:
@@ -255,6 +265,8 @@ class Study(Table):
         data = self.model_dump(mode="json", include=told, exclude_none=True)
         if self.tune:
             data["tune"] = True
+        if self.constraints:
+            data["constraints"] = {name: float(limit) for name, limit in sorted(self.constraints.items())}
         if self.looks:
             data["looks"] = agreed(self.looks, self.levels, self.reference, self.margin, self.measure)
         base = self.base_config().model_dump(mode="json")

@@ -27,7 +27,8 @@ A file of `studies/` is meant by its name, any other by its path:
 With a table `[search]` (n_trials, patience, confirm, sampler, n_startup_trials, pruner, objectives; `[search.options]`
 has Optuna's own keywords of the sampler) the scientific parameters are searched
 over in place of compared: as many as wanted, with levels or with low, high and log, some of them perhaps only `when`
-others have certain values (`search.study.conditions`). Without a scientific parameter the
+others have certain values (`search.study.conditions`). A table `[constraints]` limits what a trial of it may cost:
+`vram_peak_mib = 2000`, `parameters = 5000`. Without a scientific parameter the
 reference model alone is trained, on every seed. Every parameter is a field of `trainer.config.TrainConfig`.
 
 A model or an augmentation of one's own is named by its file, which lies beside the study's, and has parameters of its
@@ -114,6 +115,10 @@ def _study(path: Path, text: str, data: dict[str, Any]) -> Study:
     mistakes, lines = [], key_lines(text)
     if "name" in data:
         mistakes.append((line_of(lines, ["name"]), "name: unknown; the file's own name is the study's"))
+    for key in ("starts", "observed"):
+        if key in data:
+            text_of = f"{key}: unknown; a search finds in the folder of runs what it starts from"
+            mistakes.append((line_of(lines, [key]), text_of))
     if "code" in data:
         mistakes.append((line_of(lines, ["code"]), "code: unknown; [fixed] model and files name files of one's own"))
     try:

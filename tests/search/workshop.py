@@ -42,7 +42,7 @@ def question(levels: tuple[float, ...] = (0.01, 0.001), seeds: int = 2, epochs: 
     return Study.model_validate({**data, **changes})
 
 
-def hunt(n_trials: int = 6, epochs: int = 3, **search: Any) -> Study:
+def hunt(n_trials: int = 6, epochs: int = 3, constraints: Mapping[str, Any] | None = None, **search: Any) -> Study:
     """A search over learning rates and depths."""
     startup = {"n_startup_trials": 3} if search.get("sampler", "tpe") in ("tpe", "cmaes", "gp") else {}
     data = {
@@ -51,6 +51,7 @@ def hunt(n_trials: int = 6, epochs: int = 3, **search: Any) -> Study:
         "scientific": {"learning_rate": {"low": 1e-5, "high": 0.1, "log": True}, "depth": {"low": 1, "high": 6}},
         "search": {"n_trials": n_trials, **startup, **search},
         "fixed": {"epochs": epochs},
+        **({"constraints": constraints} if constraints is not None else {}),
     }
     return Study.model_validate(data)
 

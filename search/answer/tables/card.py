@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from search.answer.evidence import Evidence
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
-from search.answer.search_result import val_value
+from search.answer.search_result import search_answer
 from search.answer.tables.cells import difference, with_interval
 from search.answer.tables.rows import measure_text
 from search.answer.words.wording import count, listed, p_text, word
@@ -40,13 +40,11 @@ def model_card(
     demo = "\n\n**Trained on the demo set: drawn cells. It knows nothing about blood.**" if data.is_demo else ""
     demo += "".join(f"\n\n**{text}**" for text in data.caveats)
     settings = {key: value for key, value in best.study.fixed.items() if key != "train_on_validation"}
-    measure = search.study.measure
-    highest = max(val_value(record, measure) for record in search.searched)
-    how = (
-        f", the best by validation {search.study.measure_words}"
-        if val_value(chosen, measure) == highest
-        else ", chosen by hand"
-    )
+    found, how = search_answer(search), ", chosen by hand"
+    if found.recommended is not None and found.recommended.number == chosen.number:
+        again = found.confirmed is not None and found.confirmed.recommended is not None
+        how = f", the best by validation {search.study.measure_words}"
+        how += " of those that it trained again on new seeds" if again else ""
     seeds, trained = count(len(level.trials), "seed"), photos["train"] + photos["val"]
     levels = [level for level in (evidence.best, evidence.reference) if level is not None]
     return f"""# Model card: {name}

@@ -8,6 +8,7 @@ from search.answer.statistics.simultaneous import Difference
 from search.answer.words.wording import points
 
 MISSING = "–"
+OVER = "over a limit"  # of what breaks a constraint
 
 
 def learnt(level: LevelAnswer) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.answer.confirmed import Confirmed
-from search.answer.tables.cells import MISSING, difference, learnt, verdict, with_interval
+from search.answer.tables.cells import MISSING, OVER, difference, learnt, verdict, with_interval
 from search.answer.tables.table import Table
 from search.answer.words.wording import count, p_text
 from search.text import first_upper
@@ -26,7 +26,7 @@ def confirmed_table(found: Confirmed, measure: str) -> Table:
         )
         rows.append(
             (
-                one.name.removeprefix("the "),
+                one.name.removeprefix("the ") + ("" if one.is_feasible else f" ({OVER})"),
                 *(with_interval(one.level.accuracy.get(split)) for split in ("val", "test", "train")),
                 *compared,
                 learnt(one.level),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from search.answer.answer import Answer
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.probabilities import BINS
-from search.answer.search_result import SearchAnswer, price, val_value
+from search.answer.search_result import SearchAnswer, val_value, value_on
 from search.answer.starts import measured_when, start_text
-from search.answer.tables.cells import MISSING, difference, gap, learnt, pairs, verdict, with_interval
+from search.answer.tables.cells import MISSING, OVER, difference, gap, learnt, pairs, verdict, with_interval
 from search.answer.tables.confirmed import confirmed_table
 from search.answer.tables.effects import effects_table
 from search.answer.tables.rungs import rungs
@@ -20,8 +18,8 @@ from search.answer.words.wording import p_text, percent, points_text, word
 from search.folder.record import TrialRecord
 from search.study.deciding import DECIDING
 from search.study.factorial import TIMES
+from search.study.objectives import OBJECTIVES
 from search.text import first_upper, shown
-from trainer.events import SplitMeasures
 
 
 def tables(answer: Answer) -> list[Table]:
@@ -227,12 +225,11 @@ def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
     on_front = {record.number for record in search.front}
     done = sorted(answer.recorded.searched, key=lambda record: (-val_value(record, study.measure), record.number))
     chosen = [r for place, r in enumerate(done) if place < limit or r.number in on_front or r is search.reference]
-    rows = [_trial(record, tuple(study.scientific), search, DECIDING[study.measure].of) for record in chosen]
-    vram = ("peak VRAM (MiB)",) if search.cost == "vram_peak_mib" else ()
+    rows = [_trial(record, answer, search) for record in chosen]
     columns = (
         "trial",
         *(word(name) for name in study.scientific),
-        *("validation", "test", "train", *vram, "parameters", "training (s)"),
+        *("validation", "test", "train", *(OBJECTIVES[name].axis for name in _costs_of(answer, search))),
     )
     marked = frozenset(i for i, record in enumerate(chosen) if record.number in on_front)
     note = (
@@ -242,20 +239,24 @@ def _trials(answer: Answer, search: SearchAnswer, limit: int = 15) -> Table:
     return Table("trials", "Best trials", columns, tuple(rows), marked, note)
 
 
-def _trial(
-    record: TrialRecord, names: Sequence[str], search: SearchAnswer, of: Callable[[SplitMeasures], float]
-) -> tuple[str, ...]:
-    end = record.finished
+def _trial(record: TrialRecord, answer: Answer, search: SearchAnswer) -> tuple[str, ...]:
+    end, study = record.finished, answer.recorded.study
     assert end is not None
-    vram = price(record, "vram_peak_mib")
+    notes = ["reference"] if record is search.reference else []
+    notes += [] if answer.recorded.keeps(record) else [OVER]
+    costs = [(OBJECTIVES[name], value_on(record, name)) for name in _costs_of(answer, search)]
     return (
-        str(record.number) + (" (reference)" if record is search.reference else ""),
-        *(shown(record.params[name]) if name in record.params else MISSING for name in names),
-        *(percent(of(end.splits[split])) for split in ("val", "test", "train")),
-        *([f"{vram:,.0f}" if vram is not None else MISSING] if search.cost == "vram_peak_mib" else []),
-        f"{end.parameters:,}",
-        f"{end.train_s:,.0f}",
+        str(record.number) + (f" ({', '.join(notes)})" if notes else ""),
+        *(shown(record.params[name]) if name in record.params else MISSING for name in study.scientific),
+        *(percent(DECIDING[study.measure].of(end.splits[split])) for split in ("val", "test", "train")),
+        *(MISSING if value is None else cost.shown(value).removesuffix(f" {cost.unit}") for cost, value in costs),
     )
+
+
+def _costs_of(answer: Answer, search: SearchAnswer) -> list[str]:
+    """What a table of trials has beside accuracies: what was looked for or limited, the parameters, the time."""
+    wanted = {search.cost, *search.axes, *answer.recorded.study.constraints, "parameters", "train_s"}
+    return [name for name in OBJECTIVES if name in wanted and name != f"val_{answer.recorded.study.measure}"]
 
 
 def head(answer: Answer) -> str:

@@ -24,6 +24,7 @@ from search.study.space import ParamValue
 from search.text import shown
 
 BEST = 6  # of a search
+SHORT = {"vram_peak_mib": "VRAM MiB", "flops_per_image": "FLOPs", "train_s": "seconds"}
 BESIDE = ("macro_f1", "balanced_accuracy")
 
 
@@ -102,16 +103,16 @@ def _search(answer: Answer) -> Table:
     search, study = answer.search, answer.recorded.study
     assert search is not None
     of = DECIDING[study.measure].of
-    measured = search.cost == "vram_peak_mib"
     table = _table(
-        ("trial", "val", "test", "VRAM MiB" if measured else "parameters", "settings"),
+        ("trial", "val", "test", SHORT.get(search.cost, search.cost), "settings"),
         "* Pareto front",
     )
     table.columns[-1].justify = "left"
     table.columns[-1].no_wrap = False
     table.columns[-1].overflow = "fold"
     on_front = {record.number for record in search.front}
-    done = sorted(answer.recorded.searched, key=lambda r: -val_value(r, study.measure))
+    feasible = filter(answer.recorded.keeps, answer.recorded.searched)
+    done = sorted(feasible, key=lambda r: -val_value(r, study.measure))
     for record in done[:BEST]:
         end = record.finished
         assert end is not None

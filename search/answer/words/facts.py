@@ -17,10 +17,12 @@ from search.folder.record import DataInfo
 from search.study import Study
 from search.study.conditions import condition_text
 from search.study.confirm import CANDIDATES
+from search.study.constraints import limits_text
 from search.study.objectives import OBJECTIVES
 from search.study.pruners import PRUNERS
 from search.study.samplers import SAMPLERS
 from search.study.space import Levels, Range
+from search.study.starts import observed_text, starts_text
 from search.text import duration, shown
 from trainer.events import SplitName
 
@@ -71,6 +73,11 @@ def _design(answer: Answer) -> list[tuple[str, str]]:
             budget += f"; the best {CANDIDATES} are trained again on {count(study.search.confirm, 'new seed')}"
         objectives = [OBJECTIVES[name].words for name in study.search.objectives]
         found.append(("Search", f"{budget}; objectives: {listed(objectives)}"))
+        if study.starts or study.observed:
+            parts = ["the reference model", starts_text(study.starts), observed_text(study.observed)]
+            found.append(("Starts from", "; ".join(filter(None, parts))))
+        if study.constraints:
+            found.append(("Constraints", limits_text(study.constraints)))
         if (text := pruned_text(recorded)) is not None:
             found.append(("Pruned", text))
     else:

@@ -4,6 +4,7 @@ study.py          `OptunaStudy`: the queue, proposals, and what is told of trial
 identity.py       whose a study is, by its id
 queue.py          trials that wait
 proposals.py      what a sampler proposes
+observed.py       trainings of questions, as a sampler sees them
 outcome.py        how a trial that is over reads in Optuna: state, values, constraint, attributes
 growth.py         categories that a newer version added
 distributions.py  parameters as Optuna's distributions

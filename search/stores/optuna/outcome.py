@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import TrialState
 
 from search.folder.record import TrialRecord
+from search.study.constraints import excess
 from search.study.objectives import OBJECTIVES
 from trainer.events import Failed
 
+MEMORY = "vram"  # the constraint that every search has: that the device's memory is enough; in MiB
 SLOT = "slot"
 FAILURE = "failure"  # why a trial failed
 LINK = "mlflow_run"  # the page of a trial's MLflow run
@@ -24,26 +26,37 @@ class Ending:
     Attributes:
         state: COMPLETE, PRUNED or FAIL.
         values: of the objectives, where it is COMPLETE.
-        vram: the constraint of a search, 0 or less where the trial was feasible; None where nothing is known. TPE
-            ignores FAIL, and learns from a constraint that is broken.
+        constraints: of a search, by name: 0 or less where the trial kept it. One of which nothing is known is left out.
+            TPE ignores FAIL, and learns from a constraint that is broken.
     """
 
     state: TrialState
     values: list[float] | None = None
-    vram: float | None = None
+    constraints: Mapping[str, float] = field(default_factory=dict)
 
 
-def ending(record: TrialRecord, objectives: Sequence[str], cost_metric: str) -> Ending:
-    """The ending of a trial that is over."""
+def ending(
+    record: TrialRecord, objectives: Sequence[str], cost_metric: str, limits: Mapping[str, float] | None = None
+) -> Ending:
+    """The ending of a trial that is over.
+
+    Args:
+        record: of the trial.
+        objectives: of the study.
+        cost_metric: what the objective `cost` is.
+        limits: the constraints of the study file.
+    """
+    broken = excess(limits or {}, record.events)
     finished, terminal = record.finished, record.terminal
     if finished is not None:
         values = [OBJECTIVES[name].value(finished, cost_metric) for name in objectives]
         if any(value is None for value in values):
-            return Ending(TrialState.FAIL, vram=0.0)
-        return Ending(TrialState.COMPLETE, [float(value) for value in values if value is not None], vram=0.0)
+            return Ending(TrialState.FAIL, constraints={MEMORY: 0.0, **broken})
+        found = [float(value) for value in values if value is not None]
+        return Ending(TrialState.COMPLETE, found, {MEMORY: 0.0, **broken})
     if isinstance(terminal, Failed) and terminal.kind == "out_of_memory":
-        return Ending(TrialState.PRUNED, vram=terminal.requested_mib or 1.0)
-    return Ending(TrialState.PRUNED if record.state == "PRUNED" else TrialState.FAIL)
+        return Ending(TrialState.PRUNED, constraints={MEMORY: terminal.requested_mib or 1.0, **broken})
+    return Ending(TrialState.PRUNED if record.state == "PRUNED" else TrialState.FAIL, constraints=broken)
 
 
 def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:

@@ -225,7 +225,8 @@ class OptunaStudy:
             return self._proposed(number)
 
     def _proposed(self, number: int) -> dict[str, ParamValue]:
-        return proposed(self._storage, self.name, self._ids[number], number, self._study_file, self._space)
+        found, cost = self._study_file, self.cost_metric
+        return proposed(self._storage, self.name, self._ids[number], number, found, self._space, cost)
 
     def refuse(self, number: int, why: str) -> None:
         """Ends a queued trial that cannot be trained, as `fail`."""
@@ -270,11 +271,11 @@ class OptunaStudy:
             for key, value in attributes(record, link).items():
                 if known.user_attrs.get(key) != value:
                     self._storage.set_trial_user_attr(known._trial_id, key, value)
-            end = ending(record, self.objectives, self.cost_metric)
-            if self._study_file.search and end.vram is not None:
+            end = ending(record, self.objectives, self.cost_metric, self._study_file.constraints)
+            if self._study_file.search and end.constraints:
                 trial = optuna.Trial(self._study, known._trial_id)
-                if not trial.constraints:  # written once; a telling that failed half-way may have done it
-                    trial.set_constraint("vram", end.vram)
+                for key in end.constraints.keys() - trial.constraints:  # a telling that failed may have written some
+                    trial.set_constraint(key, end.constraints[key])
             self._storage.set_trial_state_values(known._trial_id, end.state, end.values)
             set_times(self._storage, known._trial_id, record)
 

@@ -55,8 +55,19 @@ ONE = ["val_accuracy"]
         ),
         (
             {"objectives": ["cost", "test_accuracy"]},
-            'objectives.1: found "test_accuracy"; allowed: a list of "val_accuracy", '
-            '"val_balanced_accuracy", "val_macro_f1" and "cost", each at most once',
+            'objectives.1: found "test_accuracy"; allowed: a list of 1 to 3 of "val_accuracy", '
+            '"val_balanced_accuracy", "val_macro_f1", "cost", "vram_peak_mib", "parameters", "flops_per_image" and '
+            '"train_s", each at most once',
+        ),
+        (
+            {"objectives": ["val_accuracy", "vram_peak_mib", "train_s", "flops_per_image"]},
+            'objectives: found ["val_accuracy", "vram_peak_mib", "train_s", "flops_per_image"]; allowed: a list of 1 '
+            'to 3 of "val_accuracy", "val_balanced_accuracy", "val_macro_f1", "cost", "vram_peak_mib", "parameters", '
+            '"flops_per_image" and "train_s", each at most once',
+        ),
+        (
+            {"objectives": ["val_accuracy", "cost", "parameters"]},
+            'objectives.1: found "cost" beside "parameters", and it may be just that; allowed: one of the two',
         ),
     ],
 )

@@ -247,7 +247,7 @@ pooling = "max"
             "1: question: missing; allowed: one line of 1 to 300 characters",
             "1: questoin: unknown; did you mean question? "
             "allowed: question, seeds, looks, margin, measure, scientific, nuisance, fixed, tune, tuning, search, "
-            "files",
+            "constraints, files",
             '2: seeds: found 0; allowed: 1 to 1000, or "5 to 20" for looks in between',
             "3: epochs: unknown; a parameter stands in [fixed], [scientific.NAME] or [nuisance.NAME]",
             "7: scientific.pooling.levels[1]: found \"maxx\"; allowed: 'max', 'average', 'strided' or 'blur'",
@@ -385,14 +385,22 @@ pooling = "max"
             (
                 "n_trials = 60",
                 'n_trials = 60\nobjectives = ["cost", "test_accuracy"]',
-                '5: search.objectives[1]: found "test_accuracy"; allowed: a list of "val_accuracy", ',
+                '5: search.objectives[1]: found "test_accuracy"; allowed: a list of 1 to 3 of "val_accuracy", ',
             ),
             (
                 "n_trials = 60",
                 'n_trials = 60\nobjectives = ["cost", "cost"]',
-                '5: search.objectives: found ["cost", "cost"]; allowed: a list of "val_accuracy", '
-                '"val_balanced_accuracy", "val_macro_f1" and "cost", each at most once',
+                '5: search.objectives: found ["cost", "cost"]; allowed: a list of 1 to 3 of "val_accuracy", '
+                '"val_balanced_accuracy", "val_macro_f1", "cost", "vram_peak_mib", "parameters", "flops_per_image" and '
+                '"train_s", each at most once',
             ),
+            (
+                "n_trials = 60",
+                "n_trials = 60\n[constraints]\nvram_peak = 2000",
+                "6: constraints.vram_peak: unknown; did you mean vram_peak_mib? allowed: vram_peak_mib, parameters, "
+                "flops_per_image, train_s",
+            ),
+            ("[search]", "starts = []\n[search]", "3: starts: unknown; a search finds in the folder of runs what it"),
             ("[scientific.depth]", "[nuisance.depth]", "6: nuisance: a search has no nuisance parameters"),
             ("high = 6", "high = 7", "8: scientific.depth.high: found 7; allowed: less than or equal to 6"),
             ("high = 6", "hihg = 6", "6: scientific.depth.high: missing; allowed: a number"),

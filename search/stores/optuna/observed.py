@@ -1,0 +1,66 @@
+"""Trainings of questions, as the sampler of a search sees them: before the study's own trials.
+
+They are added to what the sampler reads, and not to the study (`Study.add_trial`): there a trial has a number, which is
+the number of its journal, and a place in the counts of the dashboard. None of these is a trial of the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search.study import Study
+from search.study.constraints import UNKNOWN
+
+
+def observed_trials(study: Study, space: Mapping[str, BaseDistribution], cost_metric: str) -> list[FrozenTrial]:
+    """The trainings that have all objectives, as finished trials.
+
+    Args:
+        study: the search.
+        space: its parameters.
+        cost_metric: what the objective `cost` is.
+    """
+    assert study.search is not None
+    names = [cost_metric if name == "cost" else name for name in study.search.objectives]
+    found = []
+    for one in study.observed:
+        if any(name not in one.values for name in names):
+            continue
+        excess = {name: one.values[name] / limit - 1 for name, limit in study.constraints.items() if name in one.values}
+        trial = create_trial(
+            state=TrialState.COMPLETE,
+            params=dict(one.params),
+            distributions=dict(space),
+            values=[one.values[name] for name in names],
+            user_attrs={"from": f"{one.study} {one.number}"},
+            constraints={name: excess.get(name, UNKNOWN) for name in study.constraints},
+        )
+        found.append(trial)
+    return found
+
+
+class WithObserved:
+    """A storage with some trials in front of those of a study, for the sampler; all else is the storage's.
+
+    Args:
+        storage: Optuna's.
+        observed: the trials, all of them COMPLETE.
+    """
+
+    def __init__(self, storage: optuna.storages.BaseStorage, observed: list[FrozenTrial]) -> None:
+        self._storage, self._observed = storage, observed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """As Optuna's."""
+        own = self._storage.get_all_trials(study_id, deepcopy=deepcopy, states=states)
+        return [*(self._observed if states is None or TrialState.COMPLETE in states else ()), *own]
