@@ -14,6 +14,7 @@ from search.folder.manifest import read_manifest, study_folders
 from search.folder.record import DataInfo
 from search.settings import Places
 from search.study import Study
+from search.study.conditions import active
 from search.study.design import config_of, reference_params
 from search.study.objectives import OBJECTIVES
 from search.study.space import Levels, Range
@@ -73,9 +74,11 @@ def with_prior(study: Study, questions: list[Recorded], say: Callable[[str], Non
         questions: that were answered on the same images.
         say: tells the user.
     """
-    base = reference_params(study) or {name: spec.anchor(default_of(name)) for name, spec in study.scientific.items()}
+    anchors = {name: spec.anchor(default_of(name)) for name, spec in study.scientific.items()}
+    base = anchors | (reference_params(study) or {})
     found = [one for one in (_found(study, base, question) for question in questions) if one is not None]
-    starts = tuple(start for start in starts_from(base, found) if _can_be_trained(study, start)) if found else ()
+    wanted = starts_from(base, found, study.scientific) if found else ()
+    starts = tuple(start for start in wanted if _can_be_trained(study, start))
     observed = tuple(one for question in questions for one in _observed(study, question))
     if not starts and not observed:
         return study
@@ -92,8 +95,9 @@ def _observed(study: Study, question: Recorded) -> Iterator[Observed]:
     names |= set(COSTS) if "cost" in study.search.objectives else set()
     for record in question.finished:
         end, theirs = record.finished, record.config.model_dump()
-        params: dict[str, Any] = {name: theirs.get(name) for name in study.scientific}
-        inside = all(_contains(spec, params[name]) for name, spec in study.scientific.items())
+        asked: dict[str, Any] = {name: theirs.get(name) for name in study.scientific}
+        params = active(study.scientific, asked)
+        inside = all(_contains(study.scientific[name], value) for name, value in params.items())
         if end is None or not inside or record.config.uses_own_code:
             continue
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from search.study.conditions import Specs, active
 from search.study.diagnostics import Table
 from search.study.space import Scalar
 
@@ -61,7 +62,7 @@ class Observed(Table):
     values: dict[str, float]
 
 
-def starts_from(base: Params, found: Sequence[Found]) -> tuple[Start, ...]:
+def starts_from(base: Params, found: Sequence[Found], specs: Specs | None = None) -> tuple[Start, ...]:
     """The first trials of a search behind the reference model: each question's best level, then their combination.
 
     The combination has each question's best level of its own factor, and what else a question's trainings had that the
@@ -70,6 +71,8 @@ def starts_from(base: Params, found: Sequence[Found]) -> tuple[Start, ...]:
     Args:
         base: the reference model, or what comes nearest to it in the space of the search.
         found: a question each.
+        specs: the space of the search; a trial has those of its conditional parameters that are proposed beside the
+            others. None: it has no conditions.
     """
     starts = [Start(params={**base, **one.params}, why=f"{one.question}: {one.level}") for one in found]
     together = dict(base)
@@ -77,12 +80,17 @@ def starts_from(base: Params, found: Sequence[Found]) -> tuple[Start, ...]:
         together |= {name: value for name, value in one.params.items() if value != base[name]}
     together |= {one.factor: one.params[one.factor] for one in found}
     starts.append(Start(params=together, why="their combination"))
-    there, kept = [dict(base)], []
+    there, kept = [_proposed(specs, base)], []
     for start in starts:
-        if start.params not in there:
-            there.append(start.params)
-            kept.append(start)
+        params = _proposed(specs, start.params)
+        if params not in there:
+            there.append(params)
+            kept.append(Start(params=params, why=start.why))
     return tuple(kept)
+
+
+def _proposed(specs: Specs | None, params: Params) -> dict[str, Scalar]:
+    return dict(params) if specs is None else active(specs, params)
 
 
 def observed_text(observed: Sequence[Observed]) -> str:

@@ -18,6 +18,7 @@ from search.stores.optuna.observed import observed_trials
 from search.study import Study
 from search.study.design import plan, reference_params
 from search.study.samplers import SAMPLERS, Proposal, Sampler
+from search.study.space import Levels, Range
 from search.study.starts import Found, Observed, Start, observed_text, starts_from, starts_text
 from tests.search import workshop
 from tests.search.answer.made import trial
@@ -79,6 +80,18 @@ def test_each_question_gives_its_best_level_and_all_of_them_their_combination() 
     assert starts_text(starts) == "depth: 3 blocks; p: blur pooling; their combination"
     assert starts_from(base, [same]) == ()
     assert len(starts_from(base, [depth])) == 1
+
+
+def test_a_first_trial_has_a_conditional_parameter_only_where_it_is_proposed() -> None:
+    specs: dict[str, Levels | Range] = {
+        "depth": Range(low=1, high=6),
+        "width": Range(low=1.0, high=4.0, when={"depth": [3, 4, 5, 6]}),
+    }
+    base = {"depth": 4, "width": 1.0}
+    shallow = Found(question="depth", factor="depth", level="2 blocks", params={"depth": 2, "width": 1.0})
+    wide = Found(question="width", factor="width", level="width 2", params={"depth": 4, "width": 2.0})
+    starts = starts_from(base, [shallow, wide], specs)
+    assert [dict(start.params) for start in starts] == [{"depth": 2}, {"depth": 4, "width": 2.0}]
 
 
 def test_questions_count_that_are_over_on_the_same_images(places: Places) -> None:
