@@ -50,7 +50,7 @@ from trainer.folder import resolve_data
 from trainer.outside import typed_line
 
 if TYPE_CHECKING:
-    from search.answer import Recorded
+    from search.answer import StoredStudy
     from search.answer.evidence import Evidence
     from search.folder.record import TrialRecord
 
@@ -171,7 +171,7 @@ def crown(request: Request, options: Options, places: Places, console: Console, 
     )
 
 
-def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecord, bool]:
+def _recommended(request: Request, places: Places) -> tuple[StoredStudy, TrialRecord, bool]:
     """The search, its trial, and whether the search itself compared that with the reference model on new seeds."""
     from search.answer import answer_of, find
 
@@ -194,7 +194,7 @@ def _recommended(request: Request, places: Places) -> tuple[Recorded, TrialRecor
     raise SettingsError(f"--trial {request.trial}: no finished trial of {recorded.name}; on the Pareto front: {front}")
 
 
-def _data(request: Request, search: Recorded, places: Places) -> Path:
+def _data(request: Request, search: StoredStudy, places: Places) -> Path:
     if request.data is not None:
         return resolve_data(request.data, places.cache)[0]
     root = Path(search.data.root) if search.data else Path()
@@ -203,7 +203,7 @@ def _data(request: Request, search: Recorded, places: Places) -> Path:
     return root
 
 
-def _meant_otherwise(search: Recorded, study: Study) -> bool:
+def _meant_otherwise(search: StoredStudy, study: Study) -> bool:
     """Whether an earlier recommendation was retrained under this name."""
     from search.folder.load import beside
 
@@ -211,7 +211,7 @@ def _meant_otherwise(search: Recorded, study: Study) -> bool:
     return bool(earlier) and earlier[0].study.fixed != study.fixed
 
 
-def _not_fewer_seeds(search: Recorded, study: Study) -> Study:
+def _not_fewer_seeds(search: StoredStudy, study: Study) -> Study:
     """With the seeds that were trained before, if it was retrained so: a study's seeds are never taken back."""
     from search.folder.load import beside
 
@@ -229,9 +229,9 @@ def _kept(outcome: Outcome) -> TrialRecord | None:
 
 
 def _finish(
-    search: Recorded,
+    search: StoredStudy,
     chosen_trial: TrialRecord,
-    best: Recorded,
+    best: StoredStudy,
     model: TrialRecord,
     evidence: Evidence,
     places: Places,

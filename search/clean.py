@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.addresses.urls import shown_url
 from search.commands import (
     ExitStatus,
     add_place_options,
@@ -35,7 +36,6 @@ from search.folder.manifest import FILE, study_folders
 from search.settings import Places
 from search.stores.there import may_be_there
 from search.text import bytes_in, size
-from search.urls import shown_url
 
 if TYPE_CHECKING:
     from search.stores.mlflow.catalog import Hidden

@@ -15,7 +15,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from search.catalogue import Catalogue, Entry, catalogue
+from search.addresses.urls import shown_url
 from search.commands import (
     ExitStatus,
     add_place_options,
@@ -25,12 +25,12 @@ from search.commands import (
     environment_of,
     new_parser,
 )
+from search.commands.catalogue import Catalogue, Entry, catalogue
 from search.errors import LockedError, SettingsError, StorageError
 from search.folder.lock import StudyLock, holder_of
 from search.settings import Places
 from search.stores.optuna import delete_study
 from search.text import bytes_in, size
-from search.urls import shown_url
 from trainer.outside import typed
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from search.addresses import check_addresses
+from search.addresses.check import check_addresses
 from search.errors import SettingsError
 from search.executors import (
     DockerExecutor,

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from search.catalogue import Entry, catalogue, running
 from search.commands import ExitStatus, add_place_options, ended, environment_of, new_console, new_parser
+from search.commands.catalogue import Entry, catalogue, running
 from search.errors import SearchError
 from search.folder.load import recorded
 from search.folder.record import DataInfo, StudyRecord

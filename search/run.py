@@ -17,6 +17,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
+from search.addresses.urls import mlflow_ui
 from search.commands import (
     ExitStatus,
     add_place_options,
@@ -28,21 +29,20 @@ from search.commands import (
     new_parser,
     resources_of,
 )
+from search.commands.dry_run import dry_run
+from search.commands.notify import Notifier
+from search.commands.study_flags import add_changes, changed_study, settings_of, vocabularies
 from search.console.progress import view_for
 from search.controller.ending import Outcome
 from search.controller.options import HANG_S, Options
 from search.controller.session import run_study
 from search.controller.setup import SILENCE_S
-from search.dry_run import dry_run
 from search.errors import SettingsError
 from search.executors import ALIVE_S
-from search.notify import Notifier
 from search.settings import Places
 from search.study import Study
 from search.study.toml_file import load_studies, study_names
-from search.study_flags import add_changes, changed_study, settings_of, vocabularies
 from search.text import duration
-from search.urls import mlflow_ui
 from trainer.data.options import add_data_options, data_options
 from trainer.folder import resolve_data
 from trainer.outside import files_note, typed

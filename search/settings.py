@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.addresses.urls import DASHBOARD_UI, sqlite_url, with_password
 from search.errors import SettingsError
-from search.urls import DASHBOARD_UI, sqlite_url, with_password
 
 STORAGE, TRACKING, RUNS = "SEARCH_STORAGE_URL", "MLFLOW_TRACKING_URI", "SEARCH_RUNS_DIR"
 PASSWORD_FILE = (

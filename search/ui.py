@@ -27,18 +27,18 @@ from urllib.parse import urlsplit
 
 import sqlalchemy
 
+from search.addresses.ports import note_ports, noted_ports
+from search.addresses.urls import mlflow_ui, normal_url, runs_page, shown_url
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.environment import chosen
 from search.errors import SettingsError, StorageError
 from search.folder.manifest import study_folders
-from search.ports import note_ports, noted_ports
 from search.settings import STORAGE, Places
 from search.stack.dashboard import ALLOWED_HOSTS
 from search.stores.mlflow.embedded import follow_move, making_tables
 from search.stores.optuna import open_storage
 from search.stores.optuna.notes import Notes
 from search.stores.relinking import mover, relink
-from search.urls import mlflow_ui, normal_url, runs_page, shown_url
 from trainer.command import Shown
 from trainer.environment import server_environment
 

@@ -25,6 +25,6 @@ fits.py           what fits on which card
 """
 
 from search.answer.answer import Answer, answer_of
-from search.folder.load import Recorded, find, find_all, recorded
+from search.folder.load import StoredStudy, find, find_all, recorded
 
-__all__ = ["Answer", "Recorded", "answer_of", "find", "find_all", "recorded"]
+__all__ = ["Answer", "StoredStudy", "answer_of", "find", "find_all", "recorded"]

@@ -15,7 +15,7 @@ from search.answer.words.devices import device_caveats
 from search.answer.words.factorial import effort_of_main, factorial_words
 from search.answer.words.looks import seen, with_looks
 from search.answer.words.sentence import Words, prefix, words
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.folder.record import DEMO
 
 
@@ -33,7 +33,7 @@ class Answer:
         factorial: of a study that crosses two parameters; `levels` are its cells.
     """
 
-    recorded: Recorded
+    recorded: StoredStudy
     levels: tuple[LevelAnswer, ...]
     search: SearchAnswer | None
     words: Words
@@ -97,7 +97,7 @@ class Answer:
         return any(r.finished.vram_peak_mib is not None for r in self.recorded.finished if r.finished)
 
 
-def answer_of(recorded: Recorded) -> Answer:
+def answer_of(recorded: StoredStudy) -> Answer:
     """What a study found so far."""
     if recorded.study.search is not None:
         result = search_answer(recorded)

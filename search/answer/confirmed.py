@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from search.answer.levels import LevelAnswer, compare_groups
 from search.answer.statistics.simultaneous import Difference
 from search.answer.words.wording import count, difference_text, p_text, share_text, word
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.confirm import CANDIDATES, candidates, is_searched
@@ -77,7 +77,7 @@ class Confirmed:
         return next((one for one in self.candidates if one.level.learning.is_reliable and one.is_feasible), None)
 
 
-def confirmed(recorded: Recorded) -> Confirmed | None:
+def confirmed(recorded: StoredStudy) -> Confirmed | None:
     """What training again says so far; None for a search that does not, and before its own trials are over."""
     study = recorded.study
     if study.search is None or not study.search.confirm or not is_searched(study, recorded.results):

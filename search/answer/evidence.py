@@ -14,7 +14,7 @@ from typing import Any
 from search.answer.levels import Compared, LevelAnswer, compare, paired
 from search.answer.statistics.simultaneous import Difference, decided
 from search.answer.words.wording import count, difference_text, p_text, points_text, share_text
-from search.folder.load import Recorded, beside
+from search.folder.load import StoredStudy, beside
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.deciding import DEFAULT
@@ -101,7 +101,7 @@ def as_long_as_it_learnt(trial: TrialRecord) -> TrainConfig:
     return config.model_copy(update={"epochs": best.epoch})
 
 
-def evidence_of(search: Recorded, config: TrainConfig) -> Evidence | None:
+def evidence_of(search: StoredStudy, config: TrainConfig) -> Evidence | None:
     """What lies beside a search, of the configuration that it recommends now; None where nothing has finished."""
     best = _retrained(search, config, BEST)
     if best is None:
@@ -119,7 +119,7 @@ def evidence_of(search: Recorded, config: TrainConfig) -> Evidence | None:
     return Evidence(best, reference, differences, _sentence(best, reference, differences, search.study))
 
 
-def _retrained(search: Recorded, config: TrainConfig, what: str) -> LevelAnswer | None:
+def _retrained(search: StoredStudy, config: TrainConfig, what: str) -> LevelAnswer | None:
     wanted = fixed_of(config)
     for study in beside(search, f"{search.study.name}-{what}"):
         if study.study.fixed == wanted:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from search.answer.search_result import val_value
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 
 CARDS_GB = (4, 6, 8, 12, 16, 24)
@@ -52,7 +52,7 @@ def context_mib(trials: Iterable[TrialRecord]) -> float:
     return max((whole - peak for whole, peak in pairs if whole is not None and peak is not None), default=0.0)
 
 
-def what_fits(studies: Iterable[Recorded]) -> list[Fit]:
+def what_fits(studies: Iterable[StoredStudy]) -> list[Fit]:
     """A line a card; empty where VRAM was not measured."""
     trials = [(study.name, trial) for study in studies for trial in study.finished]
     context = context_mib(trial for _, trial in trials)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.answer.tables.rows import Table
 from search.folder.code import noted_models
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.study import Study
 from search.study.space import Levels
 from trainer.events import ModelSummary
@@ -12,7 +12,7 @@ from trainer.events import ModelSummary
 MOST_ROWS = 40  # of a table of layers: a page's length
 
 
-def own_facts(recorded: Recorded) -> list[tuple[str, str]]:
+def own_facts(recorded: StoredStudy) -> list[tuple[str, str]]:
     """The files of one's own with their digests, and what they build; nothing for the reference model alone."""
     code = recorded.study.code
     if code is None:
@@ -29,7 +29,7 @@ def models_of(study: Study) -> list[str]:
     return [str(value) for value in values]
 
 
-def layer_tables(recorded: Recorded) -> list[Table]:
+def layer_tables(recorded: StoredStudy) -> list[Table]:
     """The layers of each model of one's own, in their order."""
     return [_layers(model) for model in _models(recorded)]
 
@@ -49,5 +49,5 @@ def _size(model: ModelSummary) -> str:
     return f"{model.parameters:,} parameters, {model.flops_per_image:,} FLOPs an image"
 
 
-def _models(recorded: Recorded) -> tuple[ModelSummary, ...]:
+def _models(recorded: StoredStudy) -> tuple[ModelSummary, ...]:
     return noted_models(recorded.folder) if recorded.folder is not None and recorded.study.code is not None else ()

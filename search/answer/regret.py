@@ -18,7 +18,7 @@ import statistics
 from collections.abc import Sequence
 
 from search.answer.words.wording import count, points
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.study.confirm import is_searched
 
 FEWEST = 8  # trials: the best quarter are two then
@@ -40,7 +40,7 @@ def expected_gain(figures: Sequence[float | None], more: int) -> float:
     return excess * math.fsum(1 / rank for rank in range(n + 1, n + more + 1))
 
 
-def end_text(recorded: Recorded) -> str | None:
+def end_text(recorded: StoredStudy) -> str | None:
     """Why a search ended, and what is left to gain, in sentences; None without patience, and while it goes on."""
     search = recorded.study.search
     if search is None or search.patience is None or not is_searched(recorded.study, recorded.results):

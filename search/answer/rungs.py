@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from search.answer.words.wording import count
 from search.folder.curve import curve_of, planned_epochs, start_so_far
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 from search.study.pruners import PRUNERS, Curve, threshold
 from trainer.events import Stopped
@@ -51,7 +51,7 @@ class Pruned:
     rungs: tuple[Rung, ...]
 
 
-def pruned(recorded: Recorded) -> Pruned | None:
+def pruned(recorded: StoredStudy) -> Pruned | None:
     """What pruning did so far; None for a study that does not prune."""
     search = recorded.study.search
     if search is None or PRUNERS[search.pruner].stops is None:
@@ -89,7 +89,7 @@ def _rungs(over: Sequence[TrialRecord], measure: str, pruner: str) -> tuple[Rung
     )
 
 
-def pruned_text(recorded: Recorded) -> str | None:
+def pruned_text(recorded: StoredStudy) -> str | None:
     """What was stopped and saved, in a sentence without its end; None for a study that does not prune."""
     found = pruned(recorded)
     if found is None:

@@ -12,7 +12,7 @@ from search.answer.learning import has_learnt
 from search.answer.regret import end_text
 from search.answer.words.sentence import Words
 from search.answer.words.wording import count, percent, word
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.constraints import limits_text
@@ -57,7 +57,7 @@ class SearchAnswer:
         return chosen.trial if chosen else self.best
 
 
-def search_answer(recorded: Recorded) -> SearchAnswer:
+def search_answer(recorded: StoredStudy) -> SearchAnswer:
     """What a search found so far."""
     done, measure = recorded.searched, recorded.study.measure
     axes = axes_of(recorded.study, done)
@@ -133,7 +133,7 @@ def settings(record: TrialRecord) -> str:
     return ", ".join(f"{word(name)} {shown(value)}" for name, value in record.params.items())
 
 
-def _limits_told(recorded: Recorded, reference: TrialRecord | None, limits: str) -> str:
+def _limits_told(recorded: StoredStudy, reference: TrialRecord | None, limits: str) -> str:
     """What the constraints are, and who broke them."""
     begun = [record for record in recorded.records if record.role == "search" and record.started]
     broken = sum(not recorded.keeps(record) for record in begun)
@@ -144,7 +144,7 @@ def _limits_told(recorded: Recorded, reference: TrialRecord | None, limits: str)
 
 
 def _words(
-    recorded: Recorded,
+    recorded: StoredStudy,
     best: TrialRecord | None,
     reference: TrialRecord | None,
     evidence: Evidence | None,

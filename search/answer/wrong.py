@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 
 SHOWN = 12
@@ -39,7 +39,7 @@ class Wrong:
     thumbnail: bytes | None
 
 
-def most_often_wrong(recorded: Recorded, trials: Sequence[TrialRecord], limit: int = SHOWN) -> list[Wrong]:
+def most_often_wrong(recorded: StoredStudy, trials: Sequence[TrialRecord], limit: int = SHOWN) -> list[Wrong]:
     """The images wrong in most of the trials, at most two of a photograph; of equals, each class has its turn."""
     times: Counter[str] = Counter()
     taken_for: dict[str, Counter[int]] = {}

@@ -120,11 +120,11 @@ def close_study(parts: Parts, end: End, controller: Controller, stores: Stores, 
 
 
 def _answer(parts: Parts, record: StudyRecord | None, records: list[TrialRecord]) -> Answer:
-    from search.answer import Recorded, answer_of  # NumPy and SciPy: a second
+    from search.answer import StoredStudy, answer_of  # NumPy and SciPy: a second
 
     data, command = (record.data, record.command) if record else (None, parts.command)
     quick, uid, seen = (record.quick, record.uid, record.seen) if record else (False, "", ())
-    made = Recorded(
+    made = StoredStudy(
         parts.name,
         parts.study,
         data,

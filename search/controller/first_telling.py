@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from search.addresses.urls import dashboard_study, shown_url
 from search.errors import StorageError
 from search.folder.manifest import FILE, Manifest, has_manifest, write_manifest
 from search.folder.record import StudyRecord
@@ -15,7 +16,6 @@ from search.stores.opening import Opening
 from search.stores.optuna import FOLDER, OWNER, OptunaStudy
 from search.stores.stores import Stores
 from search.study import Study
-from search.urls import dashboard_study, shown_url
 from trainer.outside import typed
 
 TAKE_BACK_S = 10.0  # how long a run that is refused waits for MLflow

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from search.errors import SearchError
-from search.folder.load import Recorded, recorded
+from search.folder.load import StoredStudy, recorded
 from search.folder.manifest import read_manifest, study_folders
 from search.folder.record import DataInfo
 from search.settings import Places
@@ -39,7 +39,7 @@ def has_questions(places: Places) -> bool:
     return False
 
 
-def answered_on(places: Places, data: DataInfo, *, quick: bool) -> list[Recorded]:
+def answered_on(places: Places, data: DataInfo, *, quick: bool) -> list[StoredStudy]:
     """The questions all of whose trainings are over, on these images with these photographs, by name. After --fresh the
     last one counts.
 
@@ -48,7 +48,7 @@ def answered_on(places: Places, data: DataInfo, *, quick: bool) -> list[Recorded
         data: the images.
         quick: whether those are meant that were cut short.
     """
-    found: dict[str, Recorded] = {}
+    found: dict[str, StoredStudy] = {}
     for folder in study_folders(places).values():
         try:
             manifest = read_manifest(folder)
@@ -66,7 +66,7 @@ def answered_on(places: Places, data: DataInfo, *, quick: bool) -> list[Recorded
     return [found[name] for name in sorted(found)]
 
 
-def with_prior(study: Study, questions: list[Recorded], say: Callable[[str], None]) -> Study:
+def with_prior(study: Study, questions: list[StoredStudy], say: Callable[[str], None]) -> Study:
     """A search with its first trials, from what questions found, and what its sampler learns from; says so.
 
     Args:
@@ -88,7 +88,7 @@ def with_prior(study: Study, questions: list[Recorded], say: Callable[[str], Non
     return study.model_copy(update={"starts": starts, "observed": observed})
 
 
-def _observed(study: Study, question: Recorded) -> Iterator[Observed]:
+def _observed(study: Study, question: StoredStudy) -> Iterator[Observed]:
     """The trainings of a question that differ from a trial of the search in nothing but seed and fold."""
     assert study.search is not None
     names = {name for name in (*study.search.objectives, *study.constraints) if name != "cost"}
@@ -110,11 +110,11 @@ def _observed(study: Study, question: Recorded) -> Iterator[Observed]:
             yield Observed(study=question.name, number=record.number, params=params, values=known)
 
 
-def _began(question: Recorded) -> float:
+def _began(question: StoredStudy) -> float:
     return max(record.started_at for record in question.records)
 
 
-def _found(study: Study, base: Mapping[str, Any], question: Recorded) -> Found | None:
+def _found(study: Study, base: Mapping[str, Any], question: StoredStudy) -> Found | None:
     """The best level of a question, where the search has its parameter and the level is in its space."""
     from search.answer import answer_of  # NumPy and SciPy: a second, which searches without questions need not wait
     from search.answer.words.wording import named

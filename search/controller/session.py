@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from search.addresses.urls import shown_url
 from search.console.callbacks import View
 from search.controller.controller import Controller
 from search.controller.ending import Outcome, Parts, close_study, load_answer
@@ -49,7 +50,6 @@ from search.study import Study
 from search.study.design import trial_count
 from search.study.space import ParamValue
 from search.text import plain
-from search.urls import shown_url
 from trainer.data import scan
 from trainer.data.grouping.grouping import record_path
 from trainer.errors import ConfigError
@@ -93,7 +93,7 @@ def run_study(
                 wanted = min(options.slots or executor.default_slots(), trial_count(study))
                 with room_for(executor, name, wanted, wait=options.wait, say=shown.say) as slots:
                     options = replace(options, slots=slots)
-                    return _Run(study, options, places, shown, executor, name, folder).run(new, index.class_names)
+                    return _Session(study, options, places, shown, executor, name, folder).run(new, index.class_names)
         except BaseException as error:
             if new and not has_manifest(folder):
                 _remove_empty(folder, made)
@@ -122,7 +122,7 @@ class _InterruptedReading(Exception):
     """Images are read no further, for the run is to end."""
 
 
-class _Run(Callbacks):
+class _Session(Callbacks):
     def __init__(
         self,
         study: Study,

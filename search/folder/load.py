@@ -22,7 +22,7 @@ from search.study.space import ParamValue
 
 
 @dataclass(frozen=True)
-class Recorded:
+class StoredStudy:
     """A study as it lies in the folder of runs.
 
     Attributes:
@@ -119,7 +119,7 @@ class Recorded:
         return tuple(f"class {number}" for number in range(n))
 
 
-def recorded(folder: Path) -> Recorded:
+def recorded(folder: Path) -> StoredStudy:
     """The study in a folder.
 
     Raises:
@@ -131,7 +131,7 @@ def recorded(folder: Path) -> Recorded:
     study, record = manifest.study, manifest.record
     trials = tuple(read_trials(folder / "trials"))
     holder, left = holder_of(folder), dict(record.left)
-    return Recorded(
+    return StoredStudy(
         record.name,
         study,
         record.data,
@@ -151,7 +151,7 @@ def names(places: Places) -> list[str]:
     return list(study_folders(places))
 
 
-def find(name: str, places: Places) -> Recorded:
+def find(name: str, places: Places) -> StoredStudy:
     """The study of this name, after --fresh the last one, as `search.run` goes on with it; the first is `pooling-1`
     then. For `pooling`, where there is none, the one of `pooling-demo-quick` and its like that changed last.
 
@@ -173,7 +173,7 @@ def find(name: str, places: Places) -> Recorded:
     return max(kin, key=lambda study: max((record.started_at for record in study.records), default=0.0))
 
 
-def find_all(bases: Iterable[str], places: Places) -> list[Recorded]:
+def find_all(bases: Iterable[str], places: Places) -> list[StoredStudy]:
     """Of each question the study on real images at full length, else the nearest to it; those never begun are left out.
 
     After --fresh the last one counts.
@@ -186,7 +186,7 @@ def find_all(bases: Iterable[str], places: Places) -> list[Recorded]:
     return found
 
 
-def beside(study: Recorded, base: str) -> list[Recorded]:
+def beside(study: StoredStudy, base: str) -> list[StoredStudy]:
     """What a study file of this name has begun on the same images beside a study, the last first."""
     if study.folder is None or study.data is None:
         return []
@@ -200,12 +200,12 @@ def beside(study: Recorded, base: str) -> list[Recorded]:
     return sorted(same, key=_number, reverse=True)
 
 
-def _runs_of(base: str, places: Places) -> list[Recorded]:
+def _runs_of(base: str, places: Places) -> list[StoredStudy]:
     """All that a study file of this name has begun: on the demo set, quick ones, fresh ones."""
     near = [recorded(places.study(name)) for name in names(places) if name.startswith(base)]
     return [study for study in near if study.study.name == base]
 
 
-def _number(study: Recorded) -> int:
+def _number(study: StoredStudy) -> int:
     tail = study.name.rpartition("-")[2]
     return int(tail) if tail.isdigit() else 1

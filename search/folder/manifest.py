@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from search.addresses.urls import shown_url
 from search.errors import ChangedStudyError, StorageError
 from search.folder.code import changes as code_changes
 from search.folder.code import code_folder
@@ -23,7 +24,6 @@ from search.folder.record import DataInfo, StudyRecord
 from search.settings import Places
 from search.study import Study
 from search.study.diff import meaning_diff
-from search.urls import shown_url
 from trainer.whole_file import whole_file
 
 FILE = "study.json"

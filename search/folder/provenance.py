@@ -8,8 +8,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from search.addresses.urls import shown_url
 from search.settings import Places
-from search.urls import shown_url
 from trainer.environment import process_environment
 
 CHECKOUT = "SEARCH_CHECKOUT"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from search.answer.answer import Answer
-from search.checklist.items import ITEMS
+from search.answer.checklist.items import ITEMS
 from search.pages.style import rendered
 
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search import urls as links
+from search.addresses import urls as links
 from search.answer.answer import Answer, answer_of
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
 from search.answer.tables.markdown import answer_markdown
 from search.errors import StorageError
 from search.figures.in_process import DRAWING, DrawingError
 from search.folder.journal import read_trials
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.settings import Places
 from search.stores.mlflow import Tracker
 from search.stores.optuna.notes import Notes
@@ -114,7 +114,7 @@ def names() -> list[list[str]]:
     return [list(table) for table in tables]
 
 
-def files_of_folder(recorded: Recorded, known: list[list[str]], found: Links = ()) -> dict[str, bytes]:
+def files_of_folder(recorded: StoredStudy, known: list[list[str]], found: Links = ()) -> dict[str, bytes]:
     """The files of a study whose records are in its folder: of the trials that are over.
 
     Args:
@@ -163,7 +163,7 @@ def tell(answer: Answer, files: Mapping[str, bytes], places: Places) -> list[str
     return [*problems, *([problem] if problem else [])]
 
 
-def recorded_at(places: Places, study: Recorded) -> Links:
+def recorded_at(places: Places, study: StoredStudy) -> Links:
     """Text and address of the pages of a study in MLflow and on the Optuna dashboard; empty where they have none."""
     tracker = Tracker(places.tracking_uri, places.artifacts)
     try:
@@ -180,7 +180,7 @@ def page_links(run: str | None, study_page: str | None) -> Links:
     return [(text, url) for text, url in (("Runs in MLflow", run), ("Optuna dashboard", study_page)) if url]
 
 
-def page_on_dashboard(places: Places, study: Recorded) -> str | None:
+def page_on_dashboard(places: Places, study: StoredStudy) -> str | None:
     """The study's page on the Optuna dashboard; None where the storage does not have it."""
     try:
         with closing(Notes(places.storage_url, study.name, study.uid)) as notes:

@@ -19,12 +19,12 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIServer, make_server
 
+from search.addresses.urls import DASHBOARD_UI
 from search.errors import SettingsError
 from search.settings import STORAGE
 from search.stack.access import is_authorized, login_is_wanted, names_in, refused_origin
 from search.stack.tidied import tidied
 from search.stores.optuna import open_storage
-from search.urls import DASHBOARD_UI
 
 ALLOWED_HOSTS, PASSWORD_FILE = "DASHBOARD_ALLOWED_HOSTS", "DASHBOARD_PASSWORD_FILE"
 

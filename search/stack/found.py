@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.addresses.urls import with_password
 from search.engine import Engine, FoundContainer
 from search.errors import SettingsError
 from search.stack import access
-from search.urls import with_password
 
 FOLDER = Path(__file__).resolve().parents[2]  # of docker-compose.yml
 PROJECT_VARIABLE = "COMPOSE_PROJECT_NAME"  # Compose's own, which may also stand in .env

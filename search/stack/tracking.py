@@ -26,9 +26,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.addresses.urls import MLFLOW_UI
 from search.stack.access import FURTHER_HOSTS, PASSWORD, USER, is_authorized, login_is_wanted, names_in, refused_origin
 from search.stack.healthy import problem
-from search.urls import MLFLOW_UI
 
 if TYPE_CHECKING:
     from flask import Response

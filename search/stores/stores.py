@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from search.addresses.urls import shown_url
 from search.folder.journal import read_trial, trial_path
 from search.folder.record import StudyRecord, TrialRecord
 from search.settings import Places
@@ -15,7 +16,6 @@ from search.stores.mlflow import DeletedError, RefusedError, SystemSampler, Trac
 from search.stores.opening import Opening
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
-from search.urls import shown_url
 
 # What only a mistake of ours raises. Optuna raises ValueError and LookupError for reasons of its own.
 BUGS = (TypeError, AttributeError, AssertionError)

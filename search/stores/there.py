@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy
 
-from search.urls import normal_url
+from search.addresses.urls import normal_url
 
 
 def may_be_there(url: str) -> bool:

@@ -10,11 +10,11 @@ import optuna
 import sqlalchemy
 from optuna.trial import FrozenTrial
 
+from search.addresses.urls import normal_url
 from search.folder.journal import read_trials
 from search.folder.record import TrialRecord
 from search.settings import Places
 from search.stores.optuna.queue import trial_params
-from search.urls import normal_url
 from tests.search.noop_trainer import expected
 
 STATUS = {"COMPLETE": "FINISHED", "FAIL": "FAILED", "PRUNED": "KILLED"}

@@ -15,11 +15,11 @@ from mlflow.entities import ViewType
 
 from search import clean, delete
 from search import list as listing
+from search.addresses.urls import shown_url
 from search.controller import first_telling
 from search.errors import ExecutorError, StorageError
 from search.folder.lock import StudyLock
 from search.folder.owner import owner
-from search.urls import shown_url
 from tests.search.controller.test_session import Installation, here, mlflow_template
 from tests.search.workshop import Watcher, question
 

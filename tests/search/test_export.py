@@ -11,7 +11,7 @@ import pytest
 
 import search
 from search import export
-from search.answer import Recorded
+from search.answer import StoredStudy
 from search.api.dictionary import dictionary
 from search.api.exported import tables_of
 from search.api.tables import trial_table
@@ -25,7 +25,7 @@ from trainer.config import TrainConfig
 TABLES = ("trials", "epochs", "predictions", "levels", "comparisons")
 
 
-def laid(recorded: Recorded, runs: Path) -> None:
+def laid(recorded: StoredStudy, runs: Path) -> None:
     """The study as it would lie in a folder of runs."""
     folder = note_study(Places.of(str(runs)).study(recorded.name), recorded.study)
     note_trials(folder, recorded.records)
@@ -40,9 +40,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     space = {"pooling": {"levels": ["max", "average"]}, "depth": {"low": 1, "high": 6}}
     joint = {"name": "joint", "question": "Which?", "scientific": space, "search": {"n_trials": 4}}
     found = [trial(n, {"pooling": "max", "depth": 2 + n}, n, role="search", study="joint") for n in range(3)]
-    laid(Recorded("joint", Study.model_validate(joint), data_info(), "", tuple(found)), runs)
+    laid(StoredStudy("joint", Study.model_validate(joint), data_info(), "", tuple(found)), runs)
     empty = Study.model_validate({"name": "reference", "question": "How well?", "seeds": 2})
-    laid(Recorded("reference", empty, data_info(), "", ()), runs)
+    laid(StoredStudy("reference", empty, data_info(), "", ()), runs)
     return runs
 
 
@@ -104,7 +104,7 @@ def test_parameters_of_ones_own_are_columns_and_explained(tmp_path: Path) -> Non
     data = {"name": "wide", "question": "How wide?", "seeds": 2, "scientific": space, "fixed": fixed}
     of = {level: {**fixed, "model.alpha": level} for level in (0.5, 1.0)}
     records = [trial(n, of[level], n // 2, study="wide") for n, level in enumerate((0.5, 1.0, 0.5, 1.0))]
-    laid(Recorded("wide", Study.model_validate(data), data_info(), "", tuple(records)), tmp_path / "runs")
+    laid(StoredStudy("wide", Study.model_validate(data), data_info(), "", tuple(records)), tmp_path / "runs")
     assert exported(tmp_path / "runs", str(tmp_path / "wide"), study="wide") == 0
     trials = pd.read_csv(tmp_path / "wide" / "trials.csv")
     assert list(trials["model.alpha"]) == [0.5, 1.0, 0.5, 1.0]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from search.addresses.urls import mlflow_ui, shown_url, with_password
 from search.errors import SettingsError
 from search.settings import Places
-from search.urls import mlflow_ui, shown_url, with_password
 
 
 def test_a_server_is_shown_without_a_login() -> None:

@@ -22,12 +22,12 @@ import psutil
 import pytest
 
 from search import ui
+from search.addresses.urls import TRAINING_VIEW
 from search.errors import SettingsError, StorageError
 from search.folder.record import StudyRecord
 from search.settings import Places
 from search.stores.mlflow import Sample, Tracker
 from search.stores.optuna import open_storage
-from search.urls import TRAINING_VIEW
 from tests.search.fabricate import study_record, trial_record
 
 ROOT = Path(__file__).resolve().parents[2]

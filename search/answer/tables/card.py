@@ -11,7 +11,7 @@ from search.answer.search_result import search_answer
 from search.answer.tables.cells import difference, with_interval
 from search.answer.tables.rows import measure_text
 from search.answer.words.wording import count, listed, p_text, word
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 from search.text import shown
 
@@ -20,7 +20,7 @@ REQUEST = """(printf '{"inputs": ["'; base64 < IMAGE | tr -d '\\n'; printf '"]}'
 
 
 def model_card(
-    search: Recorded, chosen: TrialRecord, best: Recorded, trial: TrialRecord, evidence: Evidence, name: str
+    search: StoredStudy, chosen: TrialRecord, best: StoredStudy, trial: TrialRecord, evidence: Evidence, name: str
 ) -> str:
     """What the model is, what it was made from, how well it does, and what it must not be used for.
 
@@ -131,7 +131,7 @@ def _difference(evidence: Evidence) -> str:
     return f" Difference in points: {difference(test)}, p {p_text(test.p)}."
 
 
-def _fewest(best: Recorded) -> str:
+def _fewest(best: StoredStudy) -> str:
     end = best.finished[0].finished
     assert end is not None
     labels = [photo.label for photo in end.splits["test"].photos]

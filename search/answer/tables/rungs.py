@@ -6,11 +6,11 @@ from search.answer.rungs import pruned, pruned_text
 from search.answer.tables.cells import MISSING
 from search.answer.tables.table import Table
 from search.answer.words.wording import percent
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.text import first_upper
 
 
-def rungs(recorded: Recorded) -> Table | None:
+def rungs(recorded: StoredStudy) -> Table | None:
     """The rungs of a search that prunes by them; None without, and before a training has reached one."""
     found = pruned(recorded)
     if found is None or not found.rungs:

@@ -24,7 +24,7 @@ from search.answer.words.verdicts import (
     where_learnt,
 )
 from search.answer.words.wording import combined, count, difference_text, listed, named, named_all, points, share_text
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.study import Study
 from search.study.deciding import DEFAULT
 from search.text import first_upper
@@ -197,7 +197,7 @@ def _pairs(study: Study, levels: Sequence[LevelAnswer], others: Sequence[LevelAn
     )
 
 
-def prefix(recorded: Recorded) -> str:
+def prefix(recorded: StoredStudy) -> str:
     """How far a study is that is not over: `So far (7 of 18 trials): `."""
     return "" if recorded.is_over else f"So far ({recorded.progress}): "
 

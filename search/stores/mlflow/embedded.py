@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 import sqlalchemy
 
+from search.addresses.urls import shown_url
 from search.stores.mlflow.errors import AddressError
-from search.urls import shown_url
 
 
 @contextlib.contextmanager

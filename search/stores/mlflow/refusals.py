@@ -12,9 +12,9 @@ import sqlalchemy
 from alembic.util.exc import CommandError
 from mlflow.exceptions import MlflowException
 
+from search.addresses.urls import shown_url
 from search.errors import StorageError
 from search.stores.mlflow.errors import AddressError, RefusedError
-from search.urls import shown_url
 
 REFUSED = frozenset(
     {

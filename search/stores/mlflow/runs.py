@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from search.addresses.urls import shown_url
 from search.errors import StorageError
 from search.folder.record import StudyRecord, TrialRecord
 from search.stores.marked import marked
@@ -16,7 +17,6 @@ from search.stores.mlflow import contents
 from search.stores.mlflow.errors import DeletedError, RefusedError
 from search.stores.mlflow.surroundings import IMPORTING
 from search.stores.mlflow.view import VIEWED, view_tags
-from search.urls import shown_url
 from trainer.events import Failed, Finished
 
 if TYPE_CHECKING:

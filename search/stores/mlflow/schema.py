@@ -17,9 +17,9 @@ from alembic.script import ScriptDirectory
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from search.addresses.urls import normal_url, shown_url
 from search.errors import StorageError
 from search.stores.mlflow.embedded import follow_move, making_tables
-from search.urls import normal_url, shown_url
 
 
 def prepare_database(uri: str, artifact_root: Path) -> None:

@@ -27,6 +27,7 @@ from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric,
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.types import Schema, TensorSpec
 
+from search.addresses.urls import normal_url, shown_url
 from search.folder.record import DataInfo
 from search.stores.mlflow import models
 from search.stores.mlflow.contents import UID, Point
@@ -35,7 +36,6 @@ from search.stores.mlflow.models import ModelFiles
 from search.stores.mlflow.refusals import refusals
 from search.stores.mlflow.schema import prepare_database
 from search.stores.mlflow.surroundings import set_up
-from search.urls import normal_url, shown_url
 
 atexit.register(gc.freeze)  # or the interpreter takes MLflow's modules apart at its end, object by object: 0.8 s
 for _name in ("mlflow", "urllib3.connectionpool"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import trainer
+from search.addresses.urls import TRAINING_VIEW, mlflow_experiment, mlflow_run
 from search.folder.record import StudyRecord, TrialRecord
 from search.stores.marked import merged
 from search.stores.mlflow import contents
@@ -16,7 +17,6 @@ from search.stores.mlflow.contents import Point
 from search.stores.mlflow.errors import RefusedError
 from search.stores.mlflow.runs import Runs, Status, TrialRun, ms, status_of
 from search.stores.mlflow.system_metrics import Sample
-from search.urls import TRAINING_VIEW, mlflow_experiment, mlflow_run
 from trainer.events import Epoch
 
 if TYPE_CHECKING:

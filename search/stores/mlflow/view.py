@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from search.urls import VIEW
+from search.addresses.urls import VIEW
 
 TAG = f"mlflow.sharedViewState.{VIEW}"
 MAIN_METRIC = "mlflow.experiment.primaryMetric.name"  # the tag that names the metric whose chart comes first

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import optuna
 import sqlalchemy
 
+from search.addresses.urls import shown_url
 from search.errors import StorageError
 from search.folder.manifest import is_gone
 from search.folder.owner import noted_place
-from search.urls import shown_url
 from trainer.outside import typed
 
 # Attributes of a study: its id, who runs it, and where its folder is (`search.folder.owner`).

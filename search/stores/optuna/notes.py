@@ -10,12 +10,12 @@ from types import ModuleType
 
 import optuna
 
+from search.addresses.urls import shown_url
 from search.errors import StorageError
 from search.stores.marked import merged
 from search.stores.optuna import close_storage, open_storage, storage_errors
 from search.stores.optuna.identity import place_of
 from search.stores.relinking import in_our_part
-from search.urls import shown_url
 
 # A trial's note stands among the study's attributes, and each one written reads all of them: a thousand would take
 # minutes. Trials beyond that have the address of their MLflow run among their user attributes, like all others.

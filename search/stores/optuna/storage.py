@@ -11,8 +11,8 @@ from typing import Any
 import optuna
 import sqlalchemy
 
+from search.addresses.urls import normal_url, shown_url
 from search.errors import StorageError
-from search.urls import normal_url, shown_url
 
 ROOM = 2**20  # bytes; SQLite's write-ahead log and its index want about as much
 

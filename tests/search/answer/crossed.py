@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from search.answer import Recorded
+from search.answer import StoredStudy
 from search.folder.record import TrialRecord
 from search.study import Study
 from tests.search.answer.made import trial
@@ -49,7 +49,7 @@ def recorded(
     records: Sequence[TrialRecord] | None = None,
     folder: Path | None = None,
     **of_trial: Any,
-) -> Recorded:
+) -> StoredStudy:
     """A study with these test accuracies, or with these records."""
     there = tuple(records) if records is not None else tuple(trained(tests, seeds, **of_trial))
-    return Recorded("pooling_dropout", study or crossed(seeds), data_info(), COMMAND, there, folder=folder)
+    return StoredStudy("pooling_dropout", study or crossed(seeds), data_info(), COMMAND, there, folder=folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from search.answer import Recorded
+from search.answer import StoredStudy
 from search.folder.record import ParamValue, TrialRecord
 from search.study import Study
 from tests.search.fabricate import data_info, trial_record
@@ -107,7 +107,7 @@ def question(
     spread: float = 0.06,
     changes: Callable[[str], Mapping[str, Any]] = lambda level: {},
     **of_record: Any,
-) -> Recorded:
+) -> StoredStudy:
     """A pooling study with these test accuracies by level."""
     study = study or pooling(tuple(tests), seeds)
     records = [
@@ -123,4 +123,4 @@ def question(
         for i, (level, share) in enumerate(tests.items())
         for seed in range(seeds)
     ]
-    return Recorded("pooling", study, data_info(is_demo=demo), COMMAND, (*records, *extra))
+    return StoredStudy("pooling", study, data_info(is_demo=demo), COMMAND, (*records, *extra))

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from search.answer import answer_of
+from search.answer.checklist import ITEMS
 from search.answer.factorial import coefficient
 from search.answer.headline import headline
 from search.answer.measure_table import deciding
@@ -22,7 +23,6 @@ from search.answer.words.facts import facts
 from search.answer.words.method import method
 from search.api.conversion import study_answer
 from search.api.dictionary import dictionary
-from search.checklist import ITEMS
 from search.figures.factorial import effects, heat_map
 from search.figures.gallery import gallery
 from tests.search.answer.crossed import crossed, recorded, trained

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.answer import Recorded, answer_of
+from search.answer import StoredStudy, answer_of
+from search.answer.checklist import ITEMS
 from search.answer.looks import course
 from search.answer.tables.markdown import answer_markdown
 from search.answer.tables.rows import differences
@@ -18,7 +19,6 @@ from search.answer.words.facts import facts
 from search.answer.words.looks import look_text
 from search.answer.words.method import method
 from search.api.conversion import study_answer
-from search.checklist import ITEMS
 from search.figures.accuracy import differences as effect
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -52,8 +52,8 @@ def failed(record: TrialRecord, kind: str = "error") -> TrialRecord:
     return replace(record, events=(*record.events[:-1], end))
 
 
-def recorded(study: Study, records: Sequence[TrialRecord]) -> Recorded:
-    return Recorded("pooling", study, data_info(), COMMAND, tuple(records))
+def recorded(study: Study, records: Sequence[TrialRecord]) -> StoredStudy:
+    return StoredStudy("pooling", study, data_info(), COMMAND, tuple(records))
 
 
 def test_until_the_first_look_nothing_is_compared() -> None:

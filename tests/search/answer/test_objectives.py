@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from search.answer import Recorded, answer_of
+from search.answer import StoredStudy, answer_of
 from search.answer.search_result import SearchAnswer, pareto_front, search_answer
 from search.answer.tables.rows import tables
 from search.answer.words.facts import facts
@@ -20,7 +20,9 @@ from tests.search.fabricate import data_info
 TRIALS = [(4, 0.7, 4000, 10.0), (5, 0.9, 5000, 40.0), (2, 0.8, 2000, 60.0), (3, 0.8, 3000, 5.0), (1, 0.3, 1000, 70.0)]
 
 
-def made(constraints: dict[str, Any] | None = None, objectives: tuple[str, ...] = ("val_accuracy", "cost")) -> Recorded:
+def made(
+    constraints: dict[str, Any] | None = None, objectives: tuple[str, ...] = ("val_accuracy", "cost")
+) -> StoredStudy:
     data = {
         "name": "joint",
         "question": "Which is best?",
@@ -39,7 +41,7 @@ def made(constraints: dict[str, Any] | None = None, objectives: tuple[str, ...] 
         )
         for number, (depth, val, parameters, seconds) in enumerate(TRIALS)
     ]
-    return Recorded("joint", Study.model_validate(data), data_info(), COMMAND, tuple(records))
+    return StoredStudy("joint", Study.model_validate(data), data_info(), COMMAND, tuple(records))
 
 
 def answered(*args: Any) -> SearchAnswer:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from search.answer import Recorded, answer_of
+from search.answer import StoredStudy, answer_of
 from search.answer.fits import what_fits
 from search.answer.tables.markdown import answer_markdown
 from search.answer.tables.rows import tables
@@ -34,7 +34,7 @@ from trainer.events import SplitName
 LEVELS = {"max": 0.6, "average": 0.3, "blur": 0.61}
 
 
-def search(trials: int = 12) -> Recorded:
+def search(trials: int = 12) -> StoredStudy:
     data = {
         "name": "joint",
         "question": "Which is best?",
@@ -51,13 +51,13 @@ def search(trials: int = 12) -> Recorded:
         shares = (0.9, 0.5 + 0.03 * (n % 7), 0.5 + 0.02 * (n % 5))
         changes = {"parameters": 1000 + 500 * ((n * 5) % 7)}
         records.append(trial(n, params, 100 + n, shares, spread=0.05, role="search", changes=changes, study="joint"))
-    return Recorded("joint", Study.model_validate(data), data_info(), COMMAND, tuple(records))
+    return StoredStudy("joint", Study.model_validate(data), data_info(), COMMAND, tuple(records))
 
 
-def reference() -> Recorded:
+def reference() -> StoredStudy:
     study = Study.model_validate({"name": "reference", "question": "How well?", "seeds": 2})
     records = tuple(trial(n, {"seed": n}, n, spread=0.05) for n in range(2))
-    return Recorded("reference", study, data_info(), COMMAND, records)
+    return StoredStudy("reference", study, data_info(), COMMAND, records)
 
 
 def test_a_question_has_its_figures() -> None:
@@ -97,7 +97,7 @@ def test_studies_without_a_finished_trial_have_a_page() -> None:
 
 
 @pytest.mark.parametrize("made", [question(LEVELS), question(LEVELS, seeds=1), search(), reference()])
-def test_every_kind_has_a_page_that_needs_nothing_else(made: Recorded) -> None:
+def test_every_kind_has_a_page_that_needs_nothing_else(made: StoredStudy) -> None:
     text = page([Drawn.of(answer_of(made))])
     assert text.count("<svg") >= 3
     addresses = re.findall(r'(?:src|href)="([^"#][^"]*)"', text)
@@ -111,7 +111,7 @@ def test_every_kind_has_a_page_that_needs_nothing_else(made: Recorded) -> None:
 def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
     data = data_info(class_names=("<b>A", "$x$", "C & D", "E|F"), name="<script>alert(1)</script>")
     made = question(LEVELS)
-    made = Recorded("pooling", made.study, data, "run --data '<i>'", made.records)
+    made = StoredStudy("pooling", made.study, data, "run --data '<i>'", made.records)
     drawn = Drawn.of(answer_of(made))
     text = page([drawn])
     assert "<script>alert" not in text
@@ -160,7 +160,7 @@ def test_a_study_of_one_configuration_does_not_call_it_the_reference_model() -> 
     fixed = {"depth": 2, "train_on_validation": True}
     study = Study.model_validate({"name": "joint-best", "question": "How well?", "seeds": 2, "fixed": fixed})
     records = tuple(trial(n, {"seed": n}, n, spread=0.05) for n in range(2))
-    answer = answer_of(Recorded("joint-best", study, data_info(), COMMAND, records))
+    answer = answer_of(StoredStudy("joint-best", study, data_info(), COMMAND, records))
     text = page([Drawn.of(answer)])
     body = text[text.index("<main>") : text.index("How to read this")].replace("all else as in the reference model", "")
     assert "this configuration" in body
@@ -255,7 +255,7 @@ def test_names_of_points_do_not_overlap() -> None:
 def test_what_is_of_the_public_set_alone_stands_beside_no_other() -> None:
     foreign = reference()
     images: dict[SplitName, int] = {"train": 7957, "val": 2000, "test": 2487}
-    public = Recorded("reference", foreign.study, data_info(images=images), COMMAND, foreign.records)
+    public = StoredStudy("reference", foreign.study, data_info(images=images), COMMAND, foreign.records)
     for recorded, said in ((foreign, False), (public, True)):
         text = page([Drawn.of(answer_of(recorded))])
         assert ("after 600 epochs" in text) == said
@@ -331,7 +331,7 @@ def test_the_images_most_often_wrong(tiny_images: Path) -> None:
         event = end.model_copy(update={"splits": splits})
         records.append(type(record)(**{**record.__dict__, "events": (*record.events[:-1], event)}))
     data = data_info(root=str(tiny_images))
-    found = most_often_wrong(Recorded("pooling", made.study, data, COMMAND, tuple(records)), records)
+    found = most_often_wrong(StoredStudy("pooling", made.study, data, COMMAND, tuple(records)), records)
     assert [image.times for image in found] == [3, 3, 3, 2]  # two copies of the first photograph, then of the next
     assert {photo_of(image.file) for image in found} == {photo_of(files[0]), photo_of(files[3])}
     assert found[0].true == "EOSINOPHIL"
@@ -339,7 +339,7 @@ def test_the_images_most_often_wrong(tiny_images: Path) -> None:
     sheet = contact_sheet(found)
     assert sheet is not None
     assert sheet.startswith(b"\x89PNG")
-    gone = most_often_wrong(Recorded("p", made.study, data_info(root="/nowhere"), COMMAND, tuple(records)), records)
+    gone = most_often_wrong(StoredStudy("p", made.study, data_info(root="/nowhere"), COMMAND, tuple(records)), records)
     assert [image.thumbnail for image in gone] == [None] * 4
     assert contact_sheet(gone) is None
 
@@ -428,7 +428,7 @@ def test_studies_with_many_levels_and_trials_keep_their_page_small() -> None:
     spec = {"learning_rate": {"levels": list(levels), "reference": levels[0]}}
     study = Study.model_validate({"name": "rates", "question": "Q?", "seeds": 1, "scientific": spec})
     records = tuple(trial(n, {"learning_rate": level, "seed": 0}, 0) for n, level in enumerate(levels))
-    pictures = {p.key: p for p in gallery(answer_of(Recorded("rates", study, data_info(), COMMAND, records)))}
+    pictures = {p.key: p for p in gallery(answer_of(StoredStudy("rates", study, data_info(), COMMAND, records)))}
     assert "Of 40 levels the reference level and the best" in pictures["learning_curves"].caption
     pictures = {p.key: p for p in gallery(answer_of(search(400)))}
     assert "The best 300 of 400 trials." in pictures["parallel_coordinates"].caption

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from search import ui
+from search.addresses.urls import TRAINING_VIEW, runs_page
 from search.console.callbacks import View
 from search.controller.session import Options, run_study
 from search.executors import Executor, TrainerSource
 from search.settings import Places
 from search.stores.mlflow import Tracker
-from search.urls import TRAINING_VIEW, runs_page
 from tests.search.test_ui import free_port
 from tests.search.workshop import Noops, hunt, question
 

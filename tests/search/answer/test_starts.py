@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from search.answer import Answer, Recorded, answer_of
+from search.answer import Answer, StoredStudy, answer_of
 from search.answer.learning import Learning, has_learnt, start_of
 from search.answer.levels import compare
 from search.answer.measures import Predictions, accuracy, macro_f1
@@ -38,7 +38,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 def waiting(
     *starts: Sequence[int | None], levels: Sequence[str] = ("max", "average"), n_epochs: int = 40, **fixed: Any
-) -> Recorded:
+) -> StoredStudy:
     """A pooling study whose trainings start in these epochs, a level after the other; None: they stay at chance."""
     records = []
     for level, mine in zip(levels, starts, strict=True):
@@ -51,7 +51,7 @@ def waiting(
             config = TrainConfig.of({**record.config.model_dump(), **fixed})
             records.append(replace(record, config=config))
     study = pooling(levels, seeds=len(starts[0]), fixed={"epochs": n_epochs, **fixed})
-    return Recorded("pooling", study, data_info(), COMMAND, tuple(records))
+    return StoredStudy("pooling", study, data_info(), COMMAND, tuple(records))
 
 
 def with_losses(losses: Sequence[float], **sizes: Any) -> TrialRecord:
@@ -199,7 +199,7 @@ def test_a_level_of_failures_says_so_in_the_table() -> None:
 def test_the_reference_model_alone_is_compared_with_nobody() -> None:
     records = tuple(trial(n, {"seed": n}, n, start=4 + n) for n in range(3))
     study = pooling().model_copy(update={"scientific": {}, "name": "reference"})
-    answer = answer_of(Recorded("reference", study, data_info(), COMMAND, records))
+    answer = answer_of(StoredStudy("reference", study, data_info(), COMMAND, records))
     assert starts(answer).columns == ("model", "learns at seeds", "starts in epoch")
     assert starts(answer).rows == (("reference model", "3 of 3 (29–100 %)", "5 (4 to 6)"),)
     assert "p:" not in starts(answer).note

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from benchmarks.tuned import WORLDS, measured
-from search.answer import Answer, Recorded, answer_of
+from search.answer import Answer, StoredStudy, answer_of
+from search.answer.checklist import ITEMS
 from search.answer.statistics.luck import LUCK, of_both, widened
 from search.answer.statistics.variance import variance_of
 from search.answer.tuned import cross_fitted, tuned_text
 from search.answer.words.facts import facts
 from search.answer.words.method import method
-from search.checklist import ITEMS
 from search.figures.gallery import gallery
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -49,7 +49,7 @@ def trained(val: Shares, seeds: int = 6, test: Mapping[tuple[str, float], float]
 
 
 def answered(study: Study, records: Sequence[TrialRecord]) -> Answer:
-    return answer_of(Recorded("pooling", study, data_info(), COMMAND, tuple(records)))
+    return answer_of(StoredStudy("pooling", study, data_info(), COMMAND, tuple(records)))
 
 
 def failed(record: TrialRecord) -> TrialRecord:

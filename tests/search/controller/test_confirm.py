@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from search.answer import Recorded, answer_of
+from search.answer import StoredStudy, answer_of
 from search.answer.tables.rows import tables
 from search.folder.record import TrialRecord
 from search.stores.optuna.queue import trial_params
@@ -74,7 +74,7 @@ def test_the_recommendation_is_made_among_those_trained_again(tmp_path: Path, st
     study = hunt(7, sampler="random", confirm=5)
     assert shop.run(study) == "finished"
     records = tuple(shop.records())
-    answer = answer_of(Recorded("hunt", study, None, "", records))
+    answer = answer_of(StoredStudy("hunt", study, None, "", records))
     search = answer.search
     assert search is not None
     assert search.confirmed is not None
@@ -100,13 +100,13 @@ def test_the_recommendation_is_made_among_those_trained_again(tmp_path: Path, st
     (of_trials,) = [table for table in tables(answer) if table.key == "trials"]
     assert len(of_trials.rows) == 7
 
-    half = answer_of(Recorded("hunt", study, None, "", records[:-1])).search
+    half = answer_of(StoredStudy("hunt", study, None, "", records[:-1])).search
     assert half is not None
     assert half.recommended is half.best
     assert half.words.details[-1] == (
         "The best 5 by validation are being trained again on 5 new seeds; a recommendation follows."
     )
-    early = answer_of(Recorded("hunt", study, None, "", records[:6])).search
+    early = answer_of(StoredStudy("hunt", study, None, "", records[:6])).search
     assert early is not None
     assert early.confirmed is None
 
@@ -123,7 +123,7 @@ def test_a_search_ends_when_trials_are_no_better(tmp_path: Path, storage: Path, 
     assert max(figures[:-4]) >= max(figures[-4:])
     assert len({record.role for record in records}) == 2
     assert (view.tally.total, view.tally.at_most) == (len(records), False)
-    answer = answer_of(Recorded("hunt", study, None, "", tuple(records)))
+    answer = answer_of(StoredStudy("hunt", study, None, "", tuple(records)))
     assert answer.recorded.is_over
     assert (
         f"It ended after {len(figures)} of at most 60 trials: the last 4 were no better than the best before them."

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from search.answer import Recorded, answer_of
+from search.answer import StoredStudy, answer_of
 from search.controller.pruning import Pruning
 from search.study.constraints import keeps
 from search.study.design import reference_params
@@ -46,7 +46,7 @@ def test_who_breaks_a_constraint_is_stopped_told_and_not_recommended(shop: Works
     assert again <= {1, 2, 3, reference["depth"]}
     assert sum(record.role == "confirm" for record in records) == 2 * (min(5, len(searched) - len(over)) + 1)
 
-    answer = answer_of(Recorded("hunt", STUDY, None, "", tuple(records)))
+    answer = answer_of(StoredStudy("hunt", STUDY, None, "", tuple(records)))
     search = answer.search
     assert search is not None
     assert search.best is not None

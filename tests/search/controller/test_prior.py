@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from optuna.samplers import TPESampler
 
-from search.answer import Recorded, answer_of
+from search.answer import StoredStudy, answer_of
 from search.answer.words.facts import facts
 from search.controller.prior import answered_on, has_questions, with_prior
 from search.folder.manifest import read_manifest
@@ -123,9 +123,9 @@ def test_a_search_starts_from_the_best_levels_in_its_space(places: Places) -> No
     assert [planned.params for planned in plan(study)] == [REFERENCE, STARTS[1].params]
     assert study.canonical() == hunt().canonical()
     assert Study.model_validate(study.model_dump(mode="json")) == study
-    answer = answer_of(Recorded("hunt", study, None, "", ()))
+    answer = answer_of(StoredStudy("hunt", study, None, "", ()))
     assert dict(facts(answer))["Starts from"] == "the reference model; depth: 3 blocks"
-    assert "Starts from" not in dict(facts(answer_of(Recorded("hunt", hunt(), None, "", ()))))
+    assert "Starts from" not in dict(facts(answer_of(StoredStudy("hunt", hunt(), None, "", ()))))
 
 
 def test_what_the_reference_model_wins_or_the_space_has_not_gives_no_start(places: Places) -> None:
@@ -160,7 +160,7 @@ def test_trainings_with_equal_settings_count_as_observed(places: Places) -> None
     assert observed_text(study.observed) == known
     assert said[0].startswith(f"It starts from: the reference model; depth: 3 blocks; {known} count as observed. (")
     assert Study.model_validate(study.model_dump(mode="json")) == study
-    answer = answer_of(Recorded("hunt", study, None, "", ()))
+    answer = answer_of(StoredStudy("hunt", study, None, "", ()))
     assert dict(facts(answer))["Starts from"] == f"the reference model; depth: 3 blocks; {known}"
     (trial, *_) = observed_trials(study, space_of(study), "parameters")
     assert (trial.values, trial.user_attrs) == (

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from search.answer.rungs import pruned, pruned_text
 from search.answer.tables.rungs import rungs
 from search.controller.pruning import Pruning
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.design import plan
@@ -130,7 +130,7 @@ def test_what_was_saved_is_said(shop: Workshop) -> None:
     study = search()
     assert run(shop, study) == "finished"
     records = shop.records()
-    recorded = Recorded("hunt", study, None, "", tuple(records))
+    recorded = StoredStudy("hunt", study, None, "", tuple(records))
     found = pruned(recorded)
     assert found is not None
     stopped = [record for record in records if record.state == "PRUNED"]
@@ -146,4 +146,4 @@ def test_what_was_saved_is_said(shop: Workshop) -> None:
     assert table is not None
     assert table.rows[0][:3] == ("2 epochs", str(len(records)), str(found.rungs[0].stopped))
     assert table.note.startswith(text)
-    assert pruned(Recorded("hunt", search(pruner="none"), None, "", tuple(records))) is None
+    assert pruned(StoredStudy("hunt", search(pruner="none"), None, "", tuple(records))) is None

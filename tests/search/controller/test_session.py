@@ -324,13 +324,13 @@ def test_interrupted_while_images_are_read(here: Installation, tmp_path: Path, m
             runs[0]._interrupt()
 
     runs: list[Any] = []
-    original = session._Run.__init__
+    original = session._Session.__init__
 
     def remember(self: Any, *given: Any) -> None:
         original(self, *given)
         runs.append(self)
 
-    monkeypatch.setattr(session._Run, "__init__", remember)
+    monkeypatch.setattr(session._Session, "__init__", remember)
     outcome = run_study(question(), Options(here.data, slots=1), here.places, Interrupted(), Noops)
     assert outcome.end == "interrupted"
     assert len(seen) <= 3

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from search.addresses.urls import shown_url
 from search.errors import StorageError
 from search.folder.manifest import check_storage, say_moved
 from search.settings import Places
-from search.urls import shown_url
 from tests.search.controller.test_session import Installation, here, mlflow_template
 from tests.search.fabricate import note_study
 from tests.search.installation import copy_database

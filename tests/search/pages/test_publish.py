@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from search.answer import Recorded, answer_of
+from search.answer import StoredStudy, answer_of
 from search.answer.measure_table import MEASURES
 from search.figures.in_process import DrawingError
 from search.pages import publish
@@ -18,7 +18,7 @@ from tests.search.fabricate import note_trials
 LEVELS = {"max": 0.6, "blur": 0.5}
 
 
-def on_disk(folder: Path) -> Recorded:
+def on_disk(folder: Path) -> StoredStudy:
     """A study whose journals are there, and the records as they are read."""
     made = question(LEVELS)
     return replace(made, folder=folder, records=note_trials(folder, made.records))

@@ -10,12 +10,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search.addresses.urls import normal_url, shown_url
 from search.errors import StorageError
 from search.stores.optuna import OptunaStudy, names_in, trial_params
 from search.study import Study
 from search.study.deciding import mean_recall
 from search.study.design import PlannedTrial, plan
-from search.urls import normal_url, shown_url
 from tests.search.fabricate import trial_record
 from tests.search.workshop import hunt, question
 

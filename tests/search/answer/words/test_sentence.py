@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from search.answer import Recorded, answer_of
+from search.answer import StoredStudy, answer_of
 from search.answer.learning import Learning
 from search.answer.levels import LevelAnswer, compare
 from search.answer.words.sentence import subject
@@ -30,17 +30,17 @@ from trainer.events import SplitName
 RATE = "At learning rate 0.0005, "
 
 
-def partly(learning: Mapping[str, int], tests: Mapping[str, float], seeds: int = 5) -> Recorded:
+def partly(learning: Mapping[str, int], tests: Mapping[str, float], seeds: int = 5) -> StoredStudy:
     """A pooling study in which levels learn at so many of the seeds; at the others they stay at chance."""
     records = []
     for place, (level, share) in enumerate(tests.items()):
         for seed in range(seeds):
             shares = (0.9, 0.7, share) if seed < learning.get(level, seeds) else (0.26, 0.25, 0.25)
             records.append(trial(place * seeds + seed, {"pooling": level, "seed": seed}, seed, shares, spread=0.06))
-    return Recorded("pooling", pooling(tuple(tests), seeds), data_info(), COMMAND, tuple(records))
+    return StoredStudy("pooling", pooling(tuple(tests), seeds), data_info(), COMMAND, tuple(records))
 
 
-def depths(tests: Mapping[int, float], spread: float, margin: float = 0.05) -> Recorded:
+def depths(tests: Mapping[int, float], spread: float, margin: float = 0.05) -> StoredStudy:
     """A depth study of five seeds and 80 test photographs, 4 blocks being the reference."""
     study = Study.model_validate(
         {
@@ -58,7 +58,7 @@ def depths(tests: Mapping[int, float], spread: float, margin: float = 0.05) -> R
         for place, (depth, share) in enumerate(tests.items())
         for seed in range(5)
     ]
-    return Recorded("depth", study, data_info(), COMMAND, tuple(records))
+    return StoredStudy("depth", study, data_info(), COMMAND, tuple(records))
 
 
 def note(level: LevelAnswer) -> str:
@@ -247,7 +247,7 @@ def test_validation_and_test_that_disagree_are_mentioned() -> None:
         for place, (level, shares) in enumerate({"max": (0.9, 0.5, 0.6), "average": (0.9, 0.7, 0.4)}.items())
         for seed in range(5)
     ]
-    answer = answer_of(Recorded("pooling", study, data_info(), COMMAND, tuple(records)))
+    answer = answer_of(StoredStudy("pooling", study, data_info(), COMMAND, tuple(records)))
     val, test = (points(answer.levels[1].differences[what].estimate.value) for what in ("val", "test"))
     assert answer.levels[1].disagrees
     assert (
@@ -287,7 +287,7 @@ def test_statements_carry_the_learning_rate_that_they_hold_at() -> None:
 
 
 def test_no_answer_before_the_reference_has_finished() -> None:
-    none = Recorded("pooling", pooling(), None, COMMAND, ())
+    none = StoredStudy("pooling", pooling(), None, COMMAND, ())
     assert answer_of(none).sentence == (
         "So far (0 of 9 trials): No answer yet: no trial at the reference level has finished."
     )
@@ -360,7 +360,7 @@ def test_costs_are_said_where_they_change() -> None:
 def test_the_reference_study() -> None:
     study = Study.model_validate({"name": "reference", "question": "Q?", "seeds": 2})
     records = tuple(trial(n, {"seed": n}, n, (0.95, 0.7, 0.6), spread=0.05) for n in range(2))
-    answer = answer_of(Recorded("reference", study, data_info(), COMMAND, records))
+    answer = answer_of(StoredStudy("reference", study, data_info(), COMMAND, records))
     train, test = (share_text(answer.levels[0].accuracy[split]) for split in ("train", "test"))
     assert answer.headline == (
         f"The reference model learns at all 2 seeds and classifies {train} of the training images and {test} of the "
@@ -369,12 +369,12 @@ def test_the_reference_study() -> None:
     assert answer.reference is answer.levels[0]
     assert answer.words.details[0].startswith("The gap between the two is 3")
     stuck = trial(2, {"seed": 2}, 2, (0.26, 0.25, 0.25))
-    answer = answer_of(Recorded("reference", study, data_info(), COMMAND, (*records, stuck)))
+    answer = answer_of(StoredStudy("reference", study, data_info(), COMMAND, (*records, stuck)))
     assert answer.headline == (
         "The reference model learns at 2 of 3 seeds (95 % interval 9 to 99 %); where it learns, it classifies "
         f"{train} of the training images and {test} of the test images correctly."
     )
-    answer = answer_of(Recorded("reference", study, data_info(), COMMAND, (stuck,)))
+    answer = answer_of(StoredStudy("reference", study, data_info(), COMMAND, (stuck,)))
     assert answer.words.headline.startswith("No answer: the reference model did not learn in 10 epochs at any of its 1")
     assert "levels" not in answer.sentence
 

@@ -13,7 +13,7 @@ import pytest
 from search.answer import answer_of
 from search.commands import ExitStatus, ended
 from search.controller.ending import Outcome
-from search.folder.load import Recorded
+from search.folder.load import StoredStudy
 from tests.search.workshop import question
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def test_a_study_is_told_when_both_stores_know_its_end(
     untold: dict[str, int], refused: list[str], done: bool, told: bool
 ) -> None:
     """Else `search.run` ends with status 1."""
-    answer = answer_of(Recorded("rates", question(), None, "run", ()))
+    answer = answer_of(StoredStudy("rates", question(), None, "run", ()))
     outcome = Outcome("rates", "finished", Path(), [], untold, refused, answer, 0.0, ended=done)
     assert outcome.is_told is told
 

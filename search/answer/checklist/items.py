@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from search.answer.answer import Answer
-from search.checklist import data, design, results
+from search.answer.checklist import data, design, results
 
 Known = Callable[[Answer], str]
 

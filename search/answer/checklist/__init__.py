@@ -16,6 +16,6 @@ Items are paraphrased; the numbers are those of the two guidelines:
   are left out.
 """
 
-from search.checklist.items import ITEMS, Item
+from search.answer.checklist.items import ITEMS, Item
 
 __all__ = ["ITEMS", "Item"]

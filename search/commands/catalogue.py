@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from search.addresses.urls import shown_url
 from search.errors import SearchError
 from search.folder.lock import holder_of
 from search.folder.manifest import Manifest, has_manifest, is_gone, read_manifest, study_folders
@@ -18,7 +19,6 @@ from search.settings import Places
 from search.stores.known import KnownStudy
 from search.stores.optuna import studies_in
 from search.stores.there import may_be_there
-from search.urls import shown_url
 from trainer.outside import typed
 
 

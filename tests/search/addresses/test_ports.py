@@ -9,14 +9,14 @@ import pytest
 from mlflow import MlflowClient
 
 from search import ui
-from search.ports import note_ports, noted_ports
+from search.addresses.ports import note_ports, noted_ports
+from search.addresses.urls import dashboard_study, mlflow_run, runs_page
 from search.settings import Places
 from search.stores.marked import marked
 from search.stores.mlflow import Tracker
 from search.stores.optuna import open_storage
 from search.stores.optuna.notes import Notes
 from search.stores.relinking import in_our_part, mover, relink
-from search.urls import dashboard_study, mlflow_run, runs_page
 from tests.search.fabricate import study_record
 
 # MLflow 3.17 uses what SQLAlchemy 2.1 will drop.

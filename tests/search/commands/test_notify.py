@@ -13,13 +13,13 @@ import pytest
 from search import run
 from search.answer import answer_of
 from search.commands import ExitStatus
+from search.commands.notify import Notifier
 from search.controller.ending import Outcome
 from search.errors import ExecutorError, SettingsError
-from search.folder.load import Recorded
-from search.notify import Notifier
+from search.folder.load import StoredStudy
 from tests.search.workshop import question
 
-ANSWER = answer_of(Recorded("rates", question(), None, "run", ()))
+ANSWER = answer_of(StoredStudy("rates", question(), None, "run", ()))
 
 
 def outcome(folder: Path, **changes: Any) -> Outcome:

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy
 
 from search import migrate
+from search.addresses.urls import sqlite_url
 from search.environment import chosen
 from search.errors import SettingsError
 from search.settings import Places
-from search.urls import sqlite_url
 
 FILE = "sqlite:///FILE, or sqlite:////FOLDER/FILE from the root (with %3F for a question mark in a name)"
 

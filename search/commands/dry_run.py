@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from search.addresses.urls import shown_url
 from search.controller.options import Options
 from search.environment import Environment
 from search.errors import LockedError, StorageError
@@ -25,7 +26,6 @@ from search.study.design import is_at_most, plan, trial_count
 from search.study.diff import meaning_diff
 from search.study.samplers import SAMPLERS
 from search.text import shown
-from search.urls import shown_url
 from trainer.data import Index, scan
 
 

@@ -1,8 +1,8 @@
 """Addresses: of databases, for their driver and for people; of pages, as a browser on the user's machine reaches them.
 
-`python -m search.ui` opens both pages on the ports that `search.ports` has noted. Where a server stands elsewhere, or
-where the controller knows a server by another name than the user's browser does, as in containers, the environment says
-so: SEARCH_MLFLOW_UI and SEARCH_DASHBOARD_UI.
+`python -m search.ui` opens both pages on the ports that `search.addresses.ports` has noted. Where a server stands
+elsewhere, or where the controller knows a server by another name than the user's browser does, as in containers, the
+environment says so: SEARCH_MLFLOW_UI and SEARCH_DASHBOARD_UI.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from search.ports import noted_ports
+from search.addresses.ports import noted_ports
 
 MLFLOW_UI, DASHBOARD_UI = "SEARCH_MLFLOW_UI", "SEARCH_DASHBOARD_UI"
 TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 shows its pages for language models without it

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from search.addresses.urls import normal_url, shown_url
 from search.errors import SettingsError
 from search.settings import Places
-from search.urls import normal_url, shown_url
 
 TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "postgres", "mysql", "mssql")  # that MLflow knows
 

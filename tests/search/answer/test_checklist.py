@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from search.answer import Recorded, answer_of
-from search.checklist import ITEMS, data, design, results
+from search.answer import StoredStudy, answer_of
+from search.answer.checklist import ITEMS, data, design, results
 from search.pages.checklist import checklist
 from search.study import Study
 from tests.search.answer.made import COMMAND, pooling, question, trial
@@ -23,7 +23,7 @@ def test_every_item_of_both_is_there() -> None:
         assert item.known is not None or item.left, f"{item.asks}: nobody answers it"
 
 
-def known(recorded: Recorded) -> dict[int, str]:
+def known(recorded: StoredStudy) -> dict[int, str]:
     answer = answer_of(recorded)
     return {item.claim: item.known(answer) for item in ITEMS if item.known and item.claim}
 
@@ -93,7 +93,7 @@ def test_nothing_of_the_reference_model_is_said_of_one_of_ones_own() -> None:
     data = {"name": "wide", "question": "How well?", "seeds": 2, "fixed": fixed, "files": ["imagenet.h5"]}
     data["code"] = {"paths": {name: f"/code/{name}" for name in digests}, "digests": digests}
     records = tuple(trial(n, {**fixed, "seed": n}, n, study="wide") for n in range(2))
-    recorded = Recorded("wide", Study.model_validate(data), data_info(), COMMAND, records)
+    recorded = StoredStudy("wide", Study.model_validate(data), data_info(), COMMAND, records)
     found = known(recorded)
     assert found[1] == "Deep learning: a network of one's own, built by backbone.py:build."
     assert "3 channels. Built by backbone.py:build, of which the page of the answer lists the layers" in found[22]
@@ -110,7 +110,7 @@ def test_nothing_of_the_reference_model_is_said_of_one_of_ones_own() -> None:
 def test_a_model_of_ones_own_beside_the_reference_model() -> None:
     space = {"model": {"levels": ["reference", "backbone.py:build"], "reference": "reference"}}
     data = {"name": "which", "question": "Which?", "seeds": 2, "scientific": space}
-    found = known(Recorded("which", Study.model_validate(data), data_info(), COMMAND, ()))
+    found = known(StoredStudy("which", Study.model_validate(data), data_info(), COMMAND, ()))
     assert found[1] == (
         "Deep learning: a convolutional network that classifies images, trained from random weights; a network of "
         "one's own, built by backbone.py:build."
@@ -134,7 +134,7 @@ def test_leaks_that_were_kept_are_not_hidden() -> None:
 @pytest.mark.parametrize("data", [None, data_info()])
 def test_studies_without_a_trial_have_one_too(data: object) -> None:
     for study in (pooling(), Study.model_validate({"name": "reference", "question": "How well?", "seeds": 2})):
-        text = checklist(answer_of(Recorded("x", study, data, COMMAND, ())))  # type: ignore[arg-type]
+        text = checklist(answer_of(StoredStudy("x", study, data, COMMAND, ())))  # type: ignore[arg-type]
         assert "For you to fill in: funding." in text
 
 
@@ -152,7 +152,7 @@ def test_the_page() -> None:
 def test_a_single_configuration_is_not_called_a_comparison() -> None:
     study = Study.model_validate({"name": "reference", "question": "How well?", "seeds": 2})
     records = tuple(trial(n, {"seed": n}, n, spread=0.05) for n in range(2))
-    found = known(Recorded("reference", study, data_info(), COMMAND, records))
+    found = known(StoredStudy("reference", study, data_info(), COMMAND, records))
     assert found[6] == "Development: one configuration, trained on several seeds."
     assert "Holm" not in found[29]
     assert found[38].startswith("test accuracy ")
