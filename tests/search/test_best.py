@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from search.controller.session import Options, run_study
 from search.errors import SettingsError
 from search.executors import Executor, TrainerSource
 from search.settings import Places
-from search.study.starts import Start
 from tests.search.fabricate import trial_record
 from tests.search.installation import copy_database, mlflow_tables
 from tests.search.workshop import Noops, hunt, question
@@ -109,31 +107,6 @@ def test_from_a_search_to_a_champion(places: Places, tiny_images: Path) -> None:
     assert "(version 2)" in said
     assert recorded(places.study("hunt-best-2")).records[0].config.depth == other.config.depth
     assert client.get_model_version_by_alias("hunt", "champion").version == version.version + 1
-
-
-def test_after_a_confirmation_the_recommended_one_alone_is_retrained(places: Places, tiny_images: Path) -> None:
-    better = Start(params={"learning_rate": 0.001, "depth": 4}, why="made-up trainings are best there")
-    study = hunt(2, sampler="random", confirm=2).model_copy(update={"starts": (better,)})
-    run_study(study, Options(tiny_images, slots=1), places, View(), make)
-    before = answer_of(recorded(places.study("hunt"))).search
-    assert before is not None and before.confirmed is not None and before.confirmed.recommended is not None
-    assert not before.confirmed.recommended.level.is_reference
-    status, said = crowned(places)
-    assert status == 0
-    assert "Registered in MLflow: models:/hunt@champion (version 1)" in said
-    assert not places.study("hunt-best-reference").exists()
-    after = answer_of(recorded(places.study("hunt"))).search
-    assert after is not None and after.evidence is not None and after.recommended is not None
-    assert (after.evidence.reference, after.evidence.differences) == (None, {})
-    assert after.evidence.best.trials[0].config.depth == after.recommended.config.depth
-    sentence = after.evidence.sentence
-    assert re.fullmatch(
-        r"Retrained on 2 new seeds with all TRAIN photographs, it classifies [^,]* of the test images correctly\.",
-        sentence,
-    )
-    assert after.words.details[-1] == sentence
-    card = (places.study("hunt-best") / "model_card.md").read_text()
-    assert "the best by validation accuracy of those that it trained again on new seeds." in card
 
 
 def test_refusals(places: Places, tiny_images: Path) -> None:
