@@ -1,1 +1,6 @@
-"""Addresses: of databases and servers, of pages for people, and the ports that pages stand on."""
+"""Addresses, of databases and servers for programs, and of pages for people.
+
+urls.py   as drivers take them, as people are shown them, and as a browser on the user's machine reaches pages
+ports.py  on which ports `search.ui` opens the pages of a folder of runs
+check.py  addresses of stores that can never work, refused
+"""

@@ -1,4 +1,10 @@
-"""What the commands of the search share: flags, checks, exit statuses, and how an error ends one."""
+"""What the commands of the search share: flags, checks, exit statuses, and how an error ends one.
+
+study_flags.py  the flags that change a study
+dry_run.py      what a run would do, and whether it could begin
+notify.py       the command that is told how a study ended
+catalogue.py    the studies of the folder of runs, of Optuna and of MLflow, brought together
+"""
 
 from __future__ import annotations
 

@@ -105,9 +105,8 @@ class Study(Table):
         constraints: of a search, the most that its trials may cost, by names of `search.study.objectives.limited`.
         files: names of files that code of one's own needs: modules that it imports, weights that it reads.
         code: all files of one's own; a study file does not say it, whoever reads one does.
-        starts: of a search, its first trials behind the reference model, from what questions found; no study file says
-            them either.
-        observed: of a search, trainings of questions that its sampler learns from; nor these.
+        starts: of a search, its first trials behind the reference model, from what questions found; not in a file.
+        observed: of a search, trainings of questions that its sampler learns from; not in a file.
     """
 
     name: Annotated[str, Field(pattern=f"^{NAME}$", description="1 to 64 of a-z, 0-9, _ and -")]
