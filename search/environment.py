@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from search.addresses.check import check_addresses
 from search.errors import SettingsError
 from search.executors import (
     DockerExecutor,
@@ -20,6 +19,7 @@ from search.executors import (
     make_executor,
 )
 from search.settings import STORAGE, TRACKING, Places
+from search.stores.addresses import check_addresses
 
 
 @dataclass(frozen=True)

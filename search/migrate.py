@@ -12,11 +12,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from search.addresses.check import check_addresses
 from search.addresses.urls import shown_url
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.errors import SettingsError
 from search.settings import STORAGE, TRACKING, Places
+from search.stores.addresses import check_addresses
 from search.stores.optuna import upgrade_storage
 
 

@@ -2,5 +2,4 @@
 
 urls.py   as drivers take them, as people are shown them, and as a browser on the user's machine reaches pages
 ports.py  on which ports `search.ui` opens the pages of a folder of runs
-check.py  addresses of stores that can never work, refused
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 
 from search.errors import SettingsError
@@ -63,7 +64,10 @@ def vocabularies() -> str:
     tables = {name: table for name, table in of_settings.items() if table is not None}
     tables |= {"measure": DECIDING, "sampler": SAMPLERS, "pruner": PRUNERS, "objectives": OBJECTIVES}
     width = max(map(len, tables))
-    lines = (f"  {name:{width}}  {', '.join(table)}" for name, table in tables.items())
+    lines = [
+        textwrap.fill(", ".join(table), 118, initial_indent=f"  {name:{width}}  ", subsequent_indent=" " * (width + 4))
+        for name, table in tables.items()
+    ]
     return "\n".join(["names that settings take:", *lines])
 
 

@@ -16,12 +16,10 @@ whether the effect of one depends on the other.
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
-from search.study.diagnostics import Mistake
-from search.study.space import MAX_LEVELS, Levels, ParamValue
+from search.study.space import Levels, ParamValue
 from search.text import shown
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 Cell: TypeAlias = Mapping[str, ParamValue]  # a value for each parameter that is asked about
 
-MOST_FACTORS = 2  # the interactions of three parameters take more trainings than a question is worth: a search's work
 TIMES = " x "  # between the levels of a cell's name; a letter, as MLflow's names have no ×
 
 
@@ -54,27 +51,3 @@ def cell_name(cell: Cell) -> ParamValue | None:
     if len(cell) < 2:
         return next(iter(cell.values()), None)
     return TIMES.join(shown(value) for value in cell.values())
-
-
-def check_factors(data: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Whether a question asks about one parameter, or about two that can be crossed."""
-    scientific = data.get("scientific")
-    if not isinstance(scientific, Mapping):
-        return
-    names = list(scientific)
-    for name in names[MOST_FACTORS:]:
-        text = (
-            f"a question has one scientific parameter, or two of which every combination is trained, and those are "
-            f"{' and '.join(names[:MOST_FACTORS])}; more need a [search]"
-        )
-        yield Mistake(("scientific", name), text)
-    if len(names) != MOST_FACTORS:
-        return
-    found = [spec.get("levels") for spec in scientific.values() if isinstance(spec, Mapping)]
-    sizes = [len(levels) for levels in found if isinstance(levels, list)]
-    if len(sizes) == MOST_FACTORS and math.prod(sizes) > MAX_LEVELS:
-        text = f"found {TIMES.join(map(str, sizes))} levels; allowed: at most {MAX_LEVELS} combinations"
-        yield Mistake(("scientific", names[1], "levels"), text)
-    if data.get("nuisance"):
-        why = f"{' and '.join(names)} are compared without tuning for each combination"
-        yield Mistake(("nuisance",), f"{why}; allowed: one [scientific.NAME] with [nuisance.NAME], or none of them")

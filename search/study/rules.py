@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from search.study.conditions import can_meet, check_conditions, with_parents
 from search.study.constraints import check_constraints
 from search.study.diagnostics import Mistake, Path, shown, unknown
-from search.study.factorial import check_factors
+from search.study.factor_rules import check_factors
 from search.study.looks import ALLOWED, check_looks
 from search.study.search_rules import check_search_for
 from search.study.space import MAX_LEVELS, Levels, ParamValue, Range, Scalar

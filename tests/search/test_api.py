@@ -98,6 +98,7 @@ def test_the_signatures() -> None:
         "quick: 'bool' = False",
         "fresh: 'bool' = False",
         "wait: 'bool' = False",
+        "prior: 'bool' = True",
         "slots: 'int | None' = None",
         "executor: 'str | None' = None",
         "hosts: 'str | None' = None",
@@ -108,7 +109,7 @@ def test_the_signatures() -> None:
         "quiet: 'bool' = False",
     ]
     kinds = [parameter.kind.name for parameter in inspect.signature(search.run_study).parameters.values()]
-    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 18]
+    assert kinds == ["POSITIONAL_OR_KEYWORD", *["KEYWORD_ONLY"] * 19]
 
 
 @pytest.mark.parametrize("function", [search.load_study, search.read_answer, search.run_study])

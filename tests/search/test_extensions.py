@@ -65,7 +65,7 @@ class House:
             self.executor = Executor(source, logs, gpus=[], command=command, environment=environment)
             return self.executor
 
-        options = Options(data or self.data, slots=1, command="python -m search.run")
+        options = Options(data or self.data, slots=1, command="python -m search.run", prior=False)
         outcome = run_study(study, options, self.places, Watcher(on_trial), make)
         assert (outcome.end, outcome.untold, outcome.refused) == ("finished", {}, [])
         return outcome
