@@ -22,6 +22,7 @@ from search.controller.session import Options, run_study
 from search.errors import SettingsError
 from search.executors import Executor, TrainerSource
 from search.settings import Places
+from search.study.starts import Start
 from tests.search.fabricate import trial_record
 from tests.search.installation import copy_database, mlflow_tables
 from tests.search.workshop import Noops, hunt, question
@@ -182,3 +183,16 @@ def test_bad_input_ends_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "--seeds 0: at least 1\n"
     assert best.main(["--study", "joint", *runs]) == 2
     assert "joint: no such study in " in capsys.readouterr().err
+
+
+def test_after_a_confirmation_one_that_was_trained_again_is_retrained_alone(places: Places, tiny_images: Path) -> None:
+    """The search has compared it with the reference model."""
+    start = Start(params={"learning_rate": 0.001, "depth": 4}, why="")
+    study = hunt(2, sampler="random", confirm=1).model_copy(update={"starts": (start,)})
+    run_study(study, Options(tiny_images, slots=1), places, View(), make)
+    status, said = crowned(places, trial=1)
+    assert status == 0
+    assert "Registered in MLflow: models:/hunt@champion (version 1)" in said
+    assert len(recorded(places.study("hunt-best")).finished) == 2
+    assert not places.study("hunt-best-reference").exists()
+    assert "Retrained on 2 new seeds with all TRAIN photographs, it classifies" in " ".join(said.split())
