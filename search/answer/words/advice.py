@@ -7,8 +7,20 @@ from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM
 from search.study.study import MARGIN
 
 
-def what_it_takes(found: Effort | None, n_seeds: int, margin: float = MARGIN) -> str:
-    """How many photographs or seeds would tell differences of some size."""
+def what_it_takes(found: Effort | None, n_seeds: int, margin: float = MARGIN, trained: int = 0) -> str:
+    """How many photographs or seeds would tell differences of some size.
+
+    Args:
+        found: what was computed of that.
+        n_seeds: at which levels are compared: those at which both learnt.
+        margin: the difference that counts as none.
+        trained: seeds of a level that were trained.
+    """
+    if n_seeds < SEEDS_TO_CLAIM <= trained:
+        return (
+            f"Levels are compared at the seeds where both learnt, at most {n_seeds} of {trained}, and no level is "
+            f"ranked with fewer than {SEEDS_TO_CLAIM}: it takes more epochs, where trainings start late, or more seeds."
+        )
     if n_seeds < SEEDS_TO_CLAIM:
         few = "One seed is" if n_seeds == 1 else f"{n_seeds} seeds are"
         why = "too few to separate an effect from the luck of the seed"

@@ -105,7 +105,7 @@ def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
     unclear = [level for level in others if level.differences["test"].verdict in ("cannot tell", "too few seeds")]
     if unclear:
         found = effort([level.differences["test"].estimate for level in unclear], len(others), study.margin)
-        details.append(what_it_takes(found, n_seeds, study.margin))
+        details.append(what_it_takes(found, n_seeds, study.margin, max(len(level.trials) for level in levels)))
     details.append(advice(study, levels))
     return Words(" ".join(filter(None, headline)), tuple(filter(None, details)), ranks=bool(others))
 

@@ -103,3 +103,9 @@ def test_one_seed_says_nothing() -> None:
     assert what_it_takes(None, 1).startswith(
         "One seed is too few to separate an effect from the luck of the seed: no level is ranked."
     )
+
+
+def test_few_seeds_learnt_of_those_that_were_trained() -> None:
+    said = what_it_takes(None, 4, trained=5)
+    assert said.startswith("Levels are compared at the seeds where both learnt, at most 4 of 5, and no level is ranked")
+    assert "Run at least" not in said
