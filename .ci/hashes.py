@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ("search", "trainer", "test")  # as .ci/setup, on a machine without a GPU
+PART = ROOT / ".ci" / "constraints-hashes.txt.part"
 OLDEST = "3.11"  # of the Pythons that the project runs on; environment markers tell the others apart
 
 
@@ -22,15 +23,18 @@ def main(arguments: list[str]) -> None:
     command = ["uv", "pip", "compile", "pyproject.toml", "--constraint", ".ci/constraints.txt", "--universal"]
     command += [part for extra in EXTRAS for part in ("--extra", extra)]
     command += ["--python-version", OLDEST, "--generate-hashes", "--no-header", "--no-annotate"]
-    command += ["--no-emit-index-url", "--quiet", "--output-file", ".ci/constraints-hashes.txt", *arguments]
-    (ROOT / ".ci" / "constraints-hashes.txt").unlink(missing_ok=True)  # else uv keeps the versions that stand in it
+    command += ["--no-emit-index-url", "--quiet", "--output-file", str(PART), *arguments]
+    PART.unlink(missing_ok=True)  # uv keeps the versions that stand in a file that is there
     asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
     index = subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip()  # uv reads no pip.conf
     environment = {**({"UV_DEFAULT_INDEX": index} if index else {}), **os.environ}
     try:
-        sys.exit(subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode)
+        status = subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode
     except FileNotFoundError:
         sys.exit("make hashes: needs uv, which is not there: pipx install uv")
+    if status == 0:
+        PART.replace(ROOT / ".ci" / "constraints-hashes.txt")
+    sys.exit(status)
 
 
 if __name__ == "__main__":

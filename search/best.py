@@ -181,7 +181,7 @@ def _recommended(request: Request, places: Places) -> tuple[StoredStudy, TrialRe
         raise SettingsError(f"--study {request.study}: no search; allowed: a search that was run, as joint")
     if request.trial is None:
         if found.recommended is None:
-            raise SettingsError(f"--study {request.study}: no trial of it has finished")
+            raise SettingsError(f"--study {request.study}: {found.words.headline}")
         if not found.words.ranks:
             raise SettingsError(f"--study {request.study}: {found.words.headline} (Or name a trial with --trial.)")
         chosen: TrialRecord | None = found.recommended
@@ -189,7 +189,8 @@ def _recommended(request: Request, places: Places) -> tuple[StoredStudy, TrialRe
         chosen = next((record for record in recorded.searched if record.number == request.trial), None)
     if chosen is not None:
         again = found.confirmed.candidates if found.confirmed is not None and found.confirmed.is_over else ()
-        return recorded, chosen, any(one.trial.number == chosen.number for one in again)
+        is_compared = any(one.level.is_reference for one in again)
+        return recorded, chosen, is_compared and any(one.trial.number == chosen.number for one in again)
     front = ", ".join(str(record.number) for record in found.front) or "none"
     raise SettingsError(f"--trial {request.trial}: no finished trial of {recorded.name}; on the Pareto front: {front}")
 

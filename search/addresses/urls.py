@@ -87,6 +87,8 @@ def shown_url(url: str) -> str:
     import sqlalchemy  # 0.3 s, which a command that shows no address need not wait for
 
     try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
+        parsed = sqlalchemy.make_url(url)
+        hidden = {name: "***" for name in parsed.query if "password" in name}  # as libpq takes it, too
+        return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:
         return "(no URL of a database)"

@@ -18,6 +18,7 @@ from search.folder.load import StoredStudy, beside
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.deciding import DEFAULT
+from search.study.design import config_of, reference_params
 from search.study.rules import RESERVED
 from search.study.space import ParamValue
 from trainer.config import TrainConfig, default_of
@@ -79,7 +80,8 @@ def fixed_of(config: TrainConfig) -> dict[str, ParamValue]:
 
 def reference_of(search: Study) -> TrainConfig:
     """What a recommendation is compared with: the reference model, also in a search over a model of one's own."""
-    base = search.base_config()
+    params = reference_params(search) if search.search else None
+    base = search.base_config() if params is None else config_of(search, params, search.name, 0)
     if not base.uses_own_code:
         return base
     values = {name: value for name, value in base.model_dump().items() if kind_of(name) is None}

@@ -156,19 +156,23 @@ def _words(
     if best is None or best.finished is None:
         return Words("No answer yet: no trial has finished.")
     epochs = count(last_start(best.config), "epoch")
-    if not any(has_learnt(record) for record in recorded.searched):
+    kept = [record for record in recorded.searched if recorded.keeps(record)]
+    within = " within the constraints" if len(kept) < n else ""
+    if not any(has_learnt(record) for record in kept):
+        wider = ", or the constraints more room" if within else ""
         return Words(
-            f"No answer: none of {count(n, 'trial')} learnt more than a little in {epochs}, so none is recommended. "
-            "Give them more epochs, or smaller batches."
+            f"No answer: none of {count(len(kept), 'trial')}{within} learnt more than a little in {epochs}, so none "
+            f"is recommended. Give them more epochs, or smaller batches{wider}."
         )
     ends = best.finished.splits
     of, words = DECIDING[recorded.study.measure].of, recorded.study.measure_words
     figures = f"{percent(of(ends['val']))} on validation, {percent(of(ends['test']))} on testing"
     if best is reference and n > 1:
-        text = f"None of {n} trials beats the reference model by validation {words}: it has {figures}"
+        text = f"None of {len(kept)} trials{within} beats the reference model by validation {words}"
+        text += f": it has {figures}"
     else:
         which = f"trial {best.number} ({settings(best)})"
-        text = f"Of {count(n, 'trial')} the best by validation {words} is {which}: {figures}"
+        text = f"Of {count(len(kept), 'trial')}{within} the best by validation {words} is {which}: {figures}"
         if reference is not None and reference is not best and reference.finished:
             other = reference.finished.splits
             text += f"; the reference model has {percent(of(other['val']))} and {percent(of(other['test']))}"

@@ -36,8 +36,9 @@ class StudyAnswer:
         trials_over: how many of them have ended, with or without a result.
         levels: a result each, in the order of the study file; of a question about two parameters, of each combination
             of their levels; empty for a search.
-        best_params: of a search, the parameters of the trial that is highest on validation, in `measure`; of a
-            question, the level or the combination with the highest mean there. None where nothing was learnt.
+        best_params: of a search, the parameters that it recommends: highest on validation, in `measure`, where
+            `confirm` trained the best again on their new seeds; of a question, the level or the combination with the
+            highest mean there. None where nothing was learnt.
         class_names: in the order of the model's outputs.
         folder: where the study's files lie: journals, models, figures.
         page: the page for a browser; None where it was not drawn.

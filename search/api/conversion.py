@@ -60,7 +60,7 @@ def study_answer(answer: Answer, problems: Sequence[str] = ()) -> StudyAnswer:
 
 def _best_params(answer: Answer) -> Mapping[str, Value] | None:
     if answer.search is not None:
-        best = answer.search.best
+        best = answer.search.recommended
         return dict(best.params) if best is not None and answer.search.words.ranks else None
     return dict(answer.best.cell) if answer.best is not None and answer.best.cell else None
 

@@ -55,11 +55,12 @@ def project_name() -> str:
     """Of the stack: $COMPOSE_PROJECT_NAME, else what .env says, else Compose's own name for the folder."""
     if os.environ.get(PROJECT_VARIABLE):
         return os.environ[PROJECT_VARIABLE]
-    for line in _dotenv(FOLDER / ".env").splitlines():
+    found = ""
+    for line in _dotenv(FOLDER / ".env").splitlines():  # the last one counts, as for Compose
         key, _, value = line.partition("=")
-        if key.strip() == PROJECT_VARIABLE and value.strip():
-            return value.strip().strip("\"'")
-    return named_after(FOLDER.name)
+        if key.strip().removeprefix("export ").strip() == PROJECT_VARIABLE:
+            found = value.partition(" #")[0].strip().strip("\"'")
+    return found or named_after(FOLDER.name)
 
 
 def named_after(folder: str) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 DATABASE, HOSTS, CONFIG = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_AUTH_CONFIG_PATH"
 ORIGINS = "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"
 KEPT_S = 300  # an account's password that was right is not hashed again for so long: scrypt takes a tenth of a second
+# Where accounts are made and given rights (mlflow/server/auth/routes.py).
+ACCOUNTS = re.compile(r"/(signup|users|roles|permissions)(/|$)")
+NO_ACCOUNTS = "Accounts are made where the pages ask for a login: else anybody's would be left when they do (LOGIN=on)."
 HEALTH = "http://127.0.0.1:5000/health"
 AGAIN_S = 0.5
 
@@ -91,7 +95,10 @@ def authorize() -> Authorization | Response:
 
     if refused := refused_origin(request.headers.get("Origin"), names_in(os.environ[HOSTS])):
         return Response(f"{refused}\n", 403, mimetype="text/plain")
-    if not login_is_wanted() or is_authorized(request.headers.get("Authorization", ""), PASSWORD.read_text()):
+    is_admin = is_authorized(request.headers.get("Authorization", ""), PASSWORD.read_text())
+    if not is_admin and not login_is_wanted() and ACCOUNTS.search(request.path):
+        return Response(f"{NO_ACCOUNTS}\n", 403, mimetype="text/plain")
+    if is_admin or not login_is_wanted():
         return Authorization("basic", {"username": USER, "password": ""})
     given = request.authorization
     return make_basic_auth_response() if given and given.username == USER else authenticate_request_basic_auth()

@@ -70,7 +70,7 @@ def overridden(
         change(("margin",), margin, "--margin")
     if measure is not None:
         search, before = changed.get("search"), f"val_{changed.get('measure')}"
-        if search and "objectives" in search:  # a search looks for what decides
+        if search and f"val_{measure}" not in search.get("objectives", [f"val_{measure}"]):  # it looks for what decides
             search["objectives"] = [f"val_{measure}" if name == before else name for name in search["objectives"]]
         change(("measure",), measure, "--measure")
     if n_trials is not None:

@@ -17,6 +17,7 @@ DOCKER = """#!/bin/sh
 echo "$*" >> "$CALLS"
 case "$*" in
   "compose version"*|"info"*) ;;
+  "ps "*) printf '%s' "$RUNNING" ;;
   "compose ps"*) printf '%s\\n' $UP ;;
   "compose config"*) printf '{\\n  "name": "cells",\\n  "services": {}\\n}\\n' ;;
   *pg_dump*) [ -z "$BROKEN" ] && echo "dump of $*" || exit 1 ;;
@@ -70,7 +71,7 @@ def test_a_backup_has_both_databases_artifacts_and_journals(backup: Path, folder
     assert {path.name for path in backup.iterdir()} == names
     assert all(path.stat().st_mode & 0o077 == 0 for path in (backup, *backup.iterdir())), "nobody else reads it"
     calls = folder.calls.read_text()
-    assert calls.index("pg_dump --format custom mlflow") < calls.index("tar -C /artifacts -cf"), (
+    assert calls.index("pg_dump --format custom mlflow") < calls.index('tar -C "/artifacts" --exclude'), (
         "what is named is in it"
     )
     assert "--exclude ./.folder" in calls
@@ -81,7 +82,9 @@ def test_a_backup_without_a_name_is_called_after_the_time(folder: Folder) -> Non
     run = folder.run("backup")
     (made,) = (folder.path / "backups").iterdir()
     assert run.stdout.splitlines()[-1].startswith(f"The backup: {made} (")
-    assert run.stdout.endswith(f"Put back: make restore ARGS='{made}'\n")
+    shown = run.stdout.rpartition("Put back: bash search/stack/restore.sh ")[2]
+    words = subprocess.run(["bash", "-c", f"printf %s {shown}"], capture_output=True, text=True, check=True)
+    assert words.stdout == str(made), "one word for a shell, whatever the folder is called"
 
 
 def test_a_backup_that_fails_is_no_backup(folder: Folder) -> None:
@@ -95,9 +98,21 @@ def test_a_backup_overwrites_none(backup: Path, folder: Folder) -> None:
     assert run.stderr == f"{backup}: is there already. Name another folder: make backup ARGS=FOLDER\n"
 
 
-@pytest.mark.parametrize("name", ["backup", "restore"])
-def test_a_stack_that_is_not_up_is_told(name: str, backup: Path, folder: Folder) -> None:
-    run = folder.run(name, "another" if name == "backup" else str(backup), UP="postgres")
+def test_a_backup_takes_one_folder(folder: Folder) -> None:
+    run = folder.run("backup", "/mnt/my", "disk/b")
+    assert run.returncode == 2
+    assert run.stderr.startswith("One folder, found 2: put a name with spaces in quotes twice")
+
+
+def test_a_running_study_is_not_restored_over(folder: Folder, backup: Path) -> None:
+    run = folder.run("restore", str(backup), "--yes", RUNNING="abc123")
+    assert (run.returncode, folder.changed_anything()) == (2, False)
+    assert run.stderr.startswith("A study runs in a container of this stack: end it first (docker stop abc123).")
+
+
+@pytest.mark.parametrize(("name", "up"), [("backup", "postgres"), ("restore", "mlflow")])
+def test_a_stack_that_is_not_up_is_told(name: str, up: str, backup: Path, folder: Folder) -> None:
+    run = folder.run(name, "another" if name == "backup" else str(backup), UP=up)
     assert (run.returncode, folder.changed_anything()) == (2, False)
     assert run.stderr == "The stack cells is not up: make up\n"
 
@@ -128,7 +143,10 @@ def test_a_restore_reads_everything_before_it_replaces_anything(folder: Folder, 
     run = folder.run("restore", str(backup), "--yes")
     assert run.returncode == 0, run.stderr
     calls = folder.calls.read_text()
-    last_read = calls.rindex("pg_restore --exit-on-error")
-    assert last_read < calls.index("compose stop mlflow optuna-dashboard") < calls.index("DROP DATABASE optuna WITH")
-    assert calls.splitlines()[-1] == "compose up --detach --wait mlflow optuna-dashboard"
+    stop, up = calls.index("compose stop mlflow optuna-dashboard"), calls.index("compose up --detach --wait mlflow")
+    for read in ("pg_restore --exit-on-error", 'tar -C "/artifacts/.restored" -xf', 'tar -C "/runs/.restored" -xf'):
+        assert calls.rindex(read) < stop
+    assert stop < calls.index("ALTER DATABASE optuna_restored RENAME TO optuna") < up
+    for lost in ("DROP DATABASE IF EXISTS optuna_before", "rm -rf /artifacts/.before", "rm -rf /runs/.before"):
+        assert up < calls.index(lost), "what was there goes when the stack is up with what was restored"
     assert "! -name .folder" in calls, "the stack stays this folder's"

@@ -117,8 +117,10 @@ def _loss(config: TrainConfig) -> str:
 def selection(answer: Answer) -> str:
     """How a model is chosen."""
     words = answer.recorded.study.measure_words
-    if answer.search is not None and answer.search.best is not None:
-        return f"By validation {words}: {settings(answer.search.best)}. {CHOSEN}"
+    if answer.search is not None and (chosen := answer.search.recommended) is not None:
+        confirmed = answer.search.confirmed
+        again = ", among the best when trained again on new seeds" if confirmed and confirmed.recommended else ""
+        return f"By validation {words}{again}: {settings(chosen)}. {CHOSEN}"
     if answer.tuned is not None:
         return f"{tuned_text(answer.recorded.study, answer.tuned)} {CHOSEN}"
     return f"{first_upper(f'validation {words}')} alone chooses. {CHOSEN}"

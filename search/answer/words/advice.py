@@ -18,8 +18,9 @@ def what_it_takes(found: Effort | None, n_seeds: int, margin: float = MARGIN, tr
     """
     if n_seeds < SEEDS_TO_CLAIM <= trained:
         return (
-            f"Levels are compared at the seeds where both learnt, at most {n_seeds} of {trained}, and no level is "
-            f"ranked with fewer than {SEEDS_TO_CLAIM}: it takes more epochs, where trainings start late, or more seeds."
+            f"What is compared is compared at the seeds where all of it learnt, at most {n_seeds} of {trained}, and no "
+            f"level is ranked with fewer than {SEEDS_TO_CLAIM}: it takes more epochs, where trainings start late, or "
+            "more seeds."
         )
     if n_seeds < SEEDS_TO_CLAIM:
         few = "One seed is" if n_seeds == 1 else f"{n_seeds} seeds are"

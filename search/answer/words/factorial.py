@@ -54,7 +54,7 @@ def factorial_words(study: Study, levels: Sequence[LevelAnswer], found: Factoria
     if n_seeds >= SEEDS_TO_CLAIM:
         details += [described(study, found, factor) for factor in study.factors]
     if found.known and any(effect.differences["test"].verdict in UNCLEAR for effect in found.known):
-        details.append(what_it_takes(effort_of_main(study, found), n_seeds, study.margin))
+        details.append(what_it_takes(effort_of_main(study, found), n_seeds, study.margin, _trained(levels)))
     details.append(advice(study, levels))
     return Words(" ".join(filter(None, headline)), tuple(filter(None, details)), ranks=bool(found.known))
 
@@ -200,11 +200,18 @@ def _best(study: Study, levels: Sequence[LevelAnswer]) -> str:
     )
 
 
+def _trained(levels: Sequence[LevelAnswer]) -> int:
+    """How many seeds of a combination were trained, at most."""
+    return max(len(level.trials) for level in levels)
+
+
 def _nothing_compared(levels: Sequence[LevelAnswer]) -> str:
     """Why no effect is known."""
     if not all(level.trials for level in levels):
         return "There is nothing yet to compare: some combinations have no result."
     if all(level.learning.is_reliable for level in levels):
+        if _trained(levels) > 1:
+            return "Nothing is compared: combinations learnt at too few of the same seeds. Give more epochs, or seeds."
         return (
             "Nothing is compared: one seed is too few to separate an effect from the luck of the seed. Run at least "
             f"{SEEDS_TO_CLAIM} seeds."

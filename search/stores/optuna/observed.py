@@ -13,6 +13,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.stores.optuna.outcome import MEMORY
 from search.study import Study
 from search.study.constraints import UNKNOWN
 
@@ -35,10 +36,10 @@ def observed_trials(study: Study, space: Mapping[str, BaseDistribution], cost_me
         trial = create_trial(
             state=TrialState.COMPLETE,
             params=dict(one.params),
-            distributions=dict(space),
+            distributions={name: space[name] for name in one.params},  # of conditional parameters those it had
             values=[one.values[name] for name in names],
             user_attrs={"from": f"{one.study} {one.number}"},
-            constraints={name: excess.get(name, UNKNOWN) for name in study.constraints},
+            constraints={MEMORY: 0.0} | {name: excess.get(name, UNKNOWN) for name in study.constraints},
         )
         found.append(trial)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -104,3 +105,19 @@ def test_tables_and_facts_say_what_is_limited() -> None:
     assert table.columns[-3:] == ("parameters", "FLOPs per image", "training time (s)")
     assert [row[0] for row in table.rows] == ["1 (over a limit)", "2", "3", "0 (reference)", "4"]
     assert dict(facts(answer))["Constraints"] == "parameters at most 4,500, FLOPs per image at most 1,000,000,000"
+
+
+def test_what_breaks_the_constraints_does_not_make_one_that_learnt_nothing_the_best() -> None:
+    found = made({"parameters": 1500})  # the one that keeps them has 0.3, and never started
+    kept = found.searched[-1]
+    end = kept.finished
+    assert end is not None
+    idle = dataclasses.replace(kept, events=(*kept.events[:-1], end.model_copy(update={"start_epoch": None})))
+    study = dataclasses.replace(found, records=(*found.records[:-1], idle))
+    words = search_answer(study).words
+    assert not words.ranks
+    assert words.headline.startswith("No answer: none of 1 trial within the constraints learnt more than a little")
+
+
+def test_the_best_is_said_to_be_the_best_of_those_that_keep_the_constraints() -> None:
+    assert "Of 3 trials within the constraints the best" in search_answer(made({"parameters": 3500})).words.headline

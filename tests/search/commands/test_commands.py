@@ -16,7 +16,7 @@ from search.controller.ending import Outcome
 from search.folder.load import StoredStudy
 from tests.search.workshop import question
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_file_of_another_user_is_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

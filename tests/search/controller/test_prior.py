@@ -167,7 +167,7 @@ def test_trainings_with_equal_settings_count_as_observed(places: Places) -> None
         [record.finished.splits["val"].accuracy, 98765.0],
         {"from": "depth 0"},
     )
-    assert trial.constraints == {"train_s": pytest.approx(12.5 / 9 - 1)}
+    assert trial.constraints == {"vram": 0.0, "train_s": pytest.approx(12.5 / 9 - 1)}, "as a trial of the search has"
     assert observed_trials(study, space_of(study), "vram_peak_mib") == []
 
 
@@ -198,6 +198,16 @@ def test_a_sampler_learns_from_what_is_observed(tmp_path: Path, storage: Path) -
         seen.clear()
     assert found[0][1:] != found[1][1:]
     assert [name for name, entry in SAMPLERS.items() if entry.learns_from_any] == ["tpe", "gp", "auto"]
+
+
+def test_what_is_observed_has_a_conditional_parameter_only_where_it_was_proposed() -> None:
+    specs = {"pooling": {"levels": ["max", "average"]}, "dropout_rate": {"low": 0.0, "high": 0.5}}
+    specs["dropout_rate"]["when"] = {"pooling": ["average"]}  # type: ignore[assignment]
+    data = {"name": "x", "question": "?", "scientific": specs, "search": {"n_trials": 5}}
+    one = Observed(study="p", number=0, params={"pooling": "max"}, values={"val_accuracy": 0.5, "parameters": 9.0})
+    study = Study.model_validate(data).model_copy(update={"observed": (one,)})
+    (found,) = observed_trials(study, space_of(study), "parameters")
+    assert found.params == {"pooling": "max"}
 
 
 def test_what_is_observed_changes_no_book(tmp_path: Path, storage: Path) -> None:

@@ -107,5 +107,5 @@ def test_one_seed_says_nothing() -> None:
 
 def test_few_seeds_learnt_of_those_that_were_trained() -> None:
     said = what_it_takes(None, 4, trained=5)
-    assert said.startswith("Levels are compared at the seeds where both learnt, at most 4 of 5, and no level is ranked")
+    assert said.startswith("What is compared is compared at the seeds where all of it learnt, at most 4 of 5")
     assert "Run at least" not in said
