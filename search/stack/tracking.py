@@ -96,7 +96,8 @@ def authorize() -> Authorization | Response:
     if refused := refused_origin(request.headers.get("Origin"), names_in(os.environ[HOSTS])):
         return Response(f"{refused}\n", 403, mimetype="text/plain")
     is_admin = is_authorized(request.headers.get("Authorization", ""), PASSWORD.read_text())
-    if not is_admin and not login_is_wanted() and ACCOUNTS.search(request.path):
+    changes = request.method not in ("GET", "HEAD", "OPTIONS")
+    if changes and not is_admin and not login_is_wanted() and ACCOUNTS.search(request.path):
         return Response(f"{NO_ACCOUNTS}\n", 403, mimetype="text/plain")
     if is_admin or not login_is_wanted():
         return Authorization("basic", {"username": USER, "password": ""})

@@ -106,6 +106,9 @@ for login in ("on", "off"):
         "own page": status(create, "admin", method="POST", Origin="https://a:1"),
         "other port": status(create, "admin", method="POST", Origin="http://localhost:9999"),
         "read there": status(search, "admin", Origin="http://127.0.0.1:9999"),
+        "makes an account": status("/api/2.0/mlflow/users/create", method="POST"), "signs up": status("/signup"),
+        "grants": status("/ajax-api/3.0/mlflow/roles/create", method="POST"),
+        "who am I": status("/ajax-api/2.0/mlflow/users/current"),
     }
 print(json.dumps(found))
 import sqlalchemy
@@ -128,10 +131,12 @@ def test_mlflow_asks_for_the_login_and_refuses_other_pages(tmp_path: Path) -> No
         "on": {
             "nobody": 401, "page": 401, "health": 200, "admin": 200, "creates": 200, "wrong": 401, "database": 401,
             "bob": 200, "not bob": 401, "own page": 200, "other port": 403, "read there": 403,
+            "makes an account": 401, "signs up": 401, "grants": 401, "who am I": 401,
         },
         "off": {
             "nobody": 200, "page": 200, "health": 200, "admin": 200, "creates": 200, "wrong": 200, "database": 200,
             "bob": 200, "not bob": 200, "own page": 200, "other port": 403, "read there": 403,
+            "makes an account": 403, "signs up": 200, "grants": 403, "who am I": 200,
         },
     }  # fmt: skip
     assert {"users", "alembic_version", "alembic_version_auth", "experiments"} <= set(json.loads(tables))
