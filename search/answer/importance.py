@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from search.answer.search_result import price, val_value
+from search.answer.search_result import val_value, value_on
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.space import Levels
@@ -41,7 +41,7 @@ def importances(study: Study, trials: Sequence[TrialRecord], target: str) -> dic
     of: Callable[[TrialRecord], float | None] = (
         (lambda record: -val_value(record, study.measure))
         if target == "validation"
-        else lambda record: price(record, target)
+        else lambda record: value_on(record, target)
     )
     values = [(record, value) for record in trials if (value := of(record)) is not None]
     if len(values) < FEWEST or len({value for _, value in values}) < 2:

@@ -74,7 +74,7 @@ def search_answer(recorded: StoredStudy) -> SearchAnswer:
         reference=reference,
         cost=next((name for name in axes if OBJECTIVES[name].field), cost_of(done)),
         evidence=evidence,
-        words=_words(recorded, best, reference, evidence, again),
+        words=_words(recorded, feasible, best, reference, evidence, again),
         confirmed=again,
         axes=axes,
     )
@@ -83,12 +83,6 @@ def search_answer(recorded: StoredStudy) -> SearchAnswer:
 def val_value(record: TrialRecord, measure: str) -> float:
     """What a search maximizes, the measure that decides on validation; NaN for a trial that is not finished."""
     return DECIDING[measure].of(record.finished.splits["val"]) if record.finished else math.nan
-
-
-def price(record: TrialRecord, cost: str) -> float | None:
-    """The cost of a finished trial, where it was measured."""
-    value = getattr(record.finished, cost, None) if record.finished else None
-    return None if value is None else float(value)
 
 
 def cost_of(records: Sequence[TrialRecord]) -> str:
@@ -145,6 +139,7 @@ def _limits_told(recorded: StoredStudy, reference: TrialRecord | None, limits: s
 
 def _words(
     recorded: StoredStudy,
+    kept: Sequence[TrialRecord],
     best: TrialRecord | None,
     reference: TrialRecord | None,
     evidence: Evidence | None,
@@ -156,7 +151,6 @@ def _words(
     if best is None or best.finished is None:
         return Words("No answer yet: no trial has finished.")
     epochs = count(last_start(best.config), "epoch")
-    kept = [record for record in recorded.searched if recorded.keeps(record)]
     within = " within the constraints" if len(kept) < n else ""
     if not any(has_learnt(record) for record in kept):
         wider = ", or the constraints more room" if within else ""

@@ -21,7 +21,7 @@ from search.folder.record import Role
 from search.stores.optuna import ROLE, OptunaStudy, trial_params
 from search.stores.outbox import Outbox
 from search.study import Study
-from search.study.conditions import active, is_whole
+from search.study.conditions import is_whole
 from search.study.design import PlannedTrial, config_of, missing, plan
 from search.study.space import ParamValue
 from trainer.errors import ConfigError
@@ -109,12 +109,8 @@ def remove_half_saved(models: Path) -> None:
 
 def _unfinished(study: Study, store: OptunaStudy, trial: FrozenTrial) -> Unfinished:
     params, role = trial_params(trial), trial.user_attrs.get(ROLE, "search")
-    if study.search and role == "search":
-        proposed = active(study.scientific, params)
-        too_much = any(name in params and name not in proposed for name in study.scientific)
-        # Queued by hand, or a controller died in the proposal.
-        if too_much or not is_whole(study.scientific, params):
-            params = store.finish_asking(trial.number)
+    if study.search and role == "search" and not is_whole(study.scientific, params):
+        params = store.finish_asking(trial.number)
     return trial.number, params, role
 
 

@@ -2,6 +2,7 @@
 
     style.py          colours, SVG that follows light and dark, PNG
     accuracy.py       accuracy by level, differences to the reference level
+    difference_rows.py  differences with their intervals, a row each
     rates.py          accuracy against learning rate by level
     curves.py         learning curves by level
     confusion.py      confusion matrices

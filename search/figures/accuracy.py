@@ -12,13 +12,10 @@ from search.answer.levels import LevelAnswer
 from search.answer.tables.rows import head, name_of
 from search.answer.words.sentence import called
 from search.answer.words.verdicts import compared
-from search.answer.words.wording import difference_text, p_text, percent, points, points_text, share_text, word
+from search.answer.words.wording import percent, points_text, share_text, word
+from search.figures.difference_rows import draw_difference, draw_zero, name_rows
 from search.figures.style import (
-    GRID,
-    INK,
     MUTED,
-    PAPER,
-    SMALL,
     SPLIT_COLORS,
     SPLIT_NAMES,
     Picture,
@@ -134,30 +131,12 @@ def differences(answer: Answer) -> Picture | None:
     chart = figure(max(1.5, 0.75 + 0.36 * len(with_differences)))
     axes = chart.subplots()
     margin, words = answer.recorded.study.margin, answer.recorded.study.measure_words
-    axes.axvspan(-margin, margin, color=GRID, alpha=0.5, linewidth=0)
-    axes.axvline(0, color=MUTED, linewidth=1)
+    draw_zero(axes, margin)
     for row, level in enumerate(reversed(with_differences)):
-        found = level.differences["test"]
-        color = INK if found.is_clear else MUTED
-        e = found.estimate
-        axes.plot([e.low, e.high], [row, row], color=color, linewidth=2, solid_capstyle="butt")
-        axes.plot(e.by_seed, [row + 0.22] * len(e.by_seed), "|", color=color, alpha=0.6, markersize=5)
-        axes.plot([e.value], [row], "D", color=color, markersize=6, markerfacecolor=color if found.is_clear else PAPER)
-        name = called(answer.recorded.study, level)
-        told = f"{name}: {difference_text(e)}, {found.verdict}" + (f", p {p_text(found.p)}" if found.may_claim else "")
-        hover_line(axes, [e.low, e.high], [row, row], told)
-        for seed, value in zip(_paired_seeds(answer, level, reference), e.by_seed, strict=True):
-            hover_point(axes, value, row + 0.22, f"{name}, seed {seed}: {points(value)} points")
-        hover_point(axes, e.value, row, told)
+        seeds = [f"seed {seed}" for seed in _paired_seeds(answer, level, reference)]
+        draw_difference(axes, row, called(answer.recorded.study, level), level.differences["test"], seeds)
     names = [shown(level.level) for level in reversed(with_differences) if level.level is not None]
-    axes.set_yticks(range(len(with_differences)), names)
-    for text in axes.get_yticklabels():
-        text.set_parse_math(False)
-    axes.set_ylim(-0.6, len(with_differences) - 0.4)
-    axes.set_xlabel(f"test {words} less the reference level's (points)")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}".replace("-", "−") if value else "0")
-    bare(axes, grid="x", keep=("bottom",))
-    axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
+    name_rows(axes, names, f"test {words} less the reference level's (points)")
     caption = (
         "Paired by seed and photograph; bars are simultaneous 95 % intervals, strokes single seeds. Filled: "
         f"decided to be higher or lower than the reference level; hollow: not. Shaded: within {points_text(margin)}, "

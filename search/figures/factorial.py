@@ -12,14 +12,13 @@ from search.answer.factorial import Factorial
 from search.answer.levels import LevelAnswer
 from search.answer.words.factorial import effect_name
 from search.answer.words.sentence import called
-from search.answer.words.wording import count, difference_text, p_text, percent, points, points_text, share_text, word
+from search.answer.words.wording import count, percent, points_text, share_text, word
 from search.figures.confusion import DARKEST
+from search.figures.difference_rows import draw_difference, draw_zero, name_rows
 from search.figures.style import (
     BLUE,
     GRID,
     INK,
-    MUTED,
-    PAPER,
     SMALL,
     WIDTH_IN,
     Picture,
@@ -27,7 +26,7 @@ from search.figures.style import (
     figure,
     picture,
 )
-from search.figures.vector import hover_box, hover_line, hover_point
+from search.figures.vector import hover_box
 from search.study import Study
 from search.text import first_upper, shown
 
@@ -117,37 +116,15 @@ def effects(answer: Answer, found: Factorial) -> Picture | None:
     study = answer.recorded.study
     chart = figure(max(1.7, 0.95 + 0.36 * len(found.known)))
     axes = chart.subplots()
-    axes.axvspan(-study.margin, study.margin, color=GRID, alpha=0.5, linewidth=0)
-    axes.axvline(0, color=MUTED, linewidth=1)
-    names = []
+    draw_zero(axes, study.margin)
+    names = [effect_name(effect) for effect in reversed(found.known)]
     for row, effect in enumerate(reversed(found.known)):
-        test = effect.differences["test"]
-        one, color = test.estimate, INK if test.is_clear else MUTED
-        marker = "s" if effect.is_interaction else "D"
-        names.append(effect_name(effect))
-        told = f"{names[-1]}: {difference_text(one)}, {test.verdict}" + (
-            f", p {p_text(test.p)}" if test.may_claim else ""
-        )
-        axes.plot([one.low, one.high], [row, row], color=color, linewidth=2, solid_capstyle="butt")
-        axes.plot(one.by_seed, [row + 0.22] * len(one.by_seed), "|", color=color, alpha=0.6, markersize=5)
-        axes.plot(
-            [one.value], [row], marker, color=color, markersize=6, markerfacecolor=color if test.is_clear else PAPER
-        )
-        hover_line(axes, [one.low, one.high], [row, row], told)
-        for value in one.by_seed:
-            hover_point(axes, value, row + 0.22, f"{names[-1]}, one seed: {points(value)} points")
-        hover_point(axes, one.value, row, told)
+        test, marker = effect.differences["test"], "s" if effect.is_interaction else "D"
+        draw_difference(axes, row, names[row], test, ["one seed"] * len(test.estimate.by_seed), marker)
     n_main = sum(not effect.is_interaction for effect in found.known)
     if 0 < n_main < len(found.known):
         axes.axhline(len(found.known) - n_main - 0.5, color=GRID, linewidth=1)
-    axes.set_yticks(range(len(names)), names)
-    for text in axes.get_yticklabels():
-        text.set_parse_math(False)
-    axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.set_xlabel(f"effect on test {study.measure_words} (points)")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}".replace("-", "−") if value else "0")
-    bare(axes, grid="x", keep=("bottom",))
-    axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
+    name_rows(axes, names, f"effect on test {study.measure_words} (points)")
     caption = (
         "Diamonds: main effects, averaged over the levels of the other parameter; squares: interactions, by how much "
         "an effect is higher with that level of the other parameter than with its reference level. Paired by seed and "

@@ -57,8 +57,11 @@ def active(specs: Specs, params: Mapping[str, ParamValue]) -> dict[str, ParamVal
 
 
 def is_whole(specs: Specs, params: Mapping[str, ParamValue]) -> bool:
-    """Whether every parameter that is to be proposed has a value; not where a proposal was broken off."""
-    return all(name in params or not holds(spec, active(specs, params)) for name, spec in specs.items())
+    """Whether a trial has a value for each parameter that is to be proposed, and for no other; not where a proposal was
+    broken off, or where somebody queued what would not be proposed.
+    """
+    proposed = active(specs, params)
+    return all((name in params) == holds(spec, proposed) for name, spec in specs.items())
 
 
 def with_parents(specs: Specs, params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:

@@ -30,11 +30,14 @@ def excess(limits: Mapping[str, float], events: Sequence[Event]) -> dict[str, fl
     for name, limit in limits.items():
         field = OBJECTIVES[name].field
         told = [value for event in events if (value := getattr(event, field, None)) is not None]
-        if told:
-            found[name] = float(told[-1]) / limit - 1
-        elif is_over:
-            found[name] = UNKNOWN
+        if told or is_over:
+            found[name] = share_over(limit, float(told[-1]) if told else None)
     return found
+
+
+def share_over(limit: float, value: float | None) -> float:
+    """By what share of its limit a training that is over exceeds it; `UNKNOWN` where that was not measured."""
+    return UNKNOWN if value is None else value / limit - 1
 
 
 def keeps(limits: Mapping[str, float], events: Sequence[Event]) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from trainer.data.digest import digest_of
+from trainer.data.digest import content_digest, digest_of
 from trainer.data.index import scan
 
 
@@ -22,7 +21,7 @@ def folder_fingerprint(root: Path) -> str:
 
     def content(name: str) -> str:
         with open(root / name, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+            return content_digest(file)
 
     with ThreadPoolExecutor() as pool:
         contents = list(pool.map(content, index.files))

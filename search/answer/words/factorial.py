@@ -11,7 +11,7 @@ from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, Difference
 from search.answer.words.advice import what_it_takes
 from search.answer.words.sentence import Words, called, lost, nothing_learnt
 from search.answer.words.unequal import advice
-from search.answer.words.verdicts import CLEAR, clauses, condition, seeds_learnt
+from search.answer.words.verdicts import CLEAR, clauses, learning_alike, opening, seeds_learnt
 from search.answer.words.wording import (
     count,
     difference_text,
@@ -70,16 +70,14 @@ def effort_of_main(study: Study, found: Factorial) -> Effort | None:
 
 def main_effects(study: Study, found: Factorial) -> list[str]:
     """What each parameter does on average over the levels of the other, in the measure that decides."""
-    told, where = [], condition(study)
+    told = []
     for factor in study.factors:
         known = [
             (effect.levels[factor], effect.differences["test"]) for effect in found.main(factor) if effect.differences
         ]
         if known:
             said = clauses(study, factor, found.reference[factor], known)
-            told.append(
-                first_upper(f"{f'{where}, ' if where else ''}averaged over {_others(study, found, factor)}, {said}.")
-            )
+            told.append(first_upper(f"{opening(study)}averaged over {_others(study, found, factor)}, {said}."))
     return told
 
 
@@ -111,18 +109,14 @@ def interaction(study: Study, found: Factorial) -> str:
 
 def learning(study: Study, levels: Sequence[LevelAnswer]) -> str:
     """At how many seeds each combination learns; of many that are alike, their number."""
-    groups: dict[tuple[int, int], list[LevelAnswer]] = {}
-    known = [level for level in levels if level.learning.seeds]
-    for level in sorted(known, key=lambda level: level.learning.share):
-        groups.setdefault((level.learning.learnt, level.learning.seeds), []).append(level)
-    where = condition(study)
-    start = f"{where}, " if where else ""
+    groups = learning_alike(levels)
+    start = opening(study)
     if len(groups) == 1:
-        (mine,) = groups.values()
+        (mine,) = groups
         every = "every combination" if len(mine) == len(levels) else f"{count(len(mine), 'combination')} so far"
         return first_upper(f"{start}the model learns {seeds_learnt(mine[0])} for {every}.")
     parts = []
-    for mine in groups.values():
+    for mine in groups:
         names = [called(study, level) for level in mine]
         who = listed(names) if len(names) <= MOST_NAMED else count(len(names), "combination")
         parts.append(f"{seeds_learnt(mine[0])} for {who}")

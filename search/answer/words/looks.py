@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from search.answer.looks import Course, Why
 from search.answer.words.sentence import Words, words
-from search.answer.words.verdicts import condition
+from search.answer.words.verdicts import opening
 from search.answer.words.wording import count, listed, named_all, points_text
 from search.study import Study
 from search.study.space import ParamValue
@@ -40,8 +40,7 @@ def planned(study: Study) -> list[str]:
 def decisions(study: Study, found: Course) -> list[str]:
     """Which look decided what, and what is still undecided."""
     factor = study.factor or ""
-    where = condition(study)
-    start = f"{where}, " if where else ""
+    start = opening(study)
     groups: dict[tuple[int, Why], list[ParamValue]] = {}
     for level, departure in found.departures.items():
         if level != study.reference:

@@ -16,6 +16,7 @@ from search.answer.words.verdicts import (
     described,
     disagreeing,
     learning,
+    opening,
     seeds_learnt,
     simplified,
     starting,
@@ -190,9 +191,8 @@ def _pairs(study: Study, levels: Sequence[LevelAnswer], others: Sequence[LevelAn
     ]
     few = [level for level in others if not level.differences["test"].may_claim]
     rule = f" Fewer than {SEEDS_TO_CLAIM} decide nothing." if few else ""
-    where = condition(study)
     return first_upper(
-        f"{f'{where}, ' if where else ''}accuracies are of the trainings that learnt; levels are compared at the "
+        f"{opening(study)}accuracies are of the trainings that learnt; levels are compared at the "
         f"seeds where both learnt: {listed(parts)}.{rule}"
     )
 

@@ -37,6 +37,12 @@ def condition(study: Study) -> str:
     return f"at {named(name, study.base_config().learning_rate)}"
 
 
+def opening(study: Study) -> str:
+    """How a sentence begins that holds under the study's condition alone: `at learning rate 0.0005, `; else nothing."""
+    where = condition(study)
+    return f"{where}, " if where else ""
+
+
 def compared(study: Study, reference: LevelAnswer, others: Sequence[LevelAnswer]) -> str:
     """The effect on the test images, in the measure that decides, a clause a verdict; empty without levels.
 
@@ -47,8 +53,7 @@ def compared(study: Study, reference: LevelAnswer, others: Sequence[LevelAnswer]
     """
     found = [(level.level, level.differences["test"]) for level in others if level.level is not None]
     told = clauses(study, study.factor or "", reference.level, found)
-    where = condition(study)
-    return first_upper(f"{f'{where}, ' if where else ''}{told}.") if told else ""
+    return first_upper(f"{opening(study)}{told}.") if told else ""
 
 
 def clauses(
@@ -93,9 +98,9 @@ def simplified(
     fewer = sorted((level for level in others if _blocks(level) < _blocks(reference)), key=_blocks)
     if not fewer:
         return "", ()
-    where, against, margin = condition(study), named("depth", reference.level), points_text(study.margin)
+    against, margin = named("depth", reference.level), points_text(study.margin)
     measure = study.measure_words
-    start = f"{first_upper(where)}, " if where else ""
+    start = opening(study)
     level = simplest((level, level.differences["test"]) for level in fewer).non_inferior
     if isinstance(level, LevelAnswer):
         difference = level.differences["test"]
@@ -121,15 +126,20 @@ def simplified(
     )
 
 
+def learning_alike(levels: Sequence[LevelAnswer]) -> list[list[LevelAnswer]]:
+    """Levels that learn at as many of as many seeds, together; those that learn at the smallest share first."""
+    known = sorted((level for level in levels if level.learning.seeds), key=lambda level: level.learning.share)
+    groups: dict[tuple[int, int], list[LevelAnswer]] = {}
+    for level in known:
+        groups.setdefault((level.learning.learnt, level.learning.seeds), []).append(level)
+    return list(groups.values())
+
+
 def learning(study: Study, levels: Sequence[LevelAnswer]) -> str:
     """At how many seeds each level learns; with the exact interval where it is not all of them."""
-    known = [level for level in levels if level.learning.seeds]
-    groups: dict[tuple[int, int], list[LevelAnswer]] = {}
-    for level in sorted(known, key=lambda level: level.learning.share):
-        groups.setdefault((level.learning.learnt, level.learning.seeds), []).append(level)
-    where = condition(study)
-    parts = [f"{seeds_learnt(mine[0])} with {named_all(study.factor or '', values(mine))}" for mine in groups.values()]
-    return first_upper(f"{f'{where}, ' if where else ''}the model learns {listed(parts)}.") if parts else ""
+    groups = learning_alike(levels)
+    parts = [f"{seeds_learnt(mine[0])} with {named_all(study.factor or '', values(mine))}" for mine in groups]
+    return first_upper(f"{opening(study)}the model learns {listed(parts)}.") if parts else ""
 
 
 def starting(study: Study, levels: Sequence[LevelAnswer]) -> str:
@@ -143,8 +153,7 @@ def starting(study: Study, levels: Sequence[LevelAnswer]) -> str:
     ]
     seeds = max(level.learning.seeds for level in known)
     of = " (median and range over seeds)" if seeds > 1 else ""
-    where = condition(study)
-    return first_upper(f"{f'{where}, ' if where else ''}learning starts in epoch{of}: {listed(parts)}.")
+    return first_upper(f"{opening(study)}learning starts in epoch{of}: {listed(parts)}.")
 
 
 def seeds_learnt(level: LevelAnswer) -> str:
@@ -164,10 +173,7 @@ def where_learnt(study: Study, levels: Sequence[LevelAnswer]) -> str:
         return ""
     shown = [level for level in levels if level.learning.learnt and (reference in rare or level in (*rare, reference))]
     parts = [f"{share_text(level.accuracy['test'])} with {named(study.factor, level.level)}" for level in shown]
-    where = condition(study)
-    text = first_upper(
-        f"{f'{where}, ' if where else ''}where the model learns, test {study.measure_words} is {listed(parts)}."
-    )
+    text = first_upper(f"{opening(study)}where the model learns, test {study.measure_words} is {listed(parts)}.")
     return text
 
 
@@ -177,8 +183,7 @@ def unranked(study: Study, levels: Sequence[LevelAnswer]) -> str:
     if not rare:
         return ""
     reference = next(level for level in levels if level.is_reference)
-    where = condition(study)
-    start = f"{where}, " if where else ""
+    start = opening(study)
     if reference in rare:
         whose = f"the reference, {named(study.factor, reference.level)}, learns"
         return first_upper(f"{start}no level is ranked, as {whose} at fewer than 80 % of its seeds.")
@@ -196,8 +201,7 @@ def described(study: Study, others: Sequence[LevelAnswer]) -> str:
             for level in others
         ]
         clauses.append(f"{name} changes by {listed(parts)}")
-    where = condition(study)
-    start = f"{where}, against the reference" if where else "against the reference"
+    start = f"{opening(study)}against the reference"
     return first_upper(f"{start}, {'; '.join(clauses)}.") if others else ""
 
 
@@ -210,9 +214,8 @@ def disagreeing(study: Study, others: Sequence[LevelAnswer]) -> str:
     for level in found:
         val, test = (level.differences[what].estimate for what in ("val", "test"))
         notes.append(f"{points_text(val.value, signed=True)} and {points_text(test.value, signed=True)}")
-    where = condition(study)
     return first_upper(
-        f"{f'{where}, ' if where else ''}validation and test disagree, by more than chance explains, about "
+        f"{opening(study)}validation and test disagree, by more than chance explains, about "
         f"{named_all(study.factor or '', values(found), notes=notes)}: what validation would choose is not what the "
         "test photographs favour."
     )

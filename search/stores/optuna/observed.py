@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.stores.optuna.outcome import MEMORY
 from search.study import Study
-from search.study.constraints import UNKNOWN
+from search.study.constraints import share_over
 
 
 def observed_trials(study: Study, space: Mapping[str, BaseDistribution], cost_metric: str) -> list[FrozenTrial]:
@@ -32,14 +32,14 @@ def observed_trials(study: Study, space: Mapping[str, BaseDistribution], cost_me
     for one in study.observed:
         if any(name not in one.values for name in names):
             continue
-        excess = {name: one.values[name] / limit - 1 for name, limit in study.constraints.items() if name in one.values}
+        excess = {name: share_over(limit, one.values.get(name)) for name, limit in study.constraints.items()}
         trial = create_trial(
             state=TrialState.COMPLETE,
             params=dict(one.params),
             distributions={name: space[name] for name in one.params},  # of conditional parameters those it had
             values=[one.values[name] for name in names],
             user_attrs={"from": f"{one.study} {one.number}"},
-            constraints={MEMORY: 0.0} | {name: excess.get(name, UNKNOWN) for name in study.constraints},
+            constraints={MEMORY: 0.0, **excess},
         )
         found.append(trial)
     return found

@@ -15,7 +15,6 @@ from search.study.conditions import active, condition_text, holds, in_order, is_
 from search.study.design import config_of, plan, reference_params
 from search.study.diff import meaning_diff
 from search.study.space import Levels, Range
-from search.study.toml_file import load_study
 
 SEARCH = """\
 question = "Which model is the best?"
@@ -35,16 +34,6 @@ high = 6
 [scientific.pooling]
 levels = ["max", "average"]
 """
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Callable[[str], Study]:
-    def read(text: str) -> Study:
-        path = tmp_path / "narrow.toml"
-        path.write_text(text)
-        return load_study(str(path))
-
-    return read
 
 
 def mistakes(load: Callable[[str], Study], text: str) -> list[str]:

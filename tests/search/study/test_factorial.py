@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from search.study.design import config_of, distributions, plan, trial_count
 from search.study.diff import meaning_diff
 from search.study.factorial import cell_name, cells, reference_cell
 from search.study.space import Levels, Range
-from search.study.toml_file import load_study
+from tests.search.study.reading import refused
 
 CROSSED = """\
 question = "Do pooling and dropout interact?"
@@ -27,22 +26,6 @@ reference = "max"
 levels = [0.0, 0.25, 0.5]
 reference = 0
 """
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Callable[[str], Study]:
-    def read(text: str) -> Study:
-        path = tmp_path / "crossed.toml"
-        path.write_text(text)
-        return load_study(str(path))
-
-    return read
-
-
-def refused(load: Callable[[str], Study], text: str) -> str:
-    with pytest.raises(StudyFileError) as raised:
-        load(text)
-    return str(raised.value)
 
 
 def test_every_combination_is_trained_with_every_replicate(load: Callable[[str], Study]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,6 @@ from search.study import Study
 from search.study.design import is_at_most, plan, trial_count
 from search.study.diff import meaning_diff
 from search.study.looks import ALPHA, FIRST, looks_between
-from search.study.toml_file import load_study
 
 POOLING = """\
 question = "What does the pooling do?"
@@ -23,16 +21,6 @@ seeds = "5 to 20"
 levels = ["max", "average", "blur"]
 reference = "max"
 """
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Callable[[str], Study]:
-    def read(text: str) -> Study:
-        path = tmp_path / "pooling.toml"
-        path.write_text(text)
-        return load_study(str(path))
-
-    return read
 
 
 def test_nothing_is_claimed_before_the_first_look_nor_at_another_level() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +14,7 @@ from search.study.diff import meaning_diff
 from search.study.space import Range
 from search.study.toml_file import load_study
 from search.study.tune import rates_around
+from tests.search.study.reading import refused
 
 POOLING = """\
 question = "What does the pooling do?"
@@ -26,22 +26,6 @@ levels = ["max", "average"]
 reference = "max"
 """
 GRID = (0.000167, 0.0005, 0.0015)
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Callable[[str], Study]:
-    def read(text: str) -> Study:
-        path = tmp_path / "pooling.toml"
-        path.write_text(text)
-        return load_study(str(path))
-
-    return read
-
-
-def refused(load: Callable[[str], Study], text: str) -> str:
-    with pytest.raises(StudyFileError) as raised:
-        load(text)
-    return str(raised.value)
 
 
 def test_the_grid_is_a_third_of_the_references_rate_it_and_three_times_it(load: Callable[[str], Study]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.data.digest import content_digest
 from trainer.data.images.depth import FULL, Extent, Ranges
 from trainer.data.images.formats import FORMATS_ALLOWED
 from trainer.data.images.reader import BadImageError, TooLargeNowError, read_image
@@ -81,7 +81,7 @@ class ChunkDecoder:
             if not stat.S_ISREG(path.stat().st_mode):
                 return FileResult("no regular file", FORMATS_ALLOWED)
             with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+                content = content_digest(file)
                 file.seek(0)
                 picture = read_image(file, self._sizes, memory_limit, ranges)
         except BadImageError as error:
