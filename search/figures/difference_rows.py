@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from search.answer.statistics.simultaneous import Difference
 from search.answer.words.wording import difference_text, p_text, points
@@ -57,6 +58,7 @@ def name_rows(axes: Axes, names: Sequence[str], what: str) -> None:
         text.set_parse_math(False)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel(what)
+    axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))  # whole points: a tick at 2.5 would be called +2
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}".replace("-", "−") if value else "0")
     bare(axes, grid="x", keep=("bottom",))
     axes.tick_params(axis="y", length=0, labelsize=SMALL, labelcolor=INK)
