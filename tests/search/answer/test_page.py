@@ -394,6 +394,7 @@ def test_in_a_browser(chromium: str, tmp_path: Path, width: int, scheme: Literal
         assert float(letters.removesuffix("px")) >= 13
         place = tab.locator("svg .hover").nth(3)
         place.scroll_into_view_if_needed()
+        tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # it has scrolled
         place.hover(force=True)
         assert tab.locator(".tip").is_visible()
         assert re.match(r"\w+ pooling, ", tab.locator(".tip").text_content() or "")
