@@ -1,0 +1,168 @@
+"""Trains models drawn at random from the space of `joint`, two replicates each, into a table for `benchmarks.replay`.
+
+    python -m benchmarks.joint_table --data ../shared/data/blood-cells --trainings 800
+
+Small, so that a table is hours' work: 48x64 pixels, gray, batches of 16; a training ends 15 epochs after it starts
+to learn, or at epoch 30 where it has not. It goes on where it ended: every row is written when its training is over. A
+model is a function of its number (a scrambled Sobol sequence), so a longer table begins with the rows of a shorter one.
+
+Columns: config, replicate (its seed and its fold of the photographs), the space's parameters; state (`failed`: the loss
+was not finite); epochs, start_epoch (empty: it stayed at chance), model_parameters; val_accuracy, test_accuracy,
+train_accuracy (means over the last five epochs, inference mode); val_curve (validation accuracy of each epoch, per
+thousand, by `;`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import json
+import queue
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from scipy.stats import qmc
+
+from search.executors import LocalExecutor, Slot, SlotExit, SlotLine, TrainerSource
+from search.study import Study
+from search.study.space import ParamValue, Spec
+from search.study.toml_file import load_study
+from trainer.config import TrainConfig
+
+TABLE = Path(__file__).with_name("joint_table.csv")
+REPLICATES = 2
+SOBOL_SEED = 20_261_128
+SIZE = {"image_height": 48, "image_width": 64, "batch_size": 16}
+DEEPEST = 5
+CLOCK = {"epochs": 45, "epochs_after_start": 15, "evaluate_last": 5}
+MEASURED = ("state", "epochs", "start_epoch", "model_parameters", "val_accuracy", "test_accuracy", "train_accuracy")
+
+
+def space(study: Study) -> dict[str, Spec]:
+    """The study's space, its depth as far as images of this size can be halved."""
+    return study.scientific | {"depth": study.scientific["depth"].model_copy(update={"high": DEEPEST})}
+
+
+def drawn(study: Study, count: int) -> list[dict[str, ParamValue]]:
+    """The first `count` models of the table: the values of the study's parameters."""
+    sobol = qmc.Sobol(len(study.scientific), seed=SOBOL_SEED)
+    shares = sobol.random_base2(max(1, int(np.ceil(np.log2(count)))))[:count]
+    return [
+        {name: spec.at(share) for (name, spec), share in zip(space(study).items(), row, strict=True)}
+        for row in shares.tolist()
+    ]
+
+
+def columns(study: Study) -> list[str]:
+    """Of the table."""
+    return ["config", "replicate", *study.scientific, *MEASURED, "val_curve"]
+
+
+def config_of(params: dict[str, ParamValue], number: int, replicate: int) -> TrainConfig:
+    """The training of a row."""
+    return TrainConfig.model_validate(
+        {**SIZE, **CLOCK, **params, "trial": f"{number}-{replicate}", "seed": replicate, "fold": replicate}
+    )
+
+
+class _Row:
+    """A training under way."""
+
+    def __init__(self, config: TrainConfig, row: dict[str, object]) -> None:
+        self.config, self.row = config, row
+        self.curve: list[int] = []
+
+    def take(self, event: dict[str, object]) -> bool:
+        """Takes what the trainer said; whether the training is over."""
+        match event["event"]:
+            case "epoch":
+                self.curve.append(round(1000 * float(event["val_accuracy"])))  # type: ignore[arg-type]
+                return False
+            case "finished":
+                splits: dict[str, dict[str, float]] = event["splits"]  # type: ignore[assignment]
+                accuracies = {f"{split}_accuracy": round(splits[split]["accuracy"], 5) for split in splits}
+                sizes = {"epochs": event["epochs_run"], "model_parameters": event["parameters"]}
+                self.row |= {"state": "finished", "start_epoch": event["start_epoch"], **sizes, **accuracies}
+            case "failed" if event["kind"] == "not_finite":
+                self.row |= {"state": "failed", "epochs": len(self.curve)}
+            case "failed":
+                raise RuntimeError(f"{self.config.trial}: {event['message']}")
+            case _:
+                return False
+        self.row["val_curve"] = ";".join(map(str, self.curve))
+        return True
+
+
+def _waiting(study: Study, trainings: int, done: set[tuple[int, int]]) -> Iterator[_Row]:
+    models = drawn(study, -(-trainings // REPLICATES))
+    for number, replicate in itertools.product(range(len(models)), range(REPLICATES)):
+        if (number, replicate) not in done:
+            row: dict[str, object] = {"config": number, "replicate": replicate, **models[number]}
+            yield _Row(config_of(models[number], number, replicate), row)
+
+
+def _rows(path: Path, names: list[str]) -> set[tuple[int, int]]:
+    """The trainings in the table; a new one gets its head."""
+    if not path.exists():
+        path.write_text(",".join(names) + "\n", encoding="utf-8")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != names:
+            raise SystemExit(f"{path}: columns {reader.fieldnames}; expected {names}")
+        return {(int(row["config"]), int(row["replicate"])) for row in reader}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.joint_table",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="images")
+    parser.add_argument("--trainings", type=int, default=800, metavar="N", help="in the whole table (%(default)s)")
+    parser.add_argument("--slots", type=int, default=2, metavar="N", help="at once, a thread each (%(default)s)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="of decoded images (default: one for this run)")
+    parser.add_argument("--to", type=Path, default=TABLE, metavar="FILE", help="the table (%(default)s)")
+    args = parser.parse_args(argv)
+    study = load_study("joint")
+    done = _rows(args.to, columns(study))
+    waiting = _waiting(study, args.trainings, done)
+    with tempfile.TemporaryDirectory() as folder, args.to.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns(study), lineterminator="\n")
+        source = TrainerSource(args.data.resolve(), args.cache or Path(folder, "cache"), Path(folder, "models"))
+        mailbox: queue.SimpleQueue[SlotLine | SlotExit] = queue.SimpleQueue()
+        console = Console()
+        with LocalExecutor(source, Path(folder, "logs"), gpus=[]) as executor, Progress(console=console) as progress:
+            task = progress.add_task("trainings", total=args.trainings, completed=len(done))
+            for number in range(args.slots):
+                executor.start(number, mailbox)
+            at: dict[Slot, _Row] = {}
+            free = args.slots
+            while free or at:
+                mail = mailbox.get()
+                if isinstance(mail, SlotExit):
+                    raise RuntimeError(f"slot {mail.slot.number} {mail.reason}")
+                event = json.loads(mail.line)
+                if event["event"] == "ready":
+                    free -= 1
+                elif mail.slot in at and at[mail.slot].take(event):
+                    writer.writerow(at.pop(mail.slot).row)
+                    file.flush()
+                    progress.advance(task)
+                else:
+                    continue
+                if (row := next(waiting, None)) is not None:
+                    at[mail.slot] = row
+                    mail.slot.send(row.config.model_dump_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
