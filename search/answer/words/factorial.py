@@ -11,7 +11,7 @@ from search.answer.statistics.simultaneous import SEEDS_TO_CLAIM, Difference
 from search.answer.words.advice import what_it_takes
 from search.answer.words.sentence import Words, called, lost, nothing_learnt
 from search.answer.words.unequal import advice
-from search.answer.words.verdicts import CLEAR, clauses, learning_alike, opening, seeds_learnt
+from search.answer.words.verdicts import CLEAR, clauses, learning_alike, opening, seeds_counted
 from search.answer.words.wording import (
     count,
     difference_text,
@@ -114,12 +114,12 @@ def learning(study: Study, levels: Sequence[LevelAnswer]) -> str:
     if len(groups) == 1:
         (mine,) = groups
         every = "every combination" if len(mine) == len(levels) else f"{count(len(mine), 'combination')} so far"
-        return first_upper(f"{start}the model learns {seeds_learnt(mine[0])} for {every}.")
+        return first_upper(f"{start}the model learns {seeds_counted(mine[0])} for {every}.")
     parts = []
     for mine in groups:
         names = [called(study, level) for level in mine]
         who = listed(names) if len(names) <= MOST_NAMED else count(len(names), "combination")
-        parts.append(f"{seeds_learnt(mine[0])} for {who}")
+        parts.append(f"{seeds_counted(mine[0])} for {who}")
     return first_upper(f"{start}the model learns {'; '.join(parts)}.")
 
 

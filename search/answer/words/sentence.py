@@ -17,6 +17,7 @@ from search.answer.words.verdicts import (
     disagreeing,
     learning,
     opening,
+    paragraph,
     seeds_learnt,
     simplified,
     starting,
@@ -108,7 +109,7 @@ def words(study: Study, levels: Sequence[LevelAnswer]) -> Words:
         found = effort([level.differences["test"].estimate for level in unclear], len(others), study.margin)
         details.append(what_it_takes(found, n_seeds, study.margin, max(len(level.trials) for level in levels)))
     details.append(advice(study, levels))
-    return Words(" ".join(filter(None, headline)), tuple(filter(None, details)), ranks=bool(others))
+    return Words(paragraph(study, headline), tuple(filter(None, details)), ranks=bool(others))
 
 
 def nothing_learnt(study: Study, reference: LevelAnswer, rest: tuple[str, ...]) -> Words:

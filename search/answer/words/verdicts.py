@@ -43,6 +43,17 @@ def opening(study: Study) -> str:
     return f"{where}, " if where else ""
 
 
+def paragraph(study: Study, sentences: Sequence[str]) -> str:
+    """Sentences in a row, those that hold under the study's condition as one: it is said once."""
+    start, text = first_upper(opening(study)), ""
+    for sentence in filter(None, sentences):
+        if start and text and sentence.startswith(start):
+            text = f"{text.removesuffix('.')}; {sentence.removeprefix(start)}"
+        else:
+            text = f"{text} {sentence}" if text else sentence
+    return text
+
+
 def compared(study: Study, reference: LevelAnswer, others: Sequence[LevelAnswer]) -> str:
     """The effect on the test images, in the measure that decides, a clause a verdict; empty without levels.
 
@@ -136,9 +147,9 @@ def learning_alike(levels: Sequence[LevelAnswer]) -> list[list[LevelAnswer]]:
 
 
 def learning(study: Study, levels: Sequence[LevelAnswer]) -> str:
-    """At how many seeds each level learns; with the exact interval where it is not all of them."""
+    """At how many seeds each level learns. The intervals are in the table of starts."""
     groups = learning_alike(levels)
-    parts = [f"{seeds_learnt(mine[0])} with {named_all(study.factor or '', values(mine))}" for mine in groups]
+    parts = [f"{seeds_counted(mine[0])} with {named_all(study.factor or '', values(mine))}" for mine in groups]
     return first_upper(f"{opening(study)}the model learns {listed(parts)}.") if parts else ""
 
 
@@ -156,25 +167,30 @@ def starting(study: Study, levels: Sequence[LevelAnswer]) -> str:
     return first_upper(f"{opening(study)}learning starts in epoch{of}: {listed(parts)}.")
 
 
-def seeds_learnt(level: LevelAnswer) -> str:
-    """`at 3 of 5 seeds (95 % interval 15 to 95 %)`, `at all 5 seeds`."""
+def seeds_counted(level: LevelAnswer) -> str:
+    """`at 3 of 5 seeds`, `at all 5 seeds`."""
     n, of = level.learning.learnt, level.learning.seeds
     if n == of:
         return f"at all {of} seeds" if of > 1 else "at the one seed"
+    return f"at {n or 'none'} of {count(of, 'seed')}"
+
+
+def seeds_learnt(level: LevelAnswer) -> str:
+    """`at 3 of 5 seeds (95 % interval 15 to 95 %)`, with the exact interval; `at all 5 seeds`."""
+    if level.learning.learnt == level.learning.seeds:
+        return seeds_counted(level)
     low, high = level.learning.interval
-    return f"at {n or 'none'} of {count(of, 'seed')} (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+    return f"{seeds_counted(level)} (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
 
 
 def where_learnt(study: Study, levels: Sequence[LevelAnswer]) -> str:
-    """The test figure at the levels that learn too rarely to be ranked, and at the reference level; described only."""
-    reference = next(level for level in levels if level.is_reference)
+    """The test figure at every level that learns, where one learns too rarely to be ranked; described only."""
     rare = [level for level in levels if level.learning.learnt and not level.learning.is_reliable]
     if not rare:
         return ""
-    shown = [level for level in levels if level.learning.learnt and (reference in rare or level in (*rare, reference))]
-    parts = [f"{share_text(level.accuracy['test'])} with {named(study.factor, level.level)}" for level in shown]
-    text = first_upper(f"{opening(study)}where the model learns, test {study.measure_words} is {listed(parts)}.")
-    return text
+    learnt = [level for level in levels if level.learning.learnt]
+    parts = [f"{share_text(level.accuracy['test'])} with {named(study.factor, level.level)}" for level in learnt]
+    return first_upper(f"{opening(study)}where the model learns, test {study.measure_words} is {listed(parts)}.")
 
 
 def unranked(study: Study, levels: Sequence[LevelAnswer]) -> str:

@@ -173,8 +173,8 @@ def test_when_levels_start_is_told_and_tabled() -> None:
         "pooling and 30 (14 to > 30) with average pooling."
     ) in answer.words.details
     assert answer.words.headline.startswith(
-        "At learning rate 0.0005, the model learns at 3 of 5 seeds (95 % interval 15 to 95 %) with average pooling and "
-        "at all 5 seeds with max pooling."
+        "At learning rate 0.0005, the model learns at 3 of 5 seeds with average pooling and "
+        "at all 5 seeds with max pooling; "
     )
     assert "where the model learns, test accuracy is" in answer.words.headline
     table = starts(answer)
