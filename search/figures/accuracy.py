@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 DRAWN: tuple[SplitName, ...] = ("train", "test")
 MARKERS = {"train": "o", "test": "D"}
+LETTERS = 54  # of an average width, as "photometric" has, on the whole axis of levels
 
 
 def accuracy_by_level(answer: Answer) -> Picture:
@@ -80,13 +81,29 @@ def positions(factor: str | None, levels: list[ParamValue | None]) -> list[float
 def label_levels(axes: Axes, answer: Answer, drawn: list[LevelAnswer], places: list[float]) -> None:
     """Names of levels; the reference level's in bold."""
     names = [name_of(answer, level) for level in drawn]
-    order = sorted(range(len(places)), key=lambda place: places[place])
-    axes.set_xticks([places[i] for i in order], [names[i] for i in order])
-    axes.set_xlim(min(places) - 0.55, max(places) + 0.55)
-    crowded = sum(map(len, names)) > 44 or any(abs(places[a] - places[b]) < 0.6 for a, b in itertools.pairwise(order))
-    for i, text in zip(order, axes.get_xticklabels(), strict=True):
+    bold = [level.is_reference and len(drawn) > 1 for level in drawn]
+    name_places(axes, list(zip(places, names, bold, strict=True)))
+
+
+def name_places(axes: Axes, named: list[tuple[float, str, bool]]) -> None:
+    """Names below the horizontal axis, some in bold; aslant where they would run into each other.
+
+    Args:
+        axes: those of a figure of one panel.
+        named: places, their names, and whether in bold.
+    """
+    named = sorted(named, key=lambda one: one[0])
+    places = [place for place, _, _ in named]
+    axes.set_xticks(places, [name for _, name, _ in named])
+    axes.set_xlim(places[0] - 0.55, places[-1] + 0.55)
+    room = LETTERS / (places[-1] - places[0] + 1.1)  # letters between two places that are 1 apart
+    crowded = any(
+        (len(left) + len(right)) / 2 + 1.5 > room * (there - here)
+        for (here, left, _), (there, right, _) in itertools.pairwise(named)
+    )
+    for (_, _, is_bold), text in zip(named, axes.get_xticklabels(), strict=True):
         text.set_parse_math(False)
-        if drawn[i].is_reference and len(drawn) > 1:
+        if is_bold:
             text.set_fontweight("bold")
         if crowded:
             text.set(rotation=30, ha="right", rotation_mode="anchor")
