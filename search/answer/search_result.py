@@ -31,7 +31,8 @@ class SearchAnswer:
     Attributes:
         best: the trial of the highest measure that decides, on validation, of those that keep the constraints; None
             before one has finished.
-        front: of these the trials that no other beats in it and in what `axes` has at once, best first.
+        front: of these the trials that learnt and that no other beats in it and in what `axes` has at once, best
+            first. One that stayed at chance is the cheapest of all for nothing.
         reference: the trial of the reference model; None where the space does not contain it, or before it finished.
         cost: what the cost is, a field of `Finished`: of the axes the first that is one; else "vram_peak_mib" where
             that was measured, else "parameters".
@@ -70,7 +71,7 @@ def search_answer(recorded: StoredStudy) -> SearchAnswer:
     evidence = evidence_of(recorded, as_long_as_it_learnt(chosen)) if chosen else None
     return SearchAnswer(
         best=best,
-        front=tuple(pareto_front(feasible, axes, measure)),
+        front=tuple(pareto_front([record for record in feasible if has_learnt(record)], axes, measure)),
         reference=reference,
         cost=next((name for name in axes if OBJECTIVES[name].field), cost_of(done)),
         evidence=evidence,
