@@ -77,14 +77,17 @@ class Search:
     n_startup: int = 20
     pruner: str = "none"
     questions: bool = False
+    chance: bool = True  # whether a training that stayed at chance is told PRUNED, worse than any that learnt
     peer: bool = False  # Optuna at its defaults, asked by Optuna's own study
 
 
 SEARCHES = {
     "random": Search("random search", "random"),
-    "optuna": Search("Optuna at its defaults", peer=True),
+    "optuna": Search("Optuna at its defaults", peer=True, chance=False),
     "tpe10": Search("TPE, 10 start-up trials", n_startup=10),
     "tpe20": Search("TPE, 20 start-up trials"),
+    "tpe10-chance": Search("TPE, 10, chance told as it is", n_startup=10, chance=False),
+    "tpe20-chance": Search("TPE, 20, chance told as it is", chance=False),
     "tpe20-asha": Search("TPE, 20, pruning", pruner="asha"),
     "tpe20-questions": Search("TPE, 20, starts from questions", questions=True),
     "joint": Search("TPE, 20, starts, pruning (`joint`)", pruner="asha", questions=True),
@@ -271,6 +274,8 @@ def replayed(world: World, search: Search, seed: int) -> Course:
             state, values = TrialState.FAIL, None
         elif epochs is not None:
             state, values, course.pruned = TrialState.PRUNED, None, course.pruned + 1
+        elif row.start is None and search.chance:
+            state, values = TrialState.PRUNED, None
         else:
             state, values = TrialState.COMPLETE, [row.val, float(row.parameters)]
             seen.append(row)

@@ -23,6 +23,9 @@ LINK = "mlflow_run"  # the page of a trial's MLflow run
 class Ending:
     """What Optuna is told at the end of a trial.
 
+    A training of a search that finished at chance is PRUNED too: with several objectives a sampler would else take the
+    smallest such model for one of the best.
+
     Attributes:
         state: COMPLETE, PRUNED or FAIL.
         values: of the objectives, where it is COMPLETE.
@@ -49,6 +52,8 @@ def ending(
     broken = excess(limits or {}, record.events)
     finished, terminal = record.finished, record.terminal
     if finished is not None:
+        if record.role == "search" and "start_epoch" in finished.model_fields_set and finished.start_epoch is None:
+            return Ending(TrialState.PRUNED, constraints={MEMORY: 0.0, **broken})
         values = [OBJECTIVES[name].value(finished, cost_metric) for name in objectives]
         if any(value is None for value in values):
             return Ending(TrialState.FAIL, constraints={MEMORY: 0.0, **broken})

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+from optuna.trial import TrialState
+
 from search.api.tables import trial_table
+from search.folder.record import Role
 from search.stores.mlflow.contents import end_points
-from search.stores.optuna.outcome import attributes
+from search.stores.optuna.outcome import attributes, ending
 from tests.search.answer.made import trial
 from tests.search.fabricate import CLASSES, trial_record
 
@@ -21,6 +27,25 @@ def test_a_training_that_never_started_has_none() -> None:
     for record in (trial(0, {"pooling": "max"}, 0, start=None), trial_record(0, end="error")):
         assert "start_epoch" not in {point.key for point in end_points(record, CLASSES)}
         assert "start_epoch" not in attributes(record, None)
+
+
+@pytest.mark.parametrize(
+    ("role", "start", "state", "values"),
+    [
+        ("search", 7, TrialState.COMPLETE, 2),
+        ("search", None, TrialState.PRUNED, 0),
+        ("confirm", None, TrialState.COMPLETE, 2),
+        ("replicate", None, TrialState.COMPLETE, 2),
+    ],
+)
+def test_a_search_is_told_that_a_training_at_chance_is_worse_than_one_that_learnt(
+    role: Role, start: int | None, state: TrialState, values: int
+) -> None:
+    record = replace(trial(0, {"pooling": "max"}, 0, start=start), role=role)
+    told = ending(record, ("val_accuracy", "cost"), "parameters", {"parameters": 1e9})
+    assert (told.state, len(told.values or ())) == (state, values)
+    assert told.constraints["vram"] == 0
+    assert told.constraints["parameters"] < 0
 
 
 def test_the_table_of_trials_has_starts() -> None:
