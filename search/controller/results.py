@@ -9,6 +9,7 @@ from pathlib import Path
 
 from search.console.callbacks import Tally
 from search.controller.pruning import Pruning
+from search.folder.figure import figure_of
 from search.folder.record import Role, State, TrialRecord
 from search.study import Study
 from search.study.constraints import keeps
@@ -26,7 +27,7 @@ class Over:
     params: dict[str, ParamValue]
     role: Role
     state: State
-    figure: float | None  # the measure that decides, on validation; None without, and where a constraint is broken
+    figure: float | None  # `search.folder.figure`
 
 
 class Results:
@@ -71,8 +72,7 @@ class Results:
         """A trial has its outcome. Of the models of two finished trials the better one's is kept."""
         self.pruning.see(record)
         finished = record.finished
-        feasible = finished is not None and keeps(self._study.constraints, record.events)
-        figure = self._of(finished.splits["val"]) if finished and feasible else None
+        figure = figure_of(self._study, record)
         self._over[record.number] = Over(dict(record.params), record.role, record.state, figure)
         self._counts[record.state] += 1
         self.ended_at = max(filter(None, (self.ended_at, record.finished_at)), default=None)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from search.errors import SettingsError, StorageError
+from search.folder.figure import figure_of
 from search.folder.journal import read_trials
 from search.folder.lock import holder_of
 from search.folder.manifest import has_manifest, read_manifest, study_folders
@@ -16,7 +17,6 @@ from search.folder.record import DataInfo, TrialRecord
 from search.settings import Places
 from search.study import Study
 from search.study.constraints import keeps
-from search.study.deciding import DECIDING
 from search.study.design import Result, is_at_most, trial_count
 from search.study.space import ParamValue
 
@@ -68,16 +68,9 @@ class StoredStudy:
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
-        """Of the trials that are over, as the plan of a study takes them: no figure where a constraint is broken."""
-        of = DECIDING[self.study.measure].of
+        """Of the trials that are over, as the plan of a study takes them."""
         return tuple(
-            (
-                record.params,
-                record.role,
-                of(end.splits["val"]) if (end := record.finished) and self.keeps(record) else None,
-            )
-            for record in self.records
-            if record.terminal
+            (record.params, record.role, figure_of(self.study, record)) for record in self.records if record.terminal
         )
 
     def keeps(self, record: TrialRecord) -> bool:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
+from search.study.samplers import SAMPLERS
 from search.study.space import ParamValue
 from search.study.study import Study
 
@@ -27,6 +28,8 @@ Given: TypeAlias = tuple[Params, Literal["replicate", "tuning", "search", "confi
 def is_searched(study: Study, results: Iterable[Given]) -> bool:
     """Whether a search proposes no more trials: its budget is spent, or the last `patience` of them were no better.
 
+    Start-up trials, which the sampler draws before it has anything to learn from, do not try its patience.
+
     Args:
         study: the design.
         results: of the trials that are over, by number.
@@ -34,15 +37,18 @@ def is_searched(study: Study, results: Iterable[Given]) -> bool:
     if study.search is None:
         return False
     figures = [figure for _, role, figure in results if role == "search"]
-    patience = study.search.patience
-    return len(figures) >= study.search.n_trials or (patience is not None and since_best(figures) >= patience)
+    n_trials, patience = study.search.n_trials, study.search.patience
+    if len(figures) >= n_trials or patience is None:
+        return len(figures) >= n_trials
+    startup = study.search.n_startup_trials if SAMPLERS[study.search.sampler].starts_at_random else 0
+    return len(figures) >= startup + patience and since_best(figures) >= patience
 
 
 def since_best(figures: Sequence[float | None]) -> int:
     """How many trials in a row, up to the last, were no better than the best before them.
 
     Args:
-        figures: by trial; None for one that was stopped, or failed.
+        figures: by trial; None for one that was stopped, failed, or stayed at chance.
     """
     best, since = -math.inf, 0
     for figure in figures:
@@ -57,7 +63,7 @@ def candidates(results: Iterable[Given], reference: Params | None) -> list[Param
     Equal figures are ordered by the settings, so that the choice does not depend on who was first.
 
     Args:
-        results: of the trials that are over; those without a figure were stopped, or failed.
+        results: of the trials that are over; those without a figure were stopped, failed, or stayed at chance.
         reference: None where the space does not contain the reference model.
     """
     figures: dict[tuple[tuple[str, ParamValue], ...], float] = {}

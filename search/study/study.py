@@ -56,7 +56,7 @@ class Search(Table):
     The names are those of `SAMPLERS`, `PRUNERS` and `OBJECTIVES`; the options are the keywords of Optuna's class of the
     sampler. Each objective has its direction; `cost` is peak VRAM where that is measured, else the parameters. On
     `confirm` new seeds the best trials are trained again (`search.study.confirm`). With `patience` the search ends
-    sooner, when so many trials in a row were no better.
+    sooner, when so many trials in a row were no better; start-up trials do not count.
     """
 
     n_trials: Annotated[int, Field(strict=True, ge=1, le=100_000, description="1 to 100000")]

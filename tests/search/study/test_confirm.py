@@ -64,7 +64,7 @@ def test_a_search_is_over_when_so_many_trials_were_no_better() -> None:
     assert since_best([0.5, 0.6, None, 0.6, 0.1]) == 3
     assert since_best([0.5, 0.6, None, 0.61]) == 0
     assert since_best([None, None]) == 2
-    study = hunt(50, patience=3)
+    study = hunt(50, patience=3, sampler="random")
     worse = [result(1, 0.5), result(2, 0.6), result(3, None), result(4, 0.6)]
     assert not is_searched(study, worse)
     assert (trial_count(study, None, worse), is_at_most(study, None, worse)) == (50, True)
@@ -73,4 +73,7 @@ def test_a_search_is_over_when_so_many_trials_were_no_better() -> None:
     assert (trial_count(study, None, over), is_at_most(study, None, over)) == (5, False)
     assert not is_searched(study, [*over, result(6, 0.7)])  # one that was under way
     assert not is_searched(hunt(50), over)
+    late = hunt(50, patience=3, n_startup_trials=4)  # of TPE, whose first four are drawn at random
+    assert not is_searched(late, [*over, result(6, 0.2)])
+    assert is_searched(late, [*over, result(6, 0.2), result(7, 0.2)])
     assert hunt(50, patience=3).canonical() == hunt(50).canonical()
