@@ -453,6 +453,20 @@ def test_slots_are_replaced_after_so_many_trials(shop: Workshop, limit: int | No
     assert len(set(pids(shop))) == processes
 
 
+@pytest.mark.parametrize(("limit", "processes"), [(1, 4), (3, 2), (None, 1)])
+def test_slots_are_replaced_after_so_many_graphs(shop: Workshop, limit: int | None, processes: int) -> None:
+    """Each leaves something in its process for ever, and a search over hundreds of models has hundreds of them."""
+    assert shop.run(question(seeds=2), max_graphs_per_slot=limit) == "finished"
+    assert shop.states() == ["COMPLETE"] * 4
+    assert len(set(pids(shop))) == processes
+
+
+def test_trainings_of_a_graph_that_is_kept_do_not_use_a_slot_up(shop: Workshop) -> None:
+    assert shop.run(question(seeds=2), settings={"traced": False}, max_graphs_per_slot=1) == "finished"
+    assert len(set(pids(shop))) == 1
+    assert {record.started.traced for record in shop.records() if record.started} == {False}
+
+
 def test_no_more_slots_than_trials(shop: Workshop) -> None:
     shop.run(question(seeds=1), slots=8)
     assert shop.executor is not None
