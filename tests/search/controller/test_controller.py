@@ -111,7 +111,10 @@ def test_the_queue_is_visible_before_it_is_trained(shop: Workshop) -> None:
 def test_a_reference_study_has_one_trial_a_seed(shop: Workshop) -> None:
     study = Study.model_validate({"name": "rates", "question": "How good?", "seeds": 3, "fixed": {"epochs": 1}})
     assert shop.run(study) == "finished"
-    assert [trial_params(trial) for trial in shop.trials()] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
+    trials = shop.trials()
+    assert [trial_params(trial) for trial in trials] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
+    assert [trial.params for trial in trials] == [{"model": "reference"}] * 3, "a seed is no parameter of a model"
+    assert [trial.user_attrs["seed"] for trial in trials] == [0, 1, 2]
 
 
 def test_nuisance_parameters_are_tuned_before_the_replicates(shop: Workshop) -> None:
