@@ -47,6 +47,7 @@ ACCOUNTS = re.compile(r"/(signup|users|roles|permissions)(/|$)")
 NO_ACCOUNTS = "Accounts are made where the pages ask for a login: else anybody's would be left when they do (LOGIN=on)."
 ASSISTANT = re.compile(r"/ajax-api/3\.0/mlflow/assistant(/|$)")
 NO_ASSISTANT = "MLflow's assistant is off here: it would run programs on this machine."
+HIDDEN = "<style>[data-assistant-ui] { display: none !important }</style>"  # as its parts are marked in 3.17
 HEALTH = "http://127.0.0.1:5000/health"
 AGAIN_S = 0.5
 
@@ -108,10 +109,28 @@ def authorize() -> Authorization | Response:
     changes = request.method not in ("GET", "HEAD", "OPTIONS")
     if changes and not is_admin and not login_is_wanted() and ACCOUNTS.search(request.path):
         return Response(f"{NO_ACCOUNTS}\n", 403, mimetype="text/plain")
-    if is_admin or not login_is_wanted():
-        return Authorization("basic", {"username": USER, "password": ""})
-    given = request.authorization
-    return make_basic_auth_response() if given and given.username == USER else authenticate_request_basic_auth()
+    who = Authorization("basic", {"username": USER, "password": ""})
+    if not is_admin and login_is_wanted():
+        given = request.authorization
+        own = given and given.username == USER
+        who = make_basic_auth_response() if own else authenticate_request_basic_auth()
+    if isinstance(who, Authorization) and request.method == "GET" and request.path == "/":
+        return _page() or who
+    return who
+
+
+def _page() -> Response | None:
+    """MLflow's page without its assistant, which opens beside the table at the first visit from this machine, over a
+    third of it; None where MLflow has no page.
+    """
+    from flask import Response
+    from mlflow.server import app
+
+    try:
+        page = Path(app.static_folder or "", "index.html").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return Response(page.replace("</head>", f"{HIDDEN}</head>", 1), mimetype="text/html")
 
 
 def _say_address() -> None:

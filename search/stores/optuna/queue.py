@@ -22,7 +22,8 @@ def waiting(planned: PlannedTrial, space: Mapping[str, BaseDistribution]) -> Fro
     """A trial to be queued, with its params. Its seed stands beside them: in the queue, and among the attributes."""
     params = {key: value for key, value in planned.params.items() if key in space}
     if not params and planned.role == "replicate":  # of the reference study, whose parameter has one value
-        params = {key: spec.choices[0] for key, spec in space.items() if isinstance(spec, CategoricalDistribution)}
+        ones = {key: spec.choices[0] for key, spec in space.items() if isinstance(spec, CategoricalDistribution)}
+        params = {key: choice for key, choice in ones.items() if choice is not None}
     return create_trial(
         state=TrialState.WAITING,
         params=params,

@@ -131,6 +131,8 @@ for login in ("on", "off"):
         "grants": status("/ajax-api/3.0/mlflow/roles/create", method="POST"),
         "who am I": status("/ajax-api/2.0/mlflow/users/current"),
     }
+os.environ["LOGIN"] = "off"
+found["page"] = tracking.HIDDEN.encode() + b"</head>" in browser.get("/").data
 print(json.dumps(found))
 import sqlalchemy
 print(json.dumps(sorted(sqlalchemy.inspect(sqlalchemy.create_engine(database)).get_table_names())))
@@ -159,6 +161,7 @@ def test_mlflow_asks_for_the_login_and_refuses_other_pages(tmp_path: Path) -> No
             "bob": 200, "not bob": 200, "own page": 200, "other port": 403, "read there": 403, "assistant": 403,
             "makes an account": 403, "signs up": 200, "grants": 403, "who am I": 200,
         },
+        "page": True,
     }  # fmt: skip
     assert {"users", "alembic_version", "alembic_version_auth", "experiments"} <= set(json.loads(tables))
     assert (made, again) == ("made", "up to date"), "MLflow's other tables are upgraded beside these"
