@@ -207,8 +207,9 @@ def _main(options: argparse.Namespace, over: threading.Event) -> int:
         for server in servers:
             pages = _studies(server) if server.name == "MLflow" else _on_dashboard(server)
             print(f"{server.name + ':':<17} {server.url}")
+            width = max([15, *map(len, pages)])
             for name, page in pages.items():
-                print(f"  {name:<15} {page}")
+                print(f"  {name:<{width}} {page}")
         for line in _about_login(password, others):
             print(line)
         print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)

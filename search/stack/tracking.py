@@ -109,7 +109,7 @@ def authorize() -> Authorization | Response:
     changes = request.method not in ("GET", "HEAD", "OPTIONS")
     if changes and not is_admin and not login_is_wanted() and ACCOUNTS.search(request.path):
         return Response(f"{NO_ACCOUNTS}\n", 403, mimetype="text/plain")
-    who = Authorization("basic", {"username": USER, "password": ""})
+    who: Authorization | Response = Authorization("basic", {"username": USER, "password": ""})
     if not is_admin and login_is_wanted():
         given = request.authorization
         own = given and given.username == USER
