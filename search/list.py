@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +30,7 @@ from search.study.toml_file import load_study, study_names
 COLUMNS = ("study", "trials", "complete", "failed", "state", "owner", "in", "images", "question")
 NUMBERS = ("trials", "complete", "failed")
 BESIDE_NAME = 90  # characters that the other columns want
+QUESTION = 20  # characters of a question that still say something
 
 
 @dataclass(frozen=True)
@@ -139,13 +141,24 @@ def _print(rows: Sequence[Row], title: str, console: Console) -> None:
     if console.width < longest + BESIDE_NAME:
         _print_paragraphs(rows, title, console)
         return
+    table = _table(rows, title, COLUMNS[:-1])
+    left = console.width - console.measure(table).maximum - 3
+    console.print(_table(rows, title, COLUMNS, left) if left >= QUESTION else table)
+
+
+def _table(rows: Sequence[Row], title: str, columns: Sequence[str], most: int = 0) -> Table:
+    """Of these columns; a question has one line of so many characters at the most, or rows would be paragraphs."""
     table = Table(title=title, title_justify="left")
-    for column in COLUMNS:
-        table.add_column(column, justify="right" if column in NUMBERS else "left", no_wrap=column == "study")
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column in NUMBERS else "left"
+        if column == "question":
+            table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=most)
+        else:
+            table.add_column(column, justify=justify, no_wrap=column == "study")
     for row in rows:
         cells = (row.name, row.trials, row.complete, row.failed, row.state, row.owner, row.where, row.images)
-        table.add_row(*map(Text, (*cells, row.question)), style="" if row.begun else "dim")
-    console.print(table)
+        table.add_row(*map(Text, (*cells, row.question)[: len(columns)]), style="" if row.begun else "dim")
+    return table
 
 
 def _print_paragraphs(rows: Sequence[Row], title: str, console: Console) -> None:

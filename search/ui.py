@@ -2,8 +2,8 @@
 
     python -m search.ui
 
-Both listen on this machine alone. A password in an address is handed over in the environment or in a file that only
-the user can read, never in an argument, which everyone can list.
+Both listen on this machine alone, where other people's accounts reach them, too: there they ask for a login, whose
+password is made at each start (`--login`).
 """
 
 from __future__ import annotations
@@ -12,106 +12,45 @@ import argparse
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import sqlalchemy
 
 from search.addresses.ports import note_ports, noted_ports
-from search.addresses.urls import mlflow_ui, normal_url, runs_page, shown_url
+from search.addresses.urls import dashboard_study, mlflow_ui, runs_page, shown_url
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.environment import chosen
 from search.errors import SettingsError, StorageError
 from search.folder.manifest import study_folders
-from search.settings import STORAGE, Places
-from search.stack.dashboard import ALLOWED_HOSTS
+from search.settings import Places
+from search.stack.access import LOGIN, USER, login_is_wanted, others_here
+from search.stack.embedded import HOST, Login, Server, start_dashboard, start_mlflow
 from search.stores.mlflow.embedded import follow_move, making_tables
 from search.stores.optuna import open_storage
 from search.stores.optuna.notes import Notes
 from search.stores.relinking import mover, relink
 from trainer.command import Shown
-from trainer.environment import server_environment
 
-HOST = "127.0.0.1"
 STUDIES_SHOWN = 10
-START_TIMEOUT_S = 180  # MLflow makes its tables at the first start: 5 s on two idle cores
-END_TIMEOUT_S = 5
 SQLITE = "sqlite:///"
-# What a server of MLflow's does not need here (mlflow/environment_variables.py); as in docker-compose.yml.
-OFF = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_AI_GATEWAY": "false",
-    "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-}
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # servers on this machine are asked by no proxy
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server process, in a session of its own, so that Ctrl-C reaches this program alone."""
-
-    name: str
-    url: str
-    probe: str  # an address that answers once the server and its database do
-    log: Path
-    process: subprocess.Popen[bytes]
-
-    def answers(self) -> bool:
-        """Whether the server answers requests.
-
-        Raises:
-            StorageError: the process has ended; quotes the end of its log.
-        """
-        if self.process.poll() is not None:
-            raise StorageError(
-                f"{self.name} ended with status {self.process.returncode}. Its last words:\n{self._tail()}"
-            )
-        with contextlib.suppress(OSError), DIRECT.open(self.url + self.probe, timeout=5) as response:
-            return bool(response.status == 200)
-        return False
-
-    def wait_until_it_answers(self, over: threading.Event) -> None:
-        """Returns when it does.
-
-        Raises:
-            StorageError: it ended, or the time is over.
-            KeyboardInterrupt: `over` was set.
-        """
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.answers():
-            if over.is_set():
-                raise KeyboardInterrupt
-            if time.monotonic() > deadline:
-                raise StorageError(f"{self.name} does not answer after {START_TIMEOUT_S} s. Its log:\n{self._tail()}")
-            time.sleep(0.1)
-
-    def _tail(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-20:]) or "  (none)"
-
-    def end(self) -> None:
-        """Ends the process and all that it started."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(END_TIMEOUT_S)
+PASSWORD_BYTES = 12  # 96 bits, of a password that ends with these servers
 
 
 @contextlib.contextmanager
 def opened(
-    places: Places, over: threading.Event, port_mlflow: int | None = None, port_optuna: int | None = None
+    places: Places,
+    over: threading.Event,
+    port_mlflow: int | None = None,
+    port_optuna: int | None = None,
+    password: str = "",
 ) -> Iterator[list[Server]]:
     """The servers, once all of them answer. They end with the context.
 
@@ -122,6 +61,7 @@ def opened(
         over: set by a signal; the start is given up.
         port_mlflow: None for a free one.
         port_optuna: None for a free one.
+        password: that both ask for; empty for none.
 
     Raises:
         SettingsError: a port is taken.
@@ -130,6 +70,7 @@ def opened(
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="search-ui-")))
+        login = Login.in_folder(folder, password or secrets.token_urlsafe(PASSWORD_BYTES), wanted=bool(password))
         places.runs.mkdir(parents=True, exist_ok=True)
         before = noted_ports(f"{SQLITE}{places.runs}/")
         after = {
@@ -146,13 +87,13 @@ def opened(
                 follow_move(database, places.artifacts)
                 if after != before:
                     relink(places.runs, mover(before, after))
-            servers.append(_start_mlflow(places.tracking_uri, places.artifacts, after["mlflow"], folder))
+            servers.append(start_mlflow(places.tracking_uri, places.artifacts, after["mlflow"], folder, login))
             stack.callback(servers[-1].end)
         _make_optuna_tables(places.storage_url)
         if after != before:
             _relink_notes(places, mover(before, after))
             note_ports(places.runs, after)
-        servers.append(_start_dashboard(places.storage_url, after["optuna"], folder))
+        servers.append(start_dashboard(places.storage_url, after["optuna"], folder, login))
         stack.callback(servers[-1].end)
         for server in servers:
             server.wait_until_it_answers(over)
@@ -167,18 +108,6 @@ def _relink_notes(places: Places, move: Callable[[str], str]) -> None:
             notes.relink(move)
 
 
-def _start_mlflow(uri: str, artifacts: Path, port: int, folder: Path) -> Server:
-    environment = {
-        **OFF,
-        "MLFLOW_BACKEND_STORE_URI": normal_url(uri),
-    }
-    place = artifacts.absolute().as_uri()
-    options = ["--default-artifact-root", place, "--artifacts-destination", place, "--workers", "1"]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), *options]
-    probe = "/api/2.0/mlflow/experiments/search?max_results=1"  # /health does not ask the database
-    return _start("MLflow", command, environment, port, probe, folder / "mlflow.log")
-
-
 def _make_optuna_tables(url: str) -> None:
     """The dashboard crashes on an empty database."""
     try:
@@ -186,29 +115,6 @@ def _make_optuna_tables(url: str) -> None:
     except Exception as error:  # SQLAlchemy's, the driver's, the file system's
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise StorageError(f"Optuna's storage {shown_url(url)} cannot be used: {reason}") from error
-
-
-def _start_dashboard(url: str, port: int, folder: Path) -> Server:
-    environment = {
-        STORAGE: normal_url(url),
-        ALLOWED_HOSTS: f"{HOST}:{port},localhost:{port}",
-        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),  # this project's own, wherever the user is
-    }
-    command = [sys.executable, "-P", "-m", "search.stack.dashboard", HOST, str(port)]
-    return _start("Optuna dashboard", command, environment, port, "/api/studies", folder / "dashboard.log")
-
-
-def _start(name: str, command: list[str], environment: dict[str, str], port: int, probe: str, log: Path) -> Server:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            env={**server_environment(), **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    return Server(name, f"http://{HOST}:{port}", probe, log, process)
 
 
 def _port(wanted: int | None, flag: str, usual: int) -> int:
@@ -221,18 +127,32 @@ def _port(wanted: int | None, flag: str, usual: int) -> int:
     raise SettingsError(f"{flag} {wanted}: the port is taken or not allowed; without {flag} a free one is found")
 
 
-def _studies(mlflow_url: str) -> dict[str, str]:
+def _studies(mlflow: Server) -> dict[str, str]:
     """The page of each study's runs, by name; those of the last ten that changed."""
-    query = (
-        f"{mlflow_url}/api/2.0/mlflow/experiments/search?max_results={STUDIES_SHOWN}&order_by=last_update_time%20DESC"
-    )
-    with DIRECT.open(query, timeout=30) as response:
+    query = f"/api/2.0/mlflow/experiments/search?max_results={STUDIES_SHOWN}&order_by=last_update_time%20DESC"
+    with mlflow.get(query) as response:
         found = json.load(response).get("experiments", [])
     return {
-        experiment["name"]: runs_page(mlflow_url, experiment["experiment_id"])
+        experiment["name"]: runs_page(mlflow.url, experiment["experiment_id"])
         for experiment in found
         if experiment["name"] != "Default"
     }
+
+
+def _on_dashboard(dashboard: Server) -> dict[str, str]:
+    """The page of each study on the dashboard, by name; the last ten that were begun."""
+    with dashboard.get("/api/studies") as response:
+        found = json.load(response)["study_summaries"]
+    latest = sorted(found, key=lambda study: -study["study_id"])[:STUDIES_SHOWN]
+    return {study["study_name"]: dashboard_study(study["study_id"], dashboard.url) for study in latest}
+
+
+def _about_login(password: str, others: list[str]) -> list[str]:
+    if password:
+        return [f"{'Login:':<17} {USER}, with the password {password} until this ends"]
+    if others:
+        return [f"They ask for no login, and {', '.join(others[:3])} may reach them from this machine."]
+    return []
 
 
 def _without_password(address: str) -> str:
@@ -247,6 +167,11 @@ def parser() -> argparse.ArgumentParser:
     add_runs_option(result)
     result.add_argument("--port-mlflow", type=int, metavar="N", help="default: the last one, if it is free")
     result.add_argument("--port-optuna", type=int, metavar="N", help="default: the last one, if it is free")
+    result.add_argument(
+        "--login",
+        choices=("on", "off"),
+        help="whether both ask for a password (default: where the machine has accounts of other people)",
+    )
     return result
 
 
@@ -268,16 +193,25 @@ def _main(options: argparse.Namespace, over: threading.Event) -> int:
         print(f"{'Optuna dashboard:':<17} {places.dashboard_url}/dashboard")
         return ExitStatus.DONE
     print("Starting ...", file=sys.stderr, flush=True)
+    others = others_here()
+    if options.login:
+        os.environ[LOGIN] = options.login
+    wanted = login_is_wanted() or (bool(others) and not os.environ.get(LOGIN))
+    password = secrets.token_urlsafe(PASSWORD_BYTES) if wanted else ""
     with (
         contextlib.suppress(KeyboardInterrupt),
-        opened(places, over, options.port_mlflow, options.port_optuna) as servers,
+        opened(places, over, options.port_mlflow, options.port_optuna, password) as servers,
     ):
         if places.artifacts is None:
             print(f"{'MLflow:':<17} {_without_password(places.tracking_uri)}")
         for server in servers:
+            pages = _studies(server) if server.name == "MLflow" else _on_dashboard(server)
             print(f"{server.name + ':':<17} {server.url}")
-            for name, page in _studies(server.url).items() if server.name == "MLflow" else ():
-                print(f"  {name:<15} {page}")
+            width = max([15, *map(len, pages)])
+            for name, page in pages.items():
+                print(f"  {name:<{width}} {page}")
+        for line in _about_login(password, others):
+            print(line)
         print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
         while not over.wait(0.5):
             if isinstance(sys.stdout, Shown) and not sys.stdout.has_reader:

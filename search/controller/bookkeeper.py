@@ -83,6 +83,7 @@ class Bookkeeper:
         if isinstance(event, TERMINAL):
             state.work = None
             state.trained += 1
+            state.traced += record.started is not None and record.started.traced
             self._results.settle(record)
             LOG.info("trial %d (%s) is over: %s", record.number, record.label, record.state)
         return record

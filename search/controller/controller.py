@@ -252,7 +252,7 @@ class Controller:
         if self._packing.holds(list(self._slots)):
             return
         limit = 1 if state.ready.peaks_once else self.setup.max_trials_per_slot
-        if limit is not None and state.trained >= limit and self._has_work():
+        if state.is_used_up(limit, self.setup.max_graphs_per_slot) and self._has_work():
             state.retire()
             return
         others = {other.graph for other in self._slots if other is not state}

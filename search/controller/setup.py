@@ -9,6 +9,7 @@ from typing import Literal
 
 from search.console.callbacks import View
 from search.controller.packing import Packing
+from search.controller.slots import GRAPHS_PER_SLOT
 from search.executors import Executor
 from search.stores.optuna import OptunaStudy
 from search.stores.outbox import Outbox
@@ -69,6 +70,7 @@ class Setup:
         prepared: whether `callbacks.prepare` was called already.
         view: what the user is shown.
         max_trials_per_slot: a slot is replaced after so many; None: never. 1 gives each trial a process of its own.
+        max_graphs_per_slot: a slot is replaced after so many trainings whose graph was new to it; None: never.
         timeout_s: no trial begins after so long.
         hang_s: a slot that should say something, and says nothing for so long, is ended; None: never.
         silence_s: a slot on another machine that gives no sign of life for so long is lost.
@@ -86,6 +88,7 @@ class Setup:
     prepared: bool = False
     view: View = field(default_factory=View)
     max_trials_per_slot: int | None = None
+    max_graphs_per_slot: int | None = GRAPHS_PER_SLOT
     timeout_s: float | None = None
     hang_s: float | None = None
     silence_s: float = SILENCE_S

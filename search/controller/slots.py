@@ -17,6 +17,9 @@ BEAT = json.dumps({"alive": True})
 BEAT_S = 10.0  # how often slots on other machines are told so; they end after 60 s without
 # Until a slot is ready: the import of TensorFlow from a cold network disk may keep Python's lock for a minute or two.
 START_S = 180.0
+# A graph leaves 0.9 MiB in TensorFlow 2.21 for as long as its process lives, when its gradients are forgotten
+# (`trainer.backend.forget_gradients`). So many are 225 MiB, and a start of some seconds in so many traced trainings.
+GRAPHS_PER_SLOT = 250
 AWAY_S = 5.0  # a wait that ends this late: the controller itself was stopped, and slots could not be heard
 
 
@@ -39,6 +42,7 @@ class SlotState:
     ready: Ready | None = None
     work: Work | None = None
     trained: int = 0
+    traced: int = 0  # trainings whose graph was new to it
     leaving: bool = False
     graph: Graph = ()  # of the last trial
     heard_at: float = field(default_factory=time.monotonic)  # an event
@@ -56,6 +60,10 @@ class SlotState:
     def is_given_up(self) -> bool:
         """Whether it was ended for its silence; its exit is on the way."""
         return self.silent_s is not None or self.lost_s is not None
+
+    def is_used_up(self, trials: int | None, graphs: int | None) -> bool:
+        """Whether it has trained as many trials, or traced as many graphs, as a slot may; None is no limit."""
+        return (trials is not None and self.trained >= trials) or (graphs is not None and self.traced >= graphs)
 
     def begin(self, work: Work) -> None:
         """Notes the trial that the slot was given."""

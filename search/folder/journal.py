@@ -44,11 +44,13 @@ class TrialJournal:
         self._path = trial_path(folder, number)
         self._file: IO[bytes] | None = None
         self._sum = 0  # of the file so far
+        self._began = time.time(), time.monotonic()
 
     def begin(self, config: TrainConfig, ready: Ready, slot: int) -> TrialRecord:
         """A new attempt, by this slot. Returns the trial's record, without events."""
         opened = {"journal": VERSION, "study": self.study, "number": self.number, "params": self.params}
-        attempt = {"at": time.time(), "slot": slot, "config": config.model_dump(), "ready": ready.model_dump()}
+        self._began = time.time(), time.monotonic()
+        attempt = {"at": self._began[0], "slot": slot, "config": config.model_dump(), "ready": ready.model_dump()}
         try:
             if self._path.exists():
                 drop_cut_line(self._path)
@@ -69,7 +71,7 @@ class TrialJournal:
 
     def add(self, record: TrialRecord, event: Event) -> TrialRecord:
         """Appends an event, safe on disk at the end of each epoch and of the trial. Returns the record with it."""
-        now = time.time()
+        now = self._now()
         line = b'{"at":%s,"event":%s}' % (json.dumps(now).encode(), event.model_dump_json().encode())
         self._append(line, sync=isinstance(event, (Epoch, *TERMINAL)))
         over = isinstance(event, TERMINAL)
@@ -87,6 +89,11 @@ class TrialJournal:
                 file.close()
             except OSError as error:  # what did not fit on the disk is tried again here
                 raise cannot_write(self._path, error) from None
+
+    def _now(self) -> float:
+        """Seconds since 1970, by the clock as it was at the start: one that is set meanwhile changes no duration."""
+        began, then = self._began
+        return began + time.monotonic() - then
 
     def _append(self, line: bytes, *, sync: bool = False) -> None:
         if self._file is None:

@@ -1,8 +1,8 @@
-"""Who may use the pages of the stack: under which names, from which pages, and with which login.
+"""Who may use the pages, of the stack and of `search.ui`: under which names, from which pages, and with which login.
 
 One user and one password for both pages, made at the first start; HTTP's basic authentication (RFC 7617). `LOGIN=on` or
 `off` in .env decides. Without it a login is asked where ALLOWED_HOSTS has a name that is none of the machine's own, so
-that others reach the pages; on a machine with other people's accounts `make up` writes LOGIN=on.
+that others reach the pages; on a machine with other people's accounts `make up` writes LOGIN=on, and `search.ui` asks.
 
     python -m search.stack.access        says how to log in, where it has to be said
 """
@@ -13,13 +13,17 @@ import base64
 import binascii
 import hmac
 import os
+import pwd
 from pathlib import Path
 
 from search.errors import SettingsError
 
 LOGIN, FURTHER_HOSTS = "LOGIN", "ALLOWED_HOSTS"  # as in .env
 USER = "admin"
-PASSWORD = Path("/secrets/pages/password")
+PASSWORD_FILE = "PAGES_PASSWORD_FILE"
+PASSWORD = Path(os.environ.get(PASSWORD_FILE) or "/secrets/pages/password")
+PEOPLE = range(1000, 60001)  # the numbers of their accounts: UID_MIN and UID_MAX of login.defs(5)
+NO_SHELLS = ("nologin", "false")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -34,6 +38,13 @@ def login_is_wanted() -> bool:
         raise SettingsError(f"{LOGIN}={said}: allowed are on and off, or nothing")
     further = names_in(os.environ.get(FURTHER_HOSTS, ""))
     return said == "on" or (not said and any(name.rpartition(":")[0] not in LOOPBACK for name in further))
+
+
+def others_here() -> list[str]:
+    """The accounts of other people on this machine, by name: as `make up` counts them (search/stack/common.sh)."""
+    mine = int(os.environ.get("SUDO_UID") or os.getuid())
+    accounts = (entry for entry in pwd.getpwall() if entry.pw_uid in PEOPLE and entry.pw_uid != mine)
+    return sorted(entry.pw_name for entry in accounts if not entry.pw_shell.endswith(NO_SHELLS))
 
 
 def names_in(text: str) -> set[str]:

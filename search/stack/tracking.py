@@ -1,13 +1,15 @@
-"""MLflow's server as the stack runs it: with a login where one is wanted, and open to no pages but its own.
+"""MLflow's server as the stack and `search.ui` run it: with a login where one is wanted, open to no pages but its own.
 
     MLFLOW_BACKEND_STORE_URI=... SEARCH_MLFLOW_UI=... python -m search.stack.tracking OPTIONS_OF_MLFLOW_SERVER...
 
 It is MLflow's own app with accounts, `basic-auth`. Its tables stand in MLflow's database beside the others, and have a
-table of versions of their own, `alembic_version_auth`. Further accounts, which `admin` makes at /signup, may read all
-and change what is theirs.
+table of versions of their own, `alembic_version_auth`; or in the database that PAGES_ACCOUNTS_DATABASE names. Further
+accounts, which `admin` makes at /signup, may read all and change what is theirs.
 
 `authorize`, which MLflow's app calls for each request, does what has no option there. It refuses other pages: MLflow
-takes what those of any port of this machine send it (`mlflow.server.security_utils.is_localhost_origin`). And the
+takes what those of any port of this machine send it (`mlflow.server.security_utils.is_localhost_origin`). It refuses
+MLflow's assistant, which has no switch in 3.17 (MLFLOW_ENABLE_REMOTE_ASSISTANT is about other machines): for whoever
+reaches 127.0.0.1 it runs a coding agent as this user, with the user's files (`mlflow/server/assistant/api.py`). And the
 password of `admin` is that of the file alone, as on the dashboard, whatever a database has that was restored.
 """
 
@@ -38,10 +40,14 @@ if TYPE_CHECKING:
 # Variables that MLflow reads (mlflow/environment_variables.py).
 DATABASE, HOSTS, CONFIG = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_AUTH_CONFIG_PATH"
 ORIGINS = "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"
+ACCOUNTS_DATABASE = "PAGES_ACCOUNTS_DATABASE"  # of this module, where accounts stand apart
 KEPT_S = 300  # an account's password that was right is not hashed again for so long: scrypt takes a tenth of a second
 # Where accounts are made and given rights (mlflow/server/auth/routes.py).
 ACCOUNTS = re.compile(r"/(signup|users|roles|permissions)(/|$)")
 NO_ACCOUNTS = "Accounts are made where the pages ask for a login: else anybody's would be left when they do (LOGIN=on)."
+ASSISTANT = re.compile(r"/ajax-api/3\.0/mlflow/assistant(/|$)")
+NO_ASSISTANT = "MLflow's assistant is off here: it would run programs on this machine."
+HIDDEN = "<style>[data-assistant-ui] { display: none !important }</style>"  # as its parts are marked in 3.17
 HEALTH = "http://127.0.0.1:5000/health"
 AGAIN_S = 0.5
 
@@ -49,10 +55,11 @@ AGAIN_S = 0.5
 def main(options: Sequence[str]) -> int:
     """Runs the server; says its address once it answers. Returns its exit status."""
     login_is_wanted()  # a wrong LOGIN ends here
+    accounts = os.environ.get(ACCOUNTS_DATABASE) or os.environ[DATABASE]
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             **os.environ,
-            CONFIG: str(write_config(Path(folder), os.environ[DATABASE], PASSWORD.read_text())),
+            CONFIG: str(write_config(Path(folder), accounts, PASSWORD.read_text())),
             "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),  # of the form at /signup, for as long as it runs
             "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
             ORIGINS: origins_of(os.environ.get(FURTHER_HOSTS, "")),
@@ -61,7 +68,8 @@ def main(options: Sequence[str]) -> int:
         server = subprocess.Popen(command, env=environment)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.terminate())
-        threading.Thread(target=_say_address, daemon=True).start()
+        if os.environ.get(MLFLOW_UI):
+            threading.Thread(target=_say_address, daemon=True).start()
         return server.wait()
 
 
@@ -95,20 +103,40 @@ def authorize() -> Authorization | Response:
 
     if refused := refused_origin(request.headers.get("Origin"), names_in(os.environ[HOSTS])):
         return Response(f"{refused}\n", 403, mimetype="text/plain")
+    if ASSISTANT.match(request.path):
+        return Response(f"{NO_ASSISTANT}\n", 403, mimetype="text/plain")
     is_admin = is_authorized(request.headers.get("Authorization", ""), PASSWORD.read_text())
     changes = request.method not in ("GET", "HEAD", "OPTIONS")
     if changes and not is_admin and not login_is_wanted() and ACCOUNTS.search(request.path):
         return Response(f"{NO_ACCOUNTS}\n", 403, mimetype="text/plain")
-    if is_admin or not login_is_wanted():
-        return Authorization("basic", {"username": USER, "password": ""})
-    given = request.authorization
-    return make_basic_auth_response() if given and given.username == USER else authenticate_request_basic_auth()
+    who: Authorization | Response = Authorization("basic", {"username": USER, "password": ""})
+    if not is_admin and login_is_wanted():
+        given = request.authorization
+        own = given and given.username == USER
+        who = make_basic_auth_response() if own else authenticate_request_basic_auth()
+    if isinstance(who, Authorization) and request.method == "GET" and request.path == "/":
+        return _page() or who
+    return who
+
+
+def _page() -> Response | None:
+    """MLflow's page without its assistant, which opens beside the table at the first visit from this machine, over a
+    third of it; None where MLflow has no page.
+    """
+    from flask import Response
+    from mlflow.server import app
+
+    try:
+        page = Path(app.static_folder or "", "index.html").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return Response(page.replace("</head>", f"{HIDDEN}</head>", 1), mimetype="text/html")
 
 
 def _say_address() -> None:
     while problem(HEALTH):
         time.sleep(AGAIN_S)
-    print(f"MLflow:            {os.environ.get(MLFLOW_UI, '')}", flush=True)
+    print(f"MLflow:            {os.environ[MLFLOW_UI]}", flush=True)
 
 
 if __name__ == "__main__":

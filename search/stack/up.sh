@@ -20,6 +20,9 @@ check_port optuna-dashboard 8080 DASHBOARD_PORT "$(setting DASHBOARD_PORT 8050)"
 images=$(setting BLOOD_CELLS_DIR "")
 [[ -z $images || -d $images ]] || problems+=("BLOOD_CELLS_DIR=$images: no such folder. Set it in .env, or leave it out")
 [[ -z $images || $images == /* ]] || problems+=("BLOOD_CELLS_DIR=$images: a path from the root is needed: $PWD/$images")
+# The images of Postgres declare their volume at another place from 18 on (docker-library/postgres, pull request 1259).
+[[ $(setting POSTGRES_IMAGE "") =~ postgres:([0-9]+) ]] && ((BASH_REMATCH[1] >= 18)) && [[ -z $(setting POSTGRES_VOLUME "") ]] &&
+  problems+=("POSTGRES_IMAGE is Postgres ${BASH_REMATCH[1]}, whose image wants its volume elsewhere. Set in .env: POSTGRES_VOLUME=/var/lib/postgresql")
 if ((${#problems[@]})); then
   printf '%s\n' "${problems[@]}" "Nothing was started." >&2
   exit 2

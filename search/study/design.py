@@ -155,8 +155,8 @@ def derived_seed(study_name: str, index: int) -> int:
 def distributions(study: Study) -> dict[str, Levels | Range]:
     """The space that Optuna is told of, by parameter: whole numbers, real numbers or categories, by the values' types.
 
-    A question's seeds are none of them: they are not asked about, and Optuna would tell how important they are. The
-    reference study has nothing else, and the dashboard needs a parameter.
+    Seeds are none of them: they are not asked about, and Optuna would tell how important they are. So the reference
+    study has none.
 
     Optuna refuses to change a parameter's categories, and a question may be given more levels. So its factor has all
     names that are registered (`search.stores.optuna.growth` adds those that a newer version registers); numbers have
@@ -168,8 +168,6 @@ def distributions(study: Study) -> dict[str, Levels | Range]:
         spaces[name] = _growing(name, spec.levels) if isinstance(spec, Levels) else spec
     if study.tune:
         spaces[RATE] = Range(low=study.rates[0], high=study.rates[-1], log=True)
-    if study.kind == "reference":
-        spaces["seed"] = Range(low=0, high=TUNING_SEED)
     return spaces
 
 

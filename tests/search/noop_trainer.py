@@ -17,6 +17,7 @@ NOOP_TRAINER, a JSON object:
     gpu       true: VRAM is measured
     device    its name, as it is told
     backend   Keras's, as it is told
+    traced    false: no graph is said to be new
     images    the fingerprint that it says it found
     code      the fingerprint of its code, as it is told
     models    true: a file is saved for each trial
@@ -250,7 +251,7 @@ class Noop:
                 flops_per_image=count,
                 images=images,
                 photographs=photographs,
-                traced=True,
+                traced=bool(self._settings.get("traced", True)),
                 fingerprint=self._settings.get("images", ""),
                 chance_loss=1.5,  # of an accuracy of 0
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -26,6 +29,7 @@ from search.addresses.urls import TRAINING_VIEW
 from search.errors import SettingsError, StorageError
 from search.folder.record import StudyRecord
 from search.settings import Places
+from search.stack import access, embedded
 from search.stores.mlflow import Sample, Tracker
 from search.stores.optuna import open_storage
 from tests.search.fabricate import study_record, trial_record
@@ -69,8 +73,8 @@ def free_port() -> int:
 class Opened:
     """A UI on stores with one study: its first run, and the two addresses."""
 
-    def __init__(self, places: Places, servers: list[ui.Server], run_id: str) -> None:
-        self.places, self.run_id = places, run_id
+    def __init__(self, places: Places, servers: list[embedded.Server], run_id: str) -> None:
+        self.places, self.run_id, self.servers = places, run_id, servers
         self.mlflow, self.optuna = (server.url for server in servers)
         self.processes = [psutil.Process(server.process.pid) for server in servers]
 
@@ -115,6 +119,40 @@ def test_a_foreign_host_is_refused(opened: Opened) -> None:
     request.add_header("Host", "evil.example:80")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "words"),
+    [
+        ("/api/2.0/mlflow/experiments/create", "http://127.0.0.1:9999", "A page of 'http://127.0.0.1:9999' may change"),
+        ("/ajax-api/3.0/mlflow/assistant/message", None, "MLflow's assistant is off here"),
+    ],
+)
+def test_what_mlflow_alone_would_let_through_is_refused(
+    opened: Opened, path: str, origin: str | None, words: str
+) -> None:
+    """Pages of other ports, and an assistant that runs programs as this user for whoever reaches 127.0.0.1."""
+    headers = {"Content-Type": "application/json", **({"Origin": origin} if origin else {})}
+    body = json.dumps({"name": "of another page", "message": "list my files"}).encode()
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(urllib.request.Request(opened.mlflow + path, body, headers), timeout=60)
+    with raised.value as refusal:
+        assert (refusal.code, words in refusal.read().decode()) == (403, True)
+
+
+def test_each_study_has_its_page_in_both(opened: Opened) -> None:
+    mlflow, dashboard = opened.servers
+    assert ui._on_dashboard(dashboard) == {"pooling": f"{opened.optuna}/dashboard/studies/1"}
+    (page,) = (page for name, page in ui._studies(mlflow).items() if name == "pooling")
+    assert page.startswith(f"{opened.mlflow}/#/experiments/")
+    assert TRAINING_VIEW in page
+
+
+def test_accounts_stand_in_no_database_of_the_users(opened: Opened) -> None:
+    with contextlib.closing(sqlite3.connect(opened.places.runs / "mlflow.db")) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert "experiments" in tables
+    assert not {"users", "alembic_version_auth"} & tables
 
 
 def test_a_tracker_tells_a_server_what_it_tells_a_database(opened: Opened) -> None:
@@ -185,25 +223,58 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_it_opens_on_empty_stores_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_it_opens_on_empty_stores_asks_for_the_login_and_leaves_nothing_behind(tmp_path: Path) -> None:
     runs = tmp_path / "Ada's new runs"
-    command = start("--runs", str(runs))
+    command = start("--runs", str(runs), "--login", "on")
     assert command.stdout is not None
-    lines = [command.stdout.readline() for _ in range(3)]
+    lines = [command.stdout.readline() for _ in range(4)]
     family = psutil.Process(command.pid).children(recursive=True)
     assert len(family) >= 2, command.stderr
     addresses = [re.fullmatch(r"(MLflow|Optuna dashboard): +(http://127\.0\.0\.1:\d+)\n", line) for line in lines[:2]]
-    assert lines[2] == "Ctrl-C ends both.\n"
+    login = re.fullmatch(r"Login: +admin, with the password (\S{16}) until this ends\n", lines[2])
+    assert login is not None, lines
+    assert lines[3] == "Ctrl-C ends both.\n"
     for address, path in zip(addresses, ("/", "/dashboard"), strict=True):
         assert address is not None
-        with urllib.request.urlopen(address[2] + path, timeout=60) as response:
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(address[2] + path, timeout=60)
+        header = {"Authorization": access.authorization(login[1])}
+        with urllib.request.urlopen(urllib.request.Request(address[2] + path, headers=header), timeout=60) as response:
             assert b"<html" in response.read()
+    assert not any(login[1] in " ".join(process.cmdline()) for process in family), "everybody can list arguments"
     assert (runs / "mlflow.db").exists()
     assert (runs / "optuna.db").exists()
     command.send_signal(signal.SIGINT)
     _, err = command.communicate(timeout=60)
     assert (command.returncode, err) == (0, "Starting ...\n")
     assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+def test_who_is_asked_for_a_login(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where others have accounts on the machine, as `make up` decides it; a flag or LOGIN goes first."""
+    passwords: list[str] = []
+
+    @contextlib.contextmanager
+    def opened(places: Places, over: threading.Event, mlflow: None, optuna: None, password: str) -> Iterator[list[Any]]:
+        over.set()
+        passwords.append(password)
+        yield []
+
+    monkeypatch.setattr(ui, "opened", opened)
+    for others, arguments, login, asked, words in (
+        ([], [], "", False, ""),
+        (["bob"], [], "", True, "Login:            admin, with the password "),
+        (["bob"], ["--login", "off"], "", False, "They ask for no login, and bob may reach them from this machine."),
+        (["bob"], [], "off", False, "They ask for no login, and bob may reach them from this machine."),
+        ([], ["--login", "on"], "off", True, "Login:            admin, with the password "),
+    ):
+        monkeypatch.setattr(ui, "others_here", lambda others=others: others)
+        monkeypatch.setenv("LOGIN", login)
+        options = ui.parser().parse_args(["--runs", "nowhere", *arguments])
+        monkeypatch.setattr(ui, "chosen", lambda *_: SimpleNamespace(places=Places.of("nowhere")))
+        assert ui._main(options, threading.Event()) == 0
+        said = capsys.readouterr().out
+        assert (bool(passwords[-1]), words in said, "ogin" in said) == (asked, True, bool(words))
 
 
 def test_a_server_that_dies_is_said_with_its_last_words(tmp_path: Path) -> None:
@@ -218,7 +289,8 @@ def test_a_server_that_dies_is_said_with_its_last_words(tmp_path: Path) -> None:
 def test_a_server_that_dies_later(tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = "import sys, time; print('out of cells', flush=True); sys.exit(3)"
-    server = ui._start("MLflow", [sys.executable, "-c", code], {}, free_port(), "/", log)
+    login = embedded.Login.in_folder(tmp_path, "s3cret", wanted=False)
+    server = embedded.start("MLflow", [sys.executable, "-c", code], {}, free_port(), "/", log, login)
     server.process.wait(60)
     with pytest.raises(StorageError, match=r"MLflow ended with status 3\. Its last words:\n  out of cells"):
         server.answers()
@@ -248,12 +320,15 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 def test_passwords_stand_in_no_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
-    monkeypatch.setattr(ui, "_start", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr(embedded, "start", lambda *arguments: started.append(arguments))
     url = 'postgresql://ada:se"cr\\et@127.0.0.1:9/db'
-    ui._start_mlflow(url, tmp_path, 5050, tmp_path)
-    ui._start_dashboard(url, 8050, tmp_path)
-    for _, command, *_ in started:
+    login = embedded.Login.in_folder(tmp_path, "s3cret", wanted=True)
+    assert oct(login.file.stat().st_mode & 0o777) == "0o600"
+    embedded.start_mlflow(url, tmp_path, 5050, tmp_path, login)
+    embedded.start_dashboard(url, 8050, tmp_path, login)
+    for _, command, environment, *_ in started:
         assert "ada" not in " ".join(command)
+        assert "s3cret" not in str((command, environment))
     assert started[0][2]["MLFLOW_BACKEND_STORE_URI"] == 'postgresql+psycopg2://ada:se"cr\\et@127.0.0.1:9/db'
     assert started[1][2]["SEARCH_STORAGE_URL"] == 'postgresql+psycopg2://ada:se"cr\\et@127.0.0.1:9/db'
     assert ui._without_password("http://ada:secret@host:5000/x") == "http://host:5000/x"

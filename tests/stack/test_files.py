@@ -334,6 +334,18 @@ def test_compose_takes_ports_and_the_name_from_the_environment(compose_config: A
     assert services["search"]["image"] == "x-search"
 
 
+def test_the_volume_of_postgres_is_where_its_image_wants_it(compose_config: Any) -> None:
+    """Up to 17 the data are the volume; from 18 on they have a folder in it (docker-library/postgres, pull 1259)."""
+    for variables, volume, data in (
+        ({}, "/var/lib/postgresql/data", "/var/lib/postgresql/data"),
+        ({"POSTGRES_VOLUME": "/var/lib/postgresql"}, "/var/lib/postgresql", "/var/lib/postgresql/cluster"),
+    ):
+        services = compose_config("docker-compose.yml", **variables)["services"]
+        volumes = {part["source"]: part["target"] for part in services["postgres"]["volumes"]}
+        assert (volumes["postgres-data"], services["postgres"]["environment"]["PGDATA"]) == (volume, data)
+        assert volume in services["databases"]["tmpfs"], "no volume without a name is left behind by it"
+
+
 def test_compose_takes_further_names_from_the_environment(compose_config: Any) -> None:
     services = compose_config("docker-compose.yml", ALLOWED_HOSTS="127.0.0.1:6050,a:1")["services"]
     (hosts,) = [part for part in services["mlflow"]["command"] if part.startswith("--allowed-hosts=")]

@@ -106,6 +106,20 @@ def test_a_port_of_the_stacks_own_is_not_taken(folder: Folder, taken: int) -> No
     ]
 
 
+def test_an_image_of_postgres_that_wants_its_volume_elsewhere_is_told(folder: Folder) -> None:
+    (folder.path / ".env").write_text("POSTGRES_IMAGE=registry.example/postgres:18.2-trixie@sha256:00\n")
+    run = folder.up(RUNTIMES="nvidia")
+    assert (run.returncode, folder.was_started) == (2, False)
+    assert run.stderr == (
+        "POSTGRES_IMAGE is Postgres 18, whose image wants its volume elsewhere. Set in .env: "
+        "POSTGRES_VOLUME=/var/lib/postgresql\nNothing was started.\n"
+    )
+    (folder.path / ".env").write_text("POSTGRES_IMAGE=postgres:18\nPOSTGRES_VOLUME=/var/lib/postgresql\n")
+    assert folder.up(RUNTIMES="nvidia", STARTS="yes", UP="1").returncode == 0
+    (folder.path / ".env").write_text("POSTGRES_IMAGE=postgres:17\n")
+    assert folder.up(RUNTIMES="nvidia", STARTS="yes", UP="1").returncode == 0
+
+
 def test_a_folder_of_images_that_is_not_there_is_told(folder: Folder) -> None:
     run = folder.up(BLOOD_CELLS_DIR="/nowhere/cells")
     assert (run.returncode, folder.was_started) == (2, False)

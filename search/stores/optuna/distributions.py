@@ -12,9 +12,17 @@ from search.study.conditions import holds, in_order
 from search.study.design import distributions
 from search.study.space import Levels, ParamValue, Range
 
+MODEL = "model"
+
 
 def space_of(study: Study) -> dict[str, BaseDistribution]:
-    """The study's parameters, by name."""
+    """The study's parameters, by name.
+
+    The reference study has none, and the dashboard divides by their number (`_importance.py` of optuna-dashboard 0.21):
+    it is told of the model, which has one value.
+    """
+    if study.kind == "reference":
+        return {MODEL: CategoricalDistribution([str(study.fixed.get(MODEL, "reference"))])}
     return {name: _distribution(spec) for name, spec in distributions(study).items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.stores.optuna.outcome import FAILURE
@@ -21,6 +21,9 @@ QUEUED = "fixed_params"  # where Optuna keeps the params that `enqueue_trial` wa
 def waiting(planned: PlannedTrial, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
     """A trial to be queued, with its params. Its seed stands beside them: in the queue, and among the attributes."""
     params = {key: value for key, value in planned.params.items() if key in space}
+    if not params and planned.role == "replicate":  # of the reference study, whose parameter has one value
+        ones = {key: spec.choices[0] for key, spec in space.items() if isinstance(spec, CategoricalDistribution)}
+        params = {key: choice for key, choice in ones.items() if choice is not None}
     return create_trial(
         state=TrialState.WAITING,
         params=params,
@@ -58,8 +61,10 @@ def fail(storage: optuna.storages.BaseStorage, trial_id: int, why: str) -> None:
 def trial_params(trial: FrozenTrial) -> dict[str, ParamValue]:
     """The params of a trial, also of one whose params stand in the queue alone.
 
-    The seed of a planned one stands there; in studies of older versions it is a parameter like the others.
+    The seed of a planned one stands there; in studies of older versions it is a parameter like the others. The one
+    parameter of the reference study does not.
     """
     queued = trial.system_attrs.get(QUEUED, {})
-    seed = {SEED: queued[SEED]} if trial.user_attrs.get(ROLE) in PLANNED and SEED in queued else {}
-    return {**trial.params, **seed} if trial.params or seed else dict(queued)
+    if trial.user_attrs.get(ROLE) not in PLANNED or SEED not in queued:
+        return dict(trial.params or queued)
+    return {**{key: value for key, value in trial.params.items() if key in queued}, SEED: queued[SEED]}

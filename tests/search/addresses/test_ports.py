@@ -8,10 +8,10 @@ import optuna
 import pytest
 from mlflow import MlflowClient
 
-from search import ui
 from search.addresses.ports import note_ports, noted_ports
 from search.addresses.urls import dashboard_study, mlflow_run, runs_page
 from search.settings import Places
+from search.stack import embedded
 from search.stores.marked import marked
 from search.stores.mlflow import Tracker
 from search.stores.optuna import open_storage
@@ -83,7 +83,7 @@ def test_what_was_written_follows(tmp_path: Path) -> None:
 
 
 def test_the_servers_start_without_what_is_not_needed() -> None:
-    assert ui.OFF == {
+    assert embedded.OFF == {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ENABLE_AI_GATEWAY": "false",
         "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",

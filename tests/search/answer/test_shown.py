@@ -16,6 +16,7 @@ from search.console.callbacks import View
 from search.controller.session import Options, run_study
 from search.executors import Executor, TrainerSource
 from search.settings import Places
+from search.stack.embedded import Server
 from search.stores.mlflow import Tracker
 from tests.search.test_ui import free_port
 from tests.search.workshop import Noops, hunt, question
@@ -29,7 +30,7 @@ pytestmark = [
 class Shown:
     """The addresses of both servers, where the study's run is, and what its answer says first."""
 
-    def __init__(self, places: Places, servers: list[ui.Server], headline: str) -> None:
+    def __init__(self, places: Places, servers: list[Server], headline: str) -> None:
         self.headline = headline
         self.mlflow, self.optuna = (server.url for server in servers)
         tracker = Tracker(places.tracking_uri, places.artifacts)

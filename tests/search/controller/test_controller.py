@@ -111,7 +111,10 @@ def test_the_queue_is_visible_before_it_is_trained(shop: Workshop) -> None:
 def test_a_reference_study_has_one_trial_a_seed(shop: Workshop) -> None:
     study = Study.model_validate({"name": "rates", "question": "How good?", "seeds": 3, "fixed": {"epochs": 1}})
     assert shop.run(study) == "finished"
-    assert [trial_params(trial) for trial in shop.trials()] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
+    trials = shop.trials()
+    assert [trial_params(trial) for trial in trials] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
+    assert [trial.params for trial in trials] == [{"model": "reference"}] * 3, "a seed is no parameter of a model"
+    assert [trial.user_attrs["seed"] for trial in trials] == [0, 1, 2]
 
 
 def test_nuisance_parameters_are_tuned_before_the_replicates(shop: Workshop) -> None:
@@ -451,6 +454,20 @@ def test_slots_are_replaced_after_so_many_trials(shop: Workshop, limit: int | No
     assert shop.run(question(seeds=2), max_trials_per_slot=limit) == "finished"
     assert shop.states() == ["COMPLETE"] * 4
     assert len(set(pids(shop))) == processes
+
+
+@pytest.mark.parametrize(("limit", "processes"), [(1, 4), (3, 2), (None, 1)])
+def test_slots_are_replaced_after_so_many_graphs(shop: Workshop, limit: int | None, processes: int) -> None:
+    """Each leaves something in its process for ever, and a search over hundreds of models has hundreds of them."""
+    assert shop.run(question(seeds=2), max_graphs_per_slot=limit) == "finished"
+    assert shop.states() == ["COMPLETE"] * 4
+    assert len(set(pids(shop))) == processes
+
+
+def test_trainings_of_a_graph_that_is_kept_do_not_use_a_slot_up(shop: Workshop) -> None:
+    assert shop.run(question(seeds=2), settings={"traced": False}, max_graphs_per_slot=1) == "finished"
+    assert len(set(pids(shop))) == 1
+    assert {record.started.traced for record in shop.records() if record.started} == {False}
 
 
 def test_no_more_slots_than_trials(shop: Workshop) -> None:

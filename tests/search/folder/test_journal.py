@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_trials_come_by_number_and_other_files_are_no_trials(folder: Path) -> No
     (folder / "notes.jsonl").write_text("mine\n")
     assert [record.number for record in read_trials(folder)] == [2, 11, 100_000]
     assert trial_path(folder, 7).name == "00007.jsonl"
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_changes_no_duration(folder: Path, monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
+    record = trial_record(1)
+    journal = TrialJournal(folder, record.study, record.number, record.params, record.role)
+    written = journal.begin(record.config, record.ready, record.slot)
+    now = time.time()
+    monkeypatch.setattr("search.folder.journal.time.time", lambda: now + jump_s)
+    for event in record.events:
+        written = journal.add(written, event)
+    assert written.finished_at is not None
+    assert 0 <= written.finished_at - written.started_at < 60
+    assert read_trial(trial_path(folder, 1)) == written
 
 
 def test_only_the_last_attempt_counts(folder: Path) -> None:

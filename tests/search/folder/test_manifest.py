@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from search import sync
 from search.addresses.urls import shown_url
 from search.errors import StorageError
 from search.folder.manifest import check_storage, say_moved
@@ -77,3 +79,51 @@ def test_for_real(here: Installation, mlflow_template: Path) -> None:
     assert any(said.startswith(f"MLflow was {shown_url(first.tracking_uri)} so far;") for said in view.said)
     assert sorted(second.mlflow_runs("rates")[1]) == [0, 1]
     assert sorted(here.mlflow_runs("rates")[1]) == [0, 1]
+
+
+def elsewhere(first: Installation, monkeypatch: pytest.MonkeyPatch, storage: str, tracking: str) -> Installation:
+    """The same folder of runs, with the stores that the environment names now."""
+    monkeypatch.setenv("SEARCH_STORAGE_URL", storage)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
+    return Installation(first.places.runs, first.data)
+
+
+@pytest.mark.slow
+def test_from_sqlite_into_a_server(
+    here: Installation, monkeypatch: pytest.MonkeyPatch, postgres: Callable[[], str]
+) -> None:
+    """The same command, as README says: nothing is trained again, and both databases have every trial once."""
+    study = question(seeds=2, epochs=2)
+    here.run(study)
+    server = elsewhere(here, monkeypatch, postgres(), postgres())
+    assert server.places.storage_url.startswith("postgresql")
+    outcome = server.run(study)
+    assert (outcome.is_told, [record.state for record in outcome.records]) == (True, ["COMPLETE"] * 4)
+    assert server.executor is not None
+    assert server.executor.started == [], "what was trained is told, and not trained again"
+    for place in (here, server):
+        assert [trial.state.name for trial in place.trials("rates")] == ["COMPLETE"] * 4
+        parent, runs = place.mlflow_runs("rates")
+        assert parent.info.status == "FINISHED"
+        assert {number: run.info.status for number, run in runs.items()} == dict.fromkeys(range(4), "FINISHED")
+    values = [[trial.values for trial in place.trials("rates")] for place in (here, server)]
+    assert values[0] == values[1]
+
+    server.run(question(seeds=3, epochs=2))  # goes on there, and there alone
+    assert [len(place.trials("rates")) for place in (here, server)] == [4, 6]
+    assert [sorted(place.mlflow_runs("rates")[1]) for place in (here, server)] == [[*range(4)], [*range(6)]]
+    monkeypatch.delenv("SEARCH_STORAGE_URL")
+    with pytest.raises(StorageError, match="The study rates is recorded in postgresql"):
+        Installation(here.places.runs, here.data).run(question(seeds=4, epochs=2))
+
+
+@pytest.mark.slow
+def test_from_sqlite_into_a_server_by_sync(
+    here: Installation, monkeypatch: pytest.MonkeyPatch, postgres: Callable[[], str]
+) -> None:
+    """All studies of the folder at once, without their images."""
+    here.run(question(seeds=1, epochs=1))
+    server = elsewhere(here, monkeypatch, postgres(), postgres())
+    assert sync.main(["--runs", str(here.places.runs), "--no-stack"]) == 0
+    assert [trial.state.name for trial in server.trials("rates")] == ["COMPLETE"] * 2
+    assert sorted(server.mlflow_runs("rates")[1]) == [0, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,25 @@ def test_when_a_login_is_wanted(login: str, hosts: str, wanted: bool, monkeypatc
     monkeypatch.setenv("LOGIN", login)
     monkeypatch.setenv("ALLOWED_HOSTS", hosts)
     assert access.login_is_wanted() is wanted
+
+
+def test_accounts_of_others_are_those_of_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    def account(name: str, number: int, shell: str = "/bin/bash") -> pwd.struct_passwd:
+        return pwd.struct_passwd((name, "x", number, number, "", f"/home/{name}", shell))
+
+    accounts = [account("root", 0), account("www", 33), account("me", 1000), account("eve", 1002), account("bob", 1001)]
+    accounts += [
+        account("svc", 1700, "/usr/sbin/nologin"),
+        account("nobody", 65534),
+        account("old", 1003, "/bin/false"),
+    ]
+    monkeypatch.setattr(pwd, "getpwall", lambda: accounts)
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    assert access.others_here() == ["bob", "eve"]
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setenv("SUDO_UID", "1001")
+    assert access.others_here() == ["eve", "me"]
 
 
 def test_a_login_that_is_no_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,10 +126,13 @@ for login in ("on", "off"):
         "own page": status(create, "admin", method="POST", Origin="https://a:1"),
         "other port": status(create, "admin", method="POST", Origin="http://localhost:9999"),
         "read there": status(search, "admin", Origin="http://127.0.0.1:9999"),
+        "assistant": status("/ajax-api/3.0/mlflow/assistant/message", "admin", method="POST"),
         "makes an account": status("/api/2.0/mlflow/users/create", method="POST"), "signs up": status("/signup"),
         "grants": status("/ajax-api/3.0/mlflow/roles/create", method="POST"),
         "who am I": status("/ajax-api/2.0/mlflow/users/current"),
     }
+os.environ["LOGIN"] = "off"
+found["page"] = tracking.HIDDEN.encode() + b"</head>" in browser.get("/").data
 print(json.dumps(found))
 import sqlalchemy
 print(json.dumps(sorted(sqlalchemy.inspect(sqlalchemy.create_engine(database)).get_table_names())))
@@ -130,14 +153,15 @@ def test_mlflow_asks_for_the_login_and_refuses_other_pages(tmp_path: Path) -> No
     assert json.loads(found) == {
         "on": {
             "nobody": 401, "page": 401, "health": 200, "admin": 200, "creates": 200, "wrong": 401, "database": 401,
-            "bob": 200, "not bob": 401, "own page": 200, "other port": 403, "read there": 403,
+            "bob": 200, "not bob": 401, "own page": 200, "other port": 403, "read there": 403, "assistant": 403,
             "makes an account": 401, "signs up": 401, "grants": 401, "who am I": 401,
         },
         "off": {
             "nobody": 200, "page": 200, "health": 200, "admin": 200, "creates": 200, "wrong": 200, "database": 200,
-            "bob": 200, "not bob": 200, "own page": 200, "other port": 403, "read there": 403,
+            "bob": 200, "not bob": 200, "own page": 200, "other port": 403, "read there": 403, "assistant": 403,
             "makes an account": 403, "signs up": 200, "grants": 403, "who am I": 200,
         },
+        "page": True,
     }  # fmt: skip
     assert {"users", "alembic_version", "alembic_version_auth", "experiments"} <= set(json.loads(tables))
     assert (made, again) == ("made", "up to date"), "MLflow's other tables are upgraded beside these"

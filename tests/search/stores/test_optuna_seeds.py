@@ -10,6 +10,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 from search.stores.optuna import OptunaStudy, trial_params
+from search.study import Study
 from search.study.design import plan
 from tests.search.fabricate import trial_record
 from tests.search.workshop import question
@@ -39,6 +40,31 @@ def test_a_study_whose_seeds_are_parameters_goes_on(tmp_path: Path) -> None:
             store.tell(trial_record(number, dict(trial.params), study="rates", n_epochs=1), None)
         assert {trial.state for trial in store.trials()} == {TrialState.COMPLETE}
         assert [trial.user_attrs["seed"] for trial in store.trials()] == [0, 0, 0, 0]  # the records' own
+    finally:
+        store.close()
+
+
+def test_a_reference_study_whose_seeds_are_its_parameter_goes_on(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/runs.db"
+    study = Study.model_validate({"name": "rates", "question": "How good?", "seeds": 3, "fixed": {"epochs": 1}})
+    planned = plan(study)
+    optuna.create_study(study_name="rates", storage=url, direction="maximize").add_trial(
+        create_trial(
+            state=TrialState.WAITING,
+            params={"seed": 0},
+            distributions={"seed": IntDistribution(0, 1_000_000)},
+            user_attrs={"role": "replicate"},
+            system_attrs={"fixed_params": {"seed": 0}},
+        )
+    )
+    store = OptunaStudy(url, "rates", study)
+    try:
+        store.enqueue(planned[1:])
+        assert store.write_queue()
+        for number, trial in enumerate(planned):
+            store.tell(trial_record(number, dict(trial.params), study="rates", n_epochs=1), None)
+        assert [trial_params(trial) for trial in store.trials()] == [trial.params for trial in planned]
+        assert [trial.params for trial in store.trials()] == [{"seed": 0}, *[{"model": "reference"}] * 2]
     finally:
         store.close()
 

@@ -349,9 +349,9 @@ class TestDistributions:
         assert before == after
         assert before["pooling"] == Levels(levels=("max", "average", "strided", "blur"))
 
-    def test_of_a_question_have_no_seed_and_of_the_reference_study_nothing_else(self) -> None:
+    def test_have_no_seed_so_that_the_reference_study_has_none(self) -> None:
         assert "seed" not in distributions(study(QUESTION))
-        assert distributions(load_study("reference")) == {"seed": Range(low=0, high=TUNING_SEED)}
+        assert distributions(load_study("reference")) == {}
 
     def test_of_numbers_keep_their_type(self) -> None:
         rates, depths = distributions(load_study("learning_rate")), distributions(load_study("depth"))
