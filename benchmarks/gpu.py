@@ -5,6 +5,7 @@
     KERAS_BACKEND=jax make bench-gpu
     python -m benchmarks.gpu --short                a check of the command itself, on the CPU; its figures mean nothing
 
+With JAX, seeds of the model that train in one program are held against trainers beside each other, an experiment.
 Needs no network, and nothing beyond the trainer's own packages. Real trainers train, as the search starts them. What
 does not fit into the time is left out and named under `left_out`. Without a GPU nothing is measured.
 """
@@ -12,26 +13,27 @@ does not fit into the time is left out and named under `left_out`. Without a GPU
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
+import os
 import queue
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import gpu_stacked
 from benchmarks.gpu_bandwidth import COMMAND, step_bytes
+from benchmarks.gpu_trained import Trained, images_per_second
 from benchmarks.machine import describe
 from benchmarks.processes import BenchmarkError, run
 from search.executors import LocalExecutor, SlotExit, SlotLine, TrainerSource, log_tail
 from trainer.config import TrainConfig
 from trainer.data import ImageSize, prepare
 from trainer.errors import DataError
-from trainer.events import Epoch, Event, Failed, Finished, Ready, parse
+from trainer.events import Event, Failed, Finished, Ready, parse
 from trainer.folder import resolve_data
 
 MOST_S = 540.0  # of the whole command
@@ -47,9 +49,10 @@ class Plan:
         gpus: the card, by index; empty: the CPU.
         height, width: of the images, pixels.
         batches: sizes.
-        together: trainers on the card at once.
+        together: trainers on the card at once; and seeds stacked into one program.
         epochs: that are measured, beside the first, in which the graph is traced.
         learning: epochs of the training whose accuracy is told.
+        steps: of stacked seeds, that are measured.
         most_s: for all of it.
     """
 
@@ -60,37 +63,11 @@ class Plan:
     together: tuple[int, ...] = (1, 2, 4, 8)
     epochs: int = 5
     learning: int = 60
+    steps: int = 200
     most_s: float = MOST_S
 
 
-SHORT = Plan((), height=24, width=32, batches=(100,), together=(1, 2), epochs=1, learning=2, most_s=3600.0)
-
-
-@dataclass
-class Trained:
-    """What trainers said that trained at once.
-
-    Attributes:
-        images_per_s: of all together, in the epochs in which all were training.
-        vram_peak_mib: of each, by its allocator.
-        vram_process_mib: of each, by the driver.
-        finished: of each.
-        device: its name.
-    """
-
-    images_per_s: float | None
-    vram_peak_mib: list[float | None]
-    vram_process_mib: list[float | None]
-    finished: list[Finished] = field(default_factory=list)
-    device: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Without the events."""
-        return {
-            "images_per_s": self.images_per_s and round(self.images_per_s),
-            "vram_peak_mib": self.vram_peak_mib,
-            "vram_process_mib": self.vram_process_mib,
-        }
+SHORT = Plan((), height=24, width=32, batches=(100,), together=(1, 2), epochs=1, learning=2, steps=3, most_s=3600.0)
 
 
 class Bench:
@@ -103,7 +80,7 @@ class Bench:
     """
 
     def __init__(self, plan: Plan, source: TrainerSource, logs: Path) -> None:
-        self.plan, self._source, self._logs = plan, source, logs
+        self.plan, self.source, self._logs = plan, source, logs
         self.end = time.monotonic() + plan.most_s
 
     @property
@@ -121,7 +98,7 @@ class Bench:
         plan = self.plan
         mailbox: queue.SimpleQueue[SlotLine | SlotExit] = queue.SimpleQueue()
         events: dict[int, list[tuple[float, Event]]] = {number: [] for number in range(count)}
-        with LocalExecutor(self._source, self._logs, gpus=plan.gpus, slots_per_gpu=count) as executor:
+        with LocalExecutor(self.source, self._logs, gpus=plan.gpus, slots_per_gpu=count) as executor:
             for number in range(count):
                 config = TrainConfig(
                     trial=f"bench-{number}",
@@ -160,28 +137,6 @@ class Bench:
         return mail
 
 
-def images_per_second(trainers: Sequence[Sequence[tuple[float, Event]]]) -> float | None:
-    """Of all trainers together: of each the median of those epochs in which every one was training.
-
-    An epoch counts that began after the first epoch of every trainer was over, and ended before any trainer had
-    finished. None where a trainer has none.
-    """
-    epochs = [[(at, event) for at, event in own if isinstance(event, Epoch)] for own in trainers]
-    if not all(epochs):
-        return None
-    warm, cool = max(own[0][0] for own in epochs), min(own[-1][0] for own in epochs)
-    rates = []
-    for own in epochs:
-        counted = []
-        for (begun, _), (end, event) in itertools.pairwise(own):
-            if begun >= warm and end <= cool:
-                counted.append(event.images_per_s)
-        if not counted:
-            return None
-        rates.append(statistics.median(counted))
-    return sum(rates)
-
-
 def measure(bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
     """Every part that fits into the time, the most telling first."""
     plan, found = bench.plan, dict[str, Any](left_out=[])
@@ -205,14 +160,43 @@ def measure(bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
         part(f"{count} trainers", lambda count=count: bench.train(count).as_json())
     part("reference model, color", lambda: bench.train(color=True).as_json())
     part(f"accuracy after {plan.learning} epochs", lambda: learnt(bench.train(epochs=plan.learning)))
+    found["stacked seeds"] = stacked_seeds(plan, found, lambda name, count: part(name, lambda: stacked(bench, count)))
+    say(f"stacked seeds: {json.dumps(found['stacked seeds'])}")
     return found
+
+
+def stacked_seeds(plan: Plan, found: dict[str, Any], measured: Callable[[str, int], None]) -> dict[str, Any]:
+    """The verdict on seeds that train in one program, each number of which is `measured` as a part of `found`."""
+    if (backend := os.environ.get("KERAS_BACKEND") or "tensorflow") != "jax":
+        return {"not_measured": gpu_stacked.NOT_JAX.format(backend)}
+    parts = {count: f"{count} stacked seeds" for count in plan.together}
+    for count, name in parts.items():
+        measured(name, count)
+    trainers = {count: f"{count} trainers" for count in plan.together} | {
+        1: f"reference model, batch {plan.batches[0]}"
+    }
+    return gpu_stacked.verdict_of(found, parts, trainers)
+
+
+def on_card(plan: Plan) -> dict[str, str]:
+    """The variables of a process that sees the card alone."""
+    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, plan.gpus)) or "-1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+def stacked(bench: Bench, count: int) -> dict[str, Any]:
+    """So many seeds in one program, in a process of their own."""
+    plan, source = bench.plan, bench.source
+    size = {"height": plan.height, "width": plan.width, "batch": plan.batches[0], "steps": plan.steps}
+    options = {"data": source.data, "cache": source.cache, "seeds": count, **size}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    ran = run(["timeout", f"{bench.left_s:.0f}", *gpu_stacked.COMMAND, *words], on_card(plan))
+    return dict(json.loads(ran.stdout.splitlines()[-1]))
 
 
 def bandwidth(plan: Plan, left_s: float) -> dict[str, Any]:
     """What the card moves at the most, and how many images a second that is."""
-    environment = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, plan.gpus)) or "-1"}
     command = ["timeout", f"{left_s:.0f}", *COMMAND, "--mib", "1024" if plan.gpus else "16"]
-    copied: float = json.loads(run(command, environment).stdout.splitlines()[-1])["gb_per_s"]
+    copied: float = json.loads(run(command, on_card(plan)).stdout.splitlines()[-1])["gb_per_s"]
     image = step_bytes(plan.height, plan.width)
     return {"gb_per_s": copied, "bytes_an_image": image, "limit_images_per_s": round(copied * 1e9 / image)}
 

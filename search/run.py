@@ -72,9 +72,9 @@ def parser() -> argparse.ArgumentParser:
     add_slot_options(how)
     how.add_argument(
         "--slots-per-gpu",
-        default="1",
+        default="auto",
         metavar="N|auto",
-        help="trainers that share a GPU (%(default)s); auto: as many as fit, by what the first one takes",
+        help="trainers that share a GPU (%(default)s: one at first, then as many as fit beside it by what it took)",
     )
     how.add_argument("--timeout-s", type=float, metavar="S", help="begin no trial after so many seconds")
     how.add_argument(

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import gpu
 from benchmarks.gpu_bandwidth import step_bytes
+from benchmarks.gpu_stacked import Stack, verdict, verdict_of
+from benchmarks.gpu_trained import images_per_second
+from tests.trainer.conftest import keras
 from trainer.events import Epoch, Event
+
+__all__ = ["keras"]
 
 
 def epoch(rate: float) -> Event:
@@ -21,10 +28,10 @@ def epoch(rate: float) -> Event:
 def test_only_epochs_count_in_which_all_were_training() -> None:
     one = [(1.0, epoch(1)), (3.5, epoch(9)), (5.0, epoch(100)), (6.0, epoch(102)), (9.0, epoch(1))]
     two = [(3.0, epoch(1)), (4.0, epoch(10)), (7.0, epoch(20))]
-    assert gpu.images_per_second([one, two]) == 101 + 15
-    assert gpu.images_per_second([one[:1], two]) is None
-    assert gpu.images_per_second([[], two]) is None
-    assert gpu.images_per_second([two]) == 15
+    assert images_per_second([one, two]) == 101 + 15
+    assert images_per_second([one[:1], two]) is None
+    assert images_per_second([[], two]) is None
+    assert images_per_second([two]) == 15
 
 
 def test_bytes_that_a_step_must_move() -> None:
@@ -34,13 +41,63 @@ def test_bytes_that_a_step_must_move() -> None:
     assert step_bytes(120, 160) == 4_579_200
 
 
-def test_what_does_not_fit_into_the_time_is_named(tmp_path: Path) -> None:
+def test_stacked_seeds_are_kept_where_they_at_least_double() -> None:
+    """The best of stacked seeds against the best of trainers beside each other; each number beside its own, too."""
+    trainers = {1: 1000.0, 2: 1600.0, 4: 2000.0}
+    found = verdict({1: 1100.0, 2: 2000.0, 4: 4000.0, 8: 3900.0}, trainers)
+    times = {"1": 1.1, "2": 1.25, "4": 2.0}
+    assert found == {"times_of_trainers": times, "times_of_best": 2.0, "at_least_doubles": True}
+    assert verdict({1: 3999.0}, trainers)["at_least_doubles"] is False
+    nothing = {"times_of_trainers": {}, "times_of_best": None, "at_least_doubles": None}
+    assert verdict({}, trainers) == verdict({8: 1.0}, trainers) == verdict({1: 1.0}, {}) == nothing
+    found = {"one": {"images_per_s": 5}, "two": {"images_per_s": None}, "trainer": {"images_per_s": 2}}
+    assert verdict_of(found, {1: "one", 2: "two", 4: "four"}, {1: "trainer"})["times_of_trainers"] == {"1": 2.5}
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_stacked_seed_trains_as_it_does_alone(keras: Any, dropout: float) -> None:
+    """Losses and weights of three seeds in one program, against each of them in Keras's own training step."""
+    if keras.backend.backend() != "jax":
+        pytest.skip("seeds are stacked with JAX: pip install jax, then KERAS_BACKEND=jax")
+    from trainer.config import TrainConfig
+    from trainer.model import build, compile_model, reset
+
+    size = {"image_height": 12, "image_width": 16, "depth": 2, "dropout_rate": dropout, "learning_rate": 0.003}
+    configs = [TrainConfig.of({**size, "seed": seed}) for seed in (3, 1, 2)]
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (40, 12, 16, 1), np.uint8)
+    labels = random.integers(0, 4, 40).astype("int32")
+    rows = random.permuted(np.tile(np.arange(40, dtype="int32"), (3, 1)), axis=1)[:, :8]
+
+    def made() -> Any:
+        model = build(configs[0], ["a", "b", "c", "d"])
+        compile_model(model, configs[0], 1)
+        return model
+
+    stack, alone = Stack(made(), configs), made()
+    together = np.array([stack.train(images, labels, rows) for _ in range(5)])
+    for place, config in enumerate(configs):
+        reset(alone, config)
+        batch = images[rows[place]], labels[rows[place]]
+        losses = [float(alone.train_on_batch(*batch, return_dict=True)["loss"]) for _ in range(5)]
+        means = np.cumsum(together[:, place]) / np.arange(1, 6)  # as Keras tells them
+        assert np.isclose(means, losses, rtol=1e-4).all() or np.isclose(together[:, place], losses, rtol=1e-4).all()
+    assert len(np.unique(together[0])) == 3
+
+
+def test_what_does_not_fit_into_the_time_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
     plan = gpu.Plan(most_s=0.0, batches=(100,), together=(1, 2))
     bench = gpu.Bench(plan, gpu.TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path)
     found = gpu.measure(bench, lambda _: None)
     parts = ("reference model, batch 100", "bandwidth", "2 trainers", "reference model, color")
     parts = (*parts, "accuracy after 60 epochs")
-    assert found == {"left_out": [f"{part}: no time was left" for part in parts]}
+    why = {"not_measured": "it needs JAX: KERAS_BACKEND=jax make bench-gpu; this run trained with tensorflow"}
+    assert found == {"left_out": [f"{part}: no time was left" for part in parts], "stacked seeds": why}
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    found = gpu.measure(bench, lambda _: None)
+    assert found["left_out"][-2:] == [f"{count} stacked seeds: no time was left" for count in (1, 2)]
+    assert found["stacked seeds"]["at_least_doubles"] is None
 
 
 def test_without_a_gpu_nothing_is_measured(
@@ -62,5 +119,11 @@ def test_the_short_form_takes_every_part(tiny_images: Path, tmp_path: Path, caps
     assert told["bandwidth"]["gb_per_s"] > 0
     assert told["reference model, batch 100"]["vram_peak_mib"] == [None], "on the CPU there is none"
     assert len(told["2 trainers"]["vram_peak_mib"]) == 2
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        assert [told[f"{count} stacked seeds"]["seeds"] for count in (1, 2)] == [1, 2]
+        assert set(told["stacked seeds"]["times_of_trainers"]) == {"1", "2"}
+        assert told["stacked seeds"]["at_least_doubles"] in (True, False)
+    else:
+        assert told["stacked seeds"]["not_measured"].startswith("it needs JAX")
     assert set(told["accuracy after 2 epochs"]) == {"train", "val", "test", "train_s"}
     assert capsys.readouterr().out.endswith(out.read_text())

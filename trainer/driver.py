@@ -1,4 +1,4 @@
-"""What NVIDIA's driver counts for this process, asked through NVML. Imports no Keras.
+"""What NVIDIA's driver counts for this process and has free on its card, asked through NVML. Imports no Keras.
 
 NVML names processes by the ids of the machine, which a container does not know for its own. There the process of ours
 is the one that appeared on the cards since the trainer began: exactly one, or there is no figure.
@@ -56,6 +56,29 @@ class Driver:
         if not used.get(self._pid):
             raise LookupError(f"NVML does not know process {self._pid}")
         return used[self._pid] / MIB
+
+
+def free_bytes() -> int | None:
+    """What is free on this process's first card, other people's processes considered; None where NVML does not say.
+
+    The card is the first of `CUDA_VISIBLE_DEVICES`, an index in the order of the bus or a UUID; without it NVML's
+    first, which in a container is the one that it was given.
+    """
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0].strip()
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            by_index = first.isdigit()
+            card: Any = (
+                pynvml.nvmlDeviceGetHandleByIndex(int(first)) if by_index else pynvml.nvmlDeviceGetHandleByUUID(first)
+            )
+            return int(pynvml.nvmlDeviceGetMemoryInfo(card).free)
+        finally:
+            pynvml.nvmlShutdown()
+    except Exception:  # NVML has a class an error code, and the library itself may be missing
+        return None
 
 
 def in_container() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import math
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,10 +19,11 @@ from trainer.clock import Clock, chance_loss
 from trainer.config import TrainConfig
 from trainer.data import Dataset, ImageSize, open_dataset
 from trainer.driver import Driver
-from trainer.errors import DataError, DiskError, NotFiniteError
+from trainer.errors import DiskError, NotFiniteError
 from trainer.evaluations import Evaluations
-from trainer.events import Epoch, Event, Failed, Finished, SplitName, Started, Stopped
-from trainer.memory import Meter, is_out_of_memory, requested_mib
+from trainer.events import Epoch, Event, Finished, SplitName, Started, Stopped
+from trainer.failures import EXPECTED, failure_of
+from trainer.memory import Meter
 from trainer.model import (
     STEPS_PER_EXECUTION,
     build,
@@ -36,6 +36,7 @@ from trainer.model import (
 )
 from trainer.own.build import take_state
 from trainer.own.travelling import python_files
+from trainer.residence import Keeps, Residence
 from trainer.source import Source
 from trainer.vocabulary.class_weight import class_weights
 
@@ -49,12 +50,14 @@ class Session:
     Args:
         source: the images, and where models go.
         driver: made before anything was done on the GPU; None where that does not matter.
+        keeps: whether so many bytes of images are kept on the device; None: on a GPU, where they fit.
     """
 
-    def __init__(self, source: Source, driver: Driver | None = None) -> None:
+    def __init__(self, source: Source, driver: Driver | None = None, keeps: Keeps | None = None) -> None:
         self.source = source
         self.meter = Meter(device()[0] == "gpu", driver)
         self._models: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self.residence = Residence(self.meter, keeps, forget=self._models.clear)
         self._datasets: dict[tuple[Any, ...], Dataset] = {}
         self._familiar: dict[tuple[int, int], dict[str, Any]] = {}
 
@@ -68,26 +71,10 @@ class Session:
         try:
             training = _Training(self, config, emit, should_stop)
             emit(training.run())
-        except DataError as error:
-            emit(Failed(trial=config.trial, kind="data", message=str(error)))
-        except DiskError as error:
-            emit(Failed(trial=config.trial, kind="disk", message=str(error)))
-        except NotFiniteError as error:
-            epoch = training.epoch if training else None
-            emit(Failed(trial=config.trial, kind="not_finite", message=str(error), epoch=epoch))
         except Exception as error:
-            lost = is_out_of_memory(error)
-            self._models.clear()  # a step that failed half-way may have left a model that no reset mends
-            emit(
-                Failed(
-                    trial=config.trial,
-                    kind="out_of_memory" if lost else "error",
-                    message=f"{type(error).__name__}: {error}"[:4000],
-                    traceback=traceback.format_exc()[-8000:],
-                    epoch=training.epoch if training else None,
-                    requested_mib=requested_mib(str(error)) if lost else None,
-                )
-            )
+            if not isinstance(error, EXPECTED):
+                self._models.clear()  # a step that failed half-way may have left a model that no reset mends
+            emit(failure_of(error, config.trial, training.epoch if training else None))
         finally:
             forget_gradients()
 
@@ -129,6 +116,7 @@ class Session:
                 self.meter.reset()  # what the model before had is no part of this training
             model = build(config, dataset.class_names, self.source.code)
             compile_model(model, config, per_execution)
+            self.residence.prepare_model(model)
         else:
             model = self._models.pop(key)  # back at the end of the queue, unless `reset` fails
             if config.uses_own_code:  # which `reset` does not know how to begin anew
@@ -150,6 +138,7 @@ class _Training:
         labels, classes = self.dataset.labels[self.splits["train"]], len(self.dataset.class_names)
         images = np.bincount(labels, minlength=classes)
         self.class_weight = class_weights(config.class_weight, images.tolist())
+        self.resident = session.residence.of(self.dataset.images)
         self.train = self._batches("train", config.seed, self.class_weight)
         self.val = self._batches("val")
         self.val_logits: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
@@ -163,8 +152,8 @@ class _Training:
     def _batches(
         self, split: SplitName, seed: int | None = None, class_weight: Sequence[float] | None = None
     ) -> Batches:
-        data = self.dataset
-        return Batches(data.images, data.labels, self.splits[split], self.config.batch_size, seed, class_weight)
+        data, rows, size = self.dataset, self.splits[split], self.config.batch_size
+        return Batches(data.images, data.labels, rows, size, seed, class_weight, self.resident)
 
     def run(self) -> Event:
         config, data, meter = self.config, self.dataset, self.session.meter
@@ -224,7 +213,7 @@ class _Training:
 
         Batch by batch: `Model.predict` would trace the graph anew for each split, by its number of batches.
         """
-        images = (batches[index][0] for index in range(len(batches)))
+        images = (batches.pixels(index) for index in range(len(batches)))
         return np.concatenate([np.asarray(self.model.predict_on_batch(batch)) for batch in images])
 
     def _save(self) -> str | None:

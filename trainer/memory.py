@@ -25,6 +25,7 @@ class Meter:
         self._driver = driver or Driver()
         self._backend = keras.backend.backend() if on_gpu else ""
         self._before = 0.0
+        self._held = 0
         self._last: float | None = None  # peak of this training, and the highest of those before it, MiB
         self._highest = 0.0
         self._warned: set[str] = set()
@@ -33,6 +34,10 @@ class Meter:
     def measures(self) -> bool:
         """Whether there is a GPU whose memory can be measured."""
         return bool(self._backend)
+
+    def hold(self, nbytes: int) -> None:
+        """So much of the allocator's memory is no training's: it has the images. 0: it has them no more."""
+        self._held = nbytes
 
     def reset(self) -> None:
         """Starts the measurement of a new training."""
@@ -52,7 +57,10 @@ class Meter:
             self._warn("vram_peak_mib", f"the allocator says {error}")
 
     def peak_mib(self) -> float | None:
-        """The most that the allocator gave out at one moment since `reset`."""
+        """The most that the allocator gave out at one moment since `reset`, without the images that it holds.
+
+        So that the figure is the same whether or not the images are kept in the GPU's memory.
+        """
         peak = None
         if self._backend:
             with contextlib.suppress(Exception):  # `process_mib` says it
@@ -71,7 +79,7 @@ class Meter:
                 peak = peak if peak is not None and peak > self._before else None
         except Exception as error:
             self._warn("vram_peak_mib", f"the allocator says {error}")
-        self._last = peak / MIB if peak else None
+        self._last = (peak - self._held) / MIB if peak else None
         return self._last
 
     def process_mib(self) -> float | None:

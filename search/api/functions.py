@@ -91,7 +91,7 @@ def run_study(
         fresh: begins anew, beside the study that is there.
         wait: waits until other runs on this machine leave all slots free; else what is left is taken.
         prior: whether a new search starts from what questions on the same images found.
-        slots: how many trainers run at once; None: one a GPU, or one a core.
+        slots: how many trainers run at once, at the most on GPUs; None: what a GPU has room for, or one a core.
         executor: what starts trainers, a name of `search.executors.EXECUTORS`; None: what suits.
         hosts: the machines of the executor "hosts", as "lab1,lab2:2"; None: all of `hosts.toml`.
         use_stack: whether the stack of docker-compose.yml is used where it is up.

@@ -81,7 +81,9 @@ def add_slot_options(where: Group) -> None:
     where.add_argument(
         "--ray-address", metavar="HOST:PORT|auto", help="the Ray cluster's head (default: auto, as Ray finds it)"
     )
-    where.add_argument("--slots", type=int, metavar="N", help="trainers at once (default: one a GPU, or one a core)")
+    where.add_argument(
+        "--slots", type=int, metavar="N", help="trainers at once (default: what a GPU has room for, or one a core)"
+    )
     where.add_argument("--gpus", metavar="all|none|0,2", help="GPUs to use, by index (default: all)")
     where.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of a trainer (%(default)s)")
 
@@ -119,7 +121,7 @@ def resources_of(args: argparse.Namespace) -> Resources:
         SettingsError: a flag is not what it may be.
     """
     return Resources(
-        args.slots, args.threads, gpus_of(args.gpus), slots_per_gpu_of(getattr(args, "slots_per_gpu", "1"))
+        args.slots, args.threads, gpus_of(args.gpus), slots_per_gpu_of(getattr(args, "slots_per_gpu", "auto"))
     )
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from search.addresses.urls import shown_url
 from search.controller.options import Options
+from search.controller.packing import is_measured
 from search.environment import Environment
 from search.errors import LockedError, StorageError
 from search.executors import Executor, Leases, TrainerSource, room_in_words, share_of
@@ -48,10 +49,10 @@ def dry_run(study: Study, options: Options, environment: Environment, console: C
     executor = environment.make(options.resources, name)(TrainerSource(options.data, places.cache, folder), folder)
     with executor:
         runs_on = executor.check()
-        slots, room = _room(executor, min(options.slots or executor.default_slots(), trial_count(study)))
+        slots, room = _room(executor, min(options.slots or executor.most_slots(), trial_count(study)))
         lines = [
             *_design(study),
-            f"runs on: {runs_on}; {slots} slots{f' ({room})' if room else ''}",
+            f"runs on: {runs_on}; {_slots(executor, options, slots)}{f' ({room})' if room else ''}",
             f"time: {_time(study, index, executor, slots)}",
         ]
     lines += [*_stores(study, name, folder, places), f"goes to: {folder}"]
@@ -84,6 +85,12 @@ def _design(study: Study) -> list[str]:
     most = "at most " if is_at_most(study) else ""
     lines.append(f"trials: {most}{trial_count(study)}, the first {len(plan(study))} queued at the start")
     return lines
+
+
+def _slots(executor: Executor, options: Options, slots: int) -> str:
+    if is_measured(executor, options.slots_per_gpu) and slots > 1:
+        return f"at least 1 slot a GPU, more as they fit, at most {slots} slots"
+    return "1 slot" if slots == 1 else f"{slots} slots"
 
 
 def _seeds(study: Study) -> str:

@@ -42,7 +42,7 @@ class Options:
     slots: int | None = None
     threads: int = 1
     gpus: tuple[int, ...] | None = None
-    slots_per_gpu: int | None = 1
+    slots_per_gpu: int | None = None
     timeout_s: float | None = None
     hang_s: float | None = HANG_S
     silence_s: float = SILENCE_S

@@ -9,16 +9,18 @@ import math
 from collections.abc import Callable, Collection, Sequence
 
 from search.controller.slots import SlotState, Work
-from search.executors import Executor, available_cores
+from search.executors import MOST_PER_GPU, Executor
 from trainer.events import Epoch, Failed, TrialEvent
 
 MARGIN = 0.1  # of what is free is left so: a choice, as another level's peak or another person's process may come
-MOST = 8  # on one card; more were not measured (benchmarks/gpu.py)
+
+SAY_MORE = "(--slots-per-gpu N says how many share one)"
+ONE_EACH = f"one trainer each {SAY_MORE}"
 
 FreeMib = Callable[[], Sequence[float] | None]
 
 
-def trainers_that_fit(room_mib: float, each_mib: float, most: int = MOST) -> int:
+def trainers_that_fit(room_mib: float, each_mib: float, most: int = MOST_PER_GPU) -> int:
     """How many trainers share a card, at least one.
 
     Args:
@@ -48,9 +50,11 @@ class Packing:
     ) -> None:
         self._slots, self._cards, self._free, self._say = slots, cards, free, say
         self._before = free() if cards else None
-        self._per_card, self._ceiling = 1, MOST
+        self._per_card = 1
+        self._ceiling = min(MOST_PER_GPU, math.ceil(slots / cards)) if cards else 1
         self._peak = 0.0
         self._each = self._room = 0.0  # of a trainer, and of all on the card with the least room, MiB
+        self._has_said = False  # that nothing is measured
         self._alone: int | None = None  # the trial that is trained again, alone
 
     @property
@@ -64,8 +68,13 @@ class Packing:
         """A trial has said this, and it is written down."""
         if self._alone == work.trial.number and work.record.terminal is not None:
             self._alone = None
-        if self._cards and isinstance(event, Epoch) and (event.vram_peak_mib or 0.0) > self._peak:
-            self._measured(event.vram_peak_mib or 0.0)
+        if self._cards and isinstance(event, Epoch):
+            peak = event.vram_peak_mib or 0.0
+            if peak > self._peak:
+                self._measured(peak)
+            elif not self._peak and not self._has_said:
+                self._has_said = True
+                self._say(f"What a trainer takes of a GPU is not measured, as its allocator does not say: {ONE_EACH}.")
 
     def _measured(self, peak: float) -> None:
         free = self._free()
@@ -116,14 +125,25 @@ class Packing:
         return self._alone is not None and any(state.slot.number >= self.limit for state in slots)
 
 
-def packing_of(
-    executor: Executor, slots: int | None, slots_per_gpu: int | None, say: Callable[[str], None]
-) -> Packing | None:
+def is_measured(executor: Executor, slots_per_gpu: int | None) -> bool:
+    """Whether trainers that share a GPU are counted by measurement.
+
+    Args:
+        executor: of the run.
+        slots_per_gpu: as the user says; None: where it can be.
+
+    Raises:
+        ExecutorError: as `Executor.check`.
+    """
+    return slots_per_gpu is None and executor.on_gpu and executor.free_vram_mib() is not None
+
+
+def packing_of(executor: Executor, slots: int, slots_per_gpu: int | None, say: Callable[[str], None]) -> Packing | None:
     """The packing of a run; None where the number of its slots is fixed.
 
     Args:
         executor: of the run.
-        slots: at the most, as the user says; None: as many as there are cores.
+        slots: at the most.
         slots_per_gpu: as the user says; None: measured.
         say: tells the user.
     """
@@ -131,7 +151,7 @@ def packing_of(
         return None
     free = executor.free_vram_mib()
     if free is None:
-        say("The memory of the GPUs cannot be asked from here: one trainer each (--slots-per-gpu says more).")
+        trainers = "1 trainer" if slots == 1 else f"{slots} trainers"
+        say(f"The memory of the GPUs cannot be asked from here: {trainers}, and no more beside them {SAY_MORE}.")
         return None
-    most = slots or max(len(free), available_cores())
-    return Packing(most, len(free), executor.free_vram_mib, say)
+    return Packing(slots, len(free), executor.free_vram_mib, say)

@@ -90,7 +90,7 @@ def run_study(
         try:
             with StudyLock(folder, name), logged_in(folder):
                 shown = LoggedView(view)
-                wanted = min(options.slots or executor.default_slots(), trial_count(study))
+                wanted = min(options.slots or executor.most_slots(), trial_count(study))
                 with room_for(executor, name, wanted, wait=options.wait, say=shown.say) as slots:
                     options = replace(options, slots=slots)
                     return _Session(study, options, places, shown, executor, name, folder).run(new, index.class_names)
@@ -165,13 +165,14 @@ class _Session(Callbacks):
             self.study = self._with_prior(new)
         if self.study.code is not None:
             self.study = try_code(self.study, self.folder, self.executor, class_names, options.hang_s, self.view.say)
+        slots = options.slots or self.executor.most_slots()
         setup = Setup(
             study=self.study,
             name=self.name,
             folder=self.folder / "trials",
             executor=self.executor,
-            slots=options.slots or self.executor.default_slots(),
-            packing=packing_of(self.executor, options.slots, options.slots_per_gpu, self.view.say),
+            slots=slots,
+            packing=packing_of(self.executor, slots, options.slots_per_gpu, self.view.say),
             outboxes=self.stores.outboxes,
             models=self.folder / "models",
             view=self.view,

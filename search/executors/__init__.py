@@ -31,7 +31,7 @@ from search.executors._docker import DockerExecutor
 from search.executors._host_settings import HostSettings, chosen_hosts
 from search.executors._leases import Capacity, Lease, Leases, Share, no_room, room_in_words, share_of
 from search.executors._local import LocalExecutor
-from search.executors._machine import available_cores
+from search.executors._machine import MOST_PER_GPU, available_cores
 from search.executors._table import EXECUTORS, ExecutorEntry, executors_in_words, make_executor
 from search.executors.hosts import Connections, Found, HostsExecutor, look_at_all
 from search.executors.ray import RayExecutor
@@ -39,6 +39,7 @@ from search.executors.ray import RayExecutor
 __all__ = [
     "ALIVE_S",
     "EXECUTORS",
+    "MOST_PER_GPU",
     "Capacity",
     "Connections",
     "DockerExecutor",

@@ -57,7 +57,7 @@ class Resources:
     slots: int | None = None
     threads: int = 1
     gpus: tuple[int, ...] | None = None
-    slots_per_gpu: int | None = 1
+    slots_per_gpu: int | None = None
 
     @property
     def per_gpu(self) -> int:
@@ -179,6 +179,12 @@ class Executor(ABC):
     @abstractmethod
     def default_slots(self) -> int:
         """How many slots suit this machine."""
+
+    def most_slots(self) -> int:
+        """How many slots there may come to be where trainers that share a GPU are counted by measurement, which begins
+        with `default_slots`. The same number where they are not.
+        """
+        return self.default_slots()
 
     def free_vram_mib(self) -> list[float] | None:
         """What is free on each GPU, in the order in which slots are dealt out over them: slot 0 has the first.

@@ -19,8 +19,8 @@ from search.executors._command import cpu_environment, trainer_arguments
 from search.executors._docker_slot import DockerSlot
 from search.executors._ending import end_slots
 from search.executors._identity import controller_identity, is_dead
-from search.executors._leases import Capacity, Share
-from search.executors._machine import available_cores, free_vram_mib, slots_of_cores, visible_gpus
+from search.executors._leases import LEAST_MIB, Capacity, Share
+from search.executors._machine import available_cores, free_vram_mib, most_on_gpus, slots_of_cores, visible_gpus
 from trainer.environment import FIXED
 from trainer.events import PROTOCOL
 from trainer.fingerprint import code_files
@@ -32,6 +32,7 @@ PACKAGE = "/app/trainer"  # where the image has it
 OF_IMAGE = 10001  # the image's own user, for a controller that is root
 REMOVAL_S = 30.0  # how long the engine may take to remove a container that was killed
 MEMORY_SHARE = 0.9  # of the machine, over all slots
+GPU_SLOT_MIB = 2 * LEAST_MIB  # of a slot on a GPU, with CUDA's libraries besides: a choice, not measured
 
 
 class DockerExecutor(Executor):
@@ -42,10 +43,10 @@ class DockerExecutor(Executor):
         logs: the folder for what they write on stderr.
         image: of the trainers, as `docker compose build trainer` makes it.
         study: the name that the containers carry.
-        slots: how many there will be, to share the machine's memory; None: `default_slots`.
+        slots: how many there will be, to share the machine's memory; None: `most_slots`.
         threads: CPU threads of a slot.
         gpus: indexes of the GPUs to use, in turn; None: all, where the image is made for GPUs; empty: the CPU.
-        slots_per_gpu: how many share one.
+        slots_per_gpu: how many share one; None: one at first, then as many as fit, which the controller measures.
         command: the trainer's command line; None: the image's own.
     """
 
@@ -61,7 +62,7 @@ class DockerExecutor(Executor):
         slots: int | None = None,
         threads: int = 1,
         gpus: Sequence[int] | None = None,
-        slots_per_gpu: int = 1,
+        slots_per_gpu: int | None = 1,
         command: Sequence[str] | None = None,
     ) -> None:
         self._source, self._logs, self._image, self._study = source, logs, image, study
@@ -87,7 +88,7 @@ class DockerExecutor(Executor):
             slots=wanted.slots,
             threads=wanted.threads,
             gpus=wanted.gpus,
-            slots_per_gpu=wanted.per_gpu,
+            slots_per_gpu=wanted.slots_per_gpu,
         )
 
     @property
@@ -112,8 +113,23 @@ class DockerExecutor(Executor):
     def default_slots(self) -> int:
         self._check_image()
         if self._gpus:
-            return len(self._gpus) * self._slots_per_gpu
+            return len(self._gpus) * (self._slots_per_gpu or 1)
         return slots_of_cores(self._threads)
+
+    def most_slots(self) -> int:
+        self._check_image()
+        if self._gpus and self._measured_per_gpu is None:
+            return self._most_on(len(self._gpus))
+        return self.default_slots()
+
+    def _most_on(self, gpus: int) -> int:
+        by_memory = int(MEMORY_SHARE * self.engine.memory_mib()) // GPU_SLOT_MIB
+        return most_on_gpus(gpus, min(available_cores(), by_memory))
+
+    @property
+    def _measured_per_gpu(self) -> int | None:
+        """`slots_per_gpu`; not None where it cannot be measured."""
+        return self._slots_per_gpu or (1 if self.free_vram_mib() is None else None)
 
     def free_vram_mib(self) -> list[float] | None:
         return free_vram_mib(self._gpus or [])
@@ -122,10 +138,11 @@ class DockerExecutor(Executor):
         self._check_image()
         places = slots_of_cores(self._threads)
         if self._gpus:
-            places = len(visible_gpus()) * self._slots_per_gpu
+            each = self._measured_per_gpu
+            places = self._most_on(len(visible_gpus())) if each is None else len(visible_gpus()) * each
         memory_mib = int(MEMORY_SHARE * self.engine.memory_mib())
         gpus = tuple(self._gpus or ())
-        return Capacity(available_cores(), self._threads, gpus, self._slots_per_gpu, memory_mib, places)
+        return Capacity(available_cores(), self._threads, gpus, self._measured_per_gpu, memory_mib, places)
 
     def take(self, share: Share) -> None:
         self._gpus, self._memory_mib = list(share.gpus), share.memory_mib
@@ -261,7 +278,7 @@ class DockerExecutor(Executor):
             writable=[source.output],
             gpus=[gpus[number % len(gpus)]] if gpus else [],
             memory_mib=self._memory_mib
-            or int(MEMORY_SHARE * self.engine.memory_mib() / (self._wanted_slots or self.default_slots())),
+            or int(MEMORY_SHARE * self.engine.memory_mib() / (self._wanted_slots or self.most_slots())),
         )
 
     def _user(self) -> str:

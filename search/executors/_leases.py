@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import secrets
 import stat
@@ -33,7 +34,7 @@ class Capacity:
         cores: CPU cores that this process may use.
         threads: of a slot on the CPU.
         gpus: indexes of the GPUs that slots may use; empty: the CPU.
-        slots_per_gpu: how many slots share one.
+        slots_per_gpu: how many slots share one; None: a controller has a GPU for itself, and finds out.
         memory_mib: what slots are promised together, all controllers counted; None: they are promised nothing.
         places: how many slots the whole machine takes, whoever has them; each is promised its part of the memory.
     """
@@ -41,7 +42,7 @@ class Capacity:
     cores: int
     threads: int = 1
     gpus: tuple[int, ...] = ()
-    slots_per_gpu: int = 1
+    slots_per_gpu: int | None = 1
     memory_mib: int | None = None
     places: int = 1
 
@@ -97,9 +98,12 @@ def share_of(capacity: Capacity, others: Sequence[Lease], wanted: int) -> Share:
         wanted: slots.
     """
     taken = Counter(gpu for lease in others for gpu in lease.gpus)
-    if capacity.gpus:
-        rounds = range(capacity.slots_per_gpu)
-        free = [gpu for number in rounds for gpu in capacity.gpus if taken[gpu] + number < capacity.slots_per_gpu]
+    if capacity.gpus and capacity.slots_per_gpu is None:
+        gpus = tuple(gpu for gpu in capacity.gpus if not taken[gpu])
+        slots = math.ceil(wanted * len(gpus) / len(capacity.gpus))  # so that --wait waits for all of them
+    elif capacity.gpus:
+        each = capacity.slots_per_gpu or 1
+        free = [gpu for number in range(each) for gpu in capacity.gpus if taken[gpu] + number < each]
         alone = not any(taken[gpu] for gpu in capacity.gpus)
         slots, gpus = (wanted, capacity.gpus) if alone else (min(wanted, len(free)), tuple(free))
     else:

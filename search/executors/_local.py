@@ -19,6 +19,7 @@ from search.executors._machine import (
     available_cores,
     check_gpus,
     free_vram_mib,
+    most_on_gpus,
     mps_is_on,
     slots_of_cores,
     visible_gpus,
@@ -34,7 +35,7 @@ class LocalExecutor(Executor):
         threads: CPU threads of a slot. One by default, so that the numbers of a trial do not depend on how many slots
             train beside it; two slots of one thread are also faster than one of two.
         gpus: indexes of the GPUs to use, in turn; None: all that NVML knows; empty: the CPU.
-        slots_per_gpu: how many share one.
+        slots_per_gpu: how many share one; None: one at first, then as many as fit, which the controller measures.
         command: the trainer's command line; tests give another.
         must_see_gpus: whether the driver of this machine must know the GPUs.
     """
@@ -48,7 +49,7 @@ class LocalExecutor(Executor):
         *,
         threads: int = 1,
         gpus: Sequence[int] | None = None,
-        slots_per_gpu: int = 1,
+        slots_per_gpu: int | None = 1,
         command: Sequence[str] | None = None,
         must_see_gpus: bool = False,
         environment: Mapping[str, str] | None = None,
@@ -69,7 +70,7 @@ class LocalExecutor(Executor):
             order.logs,
             threads=wanted.threads,
             gpus=wanted.gpus,
-            slots_per_gpu=wanted.per_gpu,
+            slots_per_gpu=wanted.slots_per_gpu,
             must_see_gpus=True,
         )
 
@@ -85,9 +86,16 @@ class LocalExecutor(Executor):
 
     def _sharing(self) -> str:
         """How trainers that share a GPU use it, to be said at the start."""
+        fits = ", as many as fit on each" if self._measured_per_gpu is None else ""
         if mps_is_on():
-            return ", by NVIDIA MPS"
-        return ", in turns, as no daemon of NVIDIA MPS runs" if self._slots_per_gpu > 1 else ""
+            return f"{fits}, by NVIDIA MPS"
+        alone = self._measured_per_gpu == 1
+        return fits if alone else f"{fits}, in turns, as no daemon of NVIDIA MPS runs"
+
+    @property
+    def _measured_per_gpu(self) -> int | None:
+        """`slots_per_gpu`; not None where it cannot be measured."""
+        return self._slots_per_gpu or (1 if self.free_vram_mib() is None else None)
 
     @property
     def on_gpu(self) -> bool:
@@ -95,14 +103,19 @@ class LocalExecutor(Executor):
 
     def default_slots(self) -> int:
         if self._gpus:
-            return len(self._gpus) * self._slots_per_gpu
+            return len(self._gpus) * (self._slots_per_gpu or 1)
         return slots_of_cores(self._threads)
+
+    def most_slots(self) -> int:
+        if self._measured_per_gpu is None:
+            return most_on_gpus(len(self._gpus), available_cores())
+        return self.default_slots()
 
     def free_vram_mib(self) -> list[float] | None:
         return free_vram_mib(self._gpus)
 
     def capacity(self) -> Capacity:
-        return Capacity(available_cores(), self._threads, tuple(self._gpus), self._slots_per_gpu)
+        return Capacity(available_cores(), self._threads, tuple(self._gpus), self._measured_per_gpu)
 
     def take(self, share: Share) -> None:
         self._gpus = list(share.gpus)

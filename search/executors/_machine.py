@@ -10,6 +10,7 @@ from pathlib import Path
 from search.errors import ExecutorError
 
 MOST_SLOTS = 8  # on cores: each takes about 1.5 GB of memory
+MOST_PER_GPU = 8  # where they are counted by measurement; more were not measured (benchmarks/gpu.py)
 
 
 def available_cores() -> int:
@@ -20,6 +21,11 @@ def available_cores() -> int:
 def slots_of_cores(threads: int) -> int:
     """How many slots of so many threads suit the cores of this machine."""
     return max(1, min(available_cores() // threads, MOST_SLOTS))
+
+
+def most_on_gpus(gpus: int, cores: int) -> int:
+    """How many slots so many GPUs may come to have where what fits is measured: one a core, and one a GPU at least."""
+    return max(gpus, min(gpus * MOST_PER_GPU, cores))
 
 
 def visible_gpus() -> list[int]:

@@ -14,7 +14,7 @@ NOOP_TRAINER, a JSON object:
     marks     a folder, to count in
     gate      a file; each training waits, after `started`, while somebody holds an exclusive flock on it
     steps     true: after each epoch the training waits on stdin for {"step": TRIAL} or {"stop": TRIAL}
-    gpu       true: VRAM is measured
+    gpu       true: VRAM is measured; "mute": the allocator does not say its peak
     device    its name, as it is told
     backend   Keras's, as it is told
     traced    false: no graph is said to be new
@@ -238,7 +238,7 @@ class Noop:
 
     def _train(self, config: TrainConfig) -> Event:
         trial, accuracy = config.trial, expected(config)
-        vram = 10.0 * config.depth if self._settings.get("gpu") else None
+        vram = 10.0 * config.depth if self._settings.get("gpu") is True else None
         images: dict[SplitName, int] = {"train": 80, "val": 20, "test": 20}
         photographs: dict[SplitName, int] = {"train": 8, "val": 2, "test": 2}
         if self._public:

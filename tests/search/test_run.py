@@ -120,6 +120,34 @@ def test_a_dry_run_says_what_it_would_do(
     assert "seeds" not in joint.split("sampler")[1]
 
 
+@pytest.mark.parametrize(
+    ("free", "flags", "slots"),
+    [
+        ([8000.0], [], "at least 1 slot a GPU, more as they fit, at most 6 slots"),
+        ([8000.0], ["--slots", "4"], "at least 1 slot a GPU, more as they fit, at most 4 slots"),
+        ([8000.0], ["--slots-per-gpu", "1"], "1 slot"),
+        ([8000.0], ["--slots-per-gpu", "3"], "3 slots"),
+        (None, [], "1 slot"),
+    ],
+)
+def test_a_dry_run_says_how_many_slots_a_gpu_may_have(
+    elsewhere: Path,
+    tiny_images: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    free: list[float] | None,
+    flags: list[str],
+    slots: str,
+) -> None:
+    monkeypatch.setattr("search.executors._local.visible_gpus", lambda: [0])
+    monkeypatch.setattr("search.executors._machine.visible_gpus", lambda: [0])
+    monkeypatch.setattr("search.executors._local.available_cores", lambda: 6)
+    monkeypatch.setattr("search.executors._local.free_vram_mib", lambda gpus: free)
+    assert run.main(["--study", "pooling", "--data", str(tiny_images), "--dry-run", *flags]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("runs on:")]
+    assert line.endswith(f"; {slots}")
+
+
 @pytest.fixture
 def studies(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of studies in place of the project's: two questions and a reference model."""
@@ -272,7 +300,7 @@ def test_a_dry_run_says_what_other_runs_leave(
     with Leases().taken("depth", Capacity(cores=2), 1, all_of_it=False):
         assert run.main([*dry, "--slots", "2"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "one thread each; 1 slots (1 of 2 slots, for depth (process " in said
+    assert "one thread each; 1 slot (1 of 2 slots, for depth (process " in said
 
 
 def test_a_dry_run_of_several_counts_them(studies: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]) -> None:

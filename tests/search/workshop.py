@@ -60,10 +60,12 @@ class Noops(LocalExecutor):
     """Local slots of no-op trainers, which it remembers. `settings` are noop_trainer's."""
 
     gpus: ClassVar[list[int]] = []
+    slots_per_gpu: ClassVar[int | None] = 1
 
     def __init__(self, source: TrainerSource, logs: Path, settings: Mapping[str, Any] | None = None) -> None:
         environment = {noop_trainer.VARIABLE: json.dumps(dict(settings or {}))}
-        super().__init__(source, logs, gpus=self.gpus, command=noop_trainer.COMMAND, environment=environment)
+        command, share = noop_trainer.COMMAND, self.slots_per_gpu
+        super().__init__(source, logs, gpus=self.gpus, slots_per_gpu=share, command=command, environment=environment)
         self.started: list[Slot] = []
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from search.commands import slots_per_gpu_of
-from search.controller.packing import MOST, Packing, packing_of, trainers_that_fit
+from search.controller.options import Options
+from search.controller.packing import Packing, is_measured, packing_of, trainers_that_fit
 from search.controller.slots import SlotState
 from search.errors import SettingsError
-from search.executors import LocalExecutor, TrainerSource
+from search.executors import MOST_PER_GPU, LocalExecutor, Resources, TrainerSource
 from search.folder.record import TrialRecord
+from search.run import parser
 from tests.search.workshop import Noops, Watcher, Workshop, question
 from trainer.events import Epoch, Event, Failed, Started
 
@@ -55,7 +57,14 @@ def packing(card: Card, slots: int = 16) -> tuple[Packing, list[str]]:
 
 
 def test_trainers_that_fit_leave_a_tenth() -> None:
-    assert [trainers_that_fit(room, 1000) for room in (500, 1999, 2222, 2223, 5600, 1e6)] == [1, 1, 1, 2, 5, MOST]
+    assert [trainers_that_fit(room, 1000) for room in (500, 1999, 2222, 2223, 5600, 1e6)] == [
+        1,
+        1,
+        1,
+        2,
+        5,
+        MOST_PER_GPU,
+    ]
     assert trainers_that_fit(1e6, 1000, most=3) == 3
 
 
@@ -106,9 +115,14 @@ def test_a_larger_trial_lets_fewer_share() -> None:
 
 def test_slots_at_the_most_and_what_is_not_measured() -> None:
     card = Card(90_000)
-    found, _ = packing(card, slots=3)
-    found.heard(work(), epoch(None))
+    found, said = packing(card, slots=3)
+    for _ in range(2):
+        found.heard(work(), epoch(None))
     assert found.limit == 1
+    assert said == [
+        "What a trainer takes of a GPU is not measured, as its allocator does not say: one trainer each "
+        "(--slots-per-gpu N says how many share one)."
+    ]
     card.free = None  # NVML has stopped to answer
     found.heard(work(), epoch(100))
     assert found.limit == 1
@@ -170,14 +184,60 @@ def test_what_is_free_is_asked_of_nvml_in_the_order_of_slots(nvml: dict[int, int
     found = packing_of(executor, 12, None, lambda _: None)
     assert found is not None
     assert found.limit == 2
-    assert packing_of(executor, None, 3, lambda _: None) is None
+    assert packing_of(executor, 12, 3, lambda _: None) is None
     said: list[str] = []
     del nvml[0]  # the driver refuses
-    assert packing_of(executor, None, None, said.append) is None
-    assert said == ["The memory of the GPUs cannot be asked from here: one trainer each (--slots-per-gpu says more)."]
+    assert packing_of(executor, 2, None, said.append) is None
+    assert said == [
+        "The memory of the GPUs cannot be asked from here: 2 trainers, and no more beside them (--slots-per-gpu N says "
+        "how many share one)."
+    ]
+    assert packing_of(executor, 1, None, said.append) is None
+    assert said[1].startswith("The memory of the GPUs cannot be asked from here: 1 trainer, and ")
     on_cpu = LocalExecutor(TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path, gpus=[])
-    assert packing_of(on_cpu, None, None, said.append) is None
-    assert len(said) == 1
+    assert packing_of(on_cpu, 2, None, said.append) is None
+    assert len(said) == 2
+
+
+def test_how_many_slots_there_are_at_first_and_at_the_most(
+    nvml: dict[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.executors._local.available_cores", lambda: 12)
+
+    def made(gpus: list[int], each: int | None = None) -> LocalExecutor:
+        return LocalExecutor(TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path, gpus=gpus, slots_per_gpu=each)
+
+    assert [(made(gpus).default_slots(), made(gpus).most_slots()) for gpus in ([0], [0, 1])] == [(1, 8), (2, 12)]
+    assert (made([0, 1], 3).default_slots(), made([0, 1], 3).most_slots()) == (6, 6)
+    assert made([]).most_slots() == made([]).default_slots()
+    assert [made([0]).capacity().slots_per_gpu, made([0], 3).capacity().slots_per_gpu] == [None, 3]
+    assert is_measured(made([0]), None)
+    assert not is_measured(made([0]), 1)
+    assert not is_measured(made([]), None)
+    monkeypatch.setattr("search.executors._local.available_cores", lambda: 1)
+    assert made([0, 1]).most_slots() == 2, "a trainer a GPU, whatever the cores"
+    nvml.clear()  # the driver refuses
+    assert (made([0, 1]).most_slots(), made([0]).capacity().slots_per_gpu) == (2, 1)
+    assert not is_measured(made([0]), None)
+
+
+def test_the_start_says_that_trainers_share_gpus(
+    nvml: dict[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    executor = LocalExecutor(TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path, gpus=[1], slots_per_gpu=None)
+    start = "local processes on GPU 1, as many as fit on each"
+    assert executor.check() == f"{start}, in turns, as no daemon of NVIDIA MPS runs"
+    (tmp_path / "control").touch()
+    assert executor.check() == f"{start}, by NVIDIA MPS"
+    (tmp_path / "control").unlink()
+    nvml.clear()
+    assert executor.check() == "local processes on GPU 1", "one each, as the memory cannot be asked"
+
+
+def test_it_is_the_default() -> None:
+    assert Options(Path("data")).slots_per_gpu is Resources().slots_per_gpu is None
+    assert parser().parse_args([]).slots_per_gpu == "auto"
 
 
 def test_the_flag() -> None:
@@ -221,7 +281,7 @@ def test_a_run_fills_the_card_and_trains_again_alone_what_lacked_memory(
     assert shop.run(study, view=view, settings=settings, packing=Packing(2, 1, card, view.say)) == "finished"
     assert shop.states() == ["COMPLETE"] * 4
     assert view.said[:2] == [
-        "A trainer takes 40 MiB of a GPU (peak 40 MiB), 1,000 MiB are there: 8 trainers share it.",
+        "A trainer takes 40 MiB of a GPU (peak 40 MiB), 1,000 MiB are there: 2 trainers share it.",
         "Trial 1 lacked GPU memory beside others: it is trained again alone, then 1 trainer has a GPU alone.",
     ]
     assert [shop.attempts(number) for number in range(4)] == [1, 2, 1, 1]
@@ -229,3 +289,20 @@ def test_a_run_fills_the_card_and_trains_again_alone_what_lacked_memory(
     for other in others:
         assert other.finished_at is not None and again.finished_at is not None
         assert other.finished_at <= again.started_at or other.started_at >= again.finished_at
+
+
+@pytest.mark.parametrize(
+    ("settings", "numbers"), [({"gpu": "mute"}, {0}), ({"gpu": True, "backend": "jax"}, {0, 1})], ids=["mute", "jax"]
+)
+def test_allocators_that_say_nothing_and_those_that_say_a_peak_once(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], numbers: set[int]
+) -> None:
+    """JAX cannot begin a peak anew, so that each trial has a process of its own, and is measured in it."""
+    monkeypatch.setattr(Noops, "gpus", [0])
+    view = Watcher()
+    study = question(seeds=3, epochs=1)
+    assert shop.run(study, view=view, settings=settings, packing=Packing(2, 1, Card(1000), view.say)) == "finished"
+    assert shop.states() == ["COMPLETE"] * 6
+    assert shop.executor is not None
+    assert {slot.number for slot in shop.executor.started} == numbers
+    assert any("its allocator does not say: one trainer each" in said for said in view.said) == (numbers == {0})

@@ -17,7 +17,7 @@ import pytest
 
 from search.engine import Engine, EngineError, Request
 from search.errors import ExecutorError
-from search.executors import DockerExecutor, Executor, TrainerSource
+from search.executors import Capacity, DockerExecutor, Executor, TrainerSource
 from search.executors._docker import (
     BUILD,
     CONTROLLER_LABEL,
@@ -350,7 +350,7 @@ def test_gpus_are_dealt_out_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path, image="i", study="Ada's", gpus=[1, 4], slots_per_gpu=2
     )
     executor._gpus, executor._engine = [1, 4], Memory()  # type: ignore[assignment]
-    assert executor.default_slots() == 4
+    assert (executor.default_slots(), executor.most_slots()) == (4, 4)
     assert executor.check() == "containers of i on GPU 1, 4"
     requests = [executor._request(number) for number in range(4)]
     assert [request.gpus for request in requests] == [[1], [4], [1], [4]]
@@ -359,6 +359,23 @@ def test_gpus_are_dealt_out_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "CUDA_VISIBLE_DEVICES" not in requests[0].environment
     assert requests[0].name is not None
     assert requests[0].name.startswith("blood-cell-search-Ada-s-slot-0-")
+    executor._engine = None
+
+
+def test_memory_is_shared_by_all_that_may_come_to_fit_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Memory:
+        def memory_mib(self) -> int:
+            return 20_000
+
+    monkeypatch.setattr("search.executors._docker.available_cores", lambda: 16)
+    monkeypatch.setattr("search.executors._docker.visible_gpus", lambda: [0])
+    monkeypatch.setattr("search.executors._docker.free_vram_mib", lambda gpus: [8000.0] * len(gpus) or None)
+    source = TrainerSource(tmp_path, tmp_path, tmp_path)
+    executor = DockerExecutor(source, tmp_path, image="i", gpus=[0], slots_per_gpu=None)
+    executor._gpus, executor._engine = [0], Memory()  # type: ignore[assignment]
+    assert (executor.default_slots(), executor.most_slots()) == (1, 5), "of 18,000 MiB 3,072 each"
+    assert executor.capacity() == Capacity(16, 1, (0,), None, 18_000, 5)
+    assert executor._request(0).memory_mib == 3600
     executor._engine = None
 
 
