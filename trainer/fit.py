@@ -271,7 +271,7 @@ class _Report(keras.callbacks.Callback):
         training.val_logits = training.predict(training.val)
         logs["val_loss"] = measure.cross_entropy(training.val_logits, data.labels[rows], training.class_weight)
         logs["val_accuracy"] = measure.accuracy(training.val_logits, data.labels[rows])
-        balanced_accuracy, macro_f1 = measure.over_classes(training.val_logits, data.labels[rows])
+        balanced_accuracy, macro_f1, auroc = measure.over_classes(training.val_logits, data.labels[rows])
         if not math.isfinite(logs["val_loss"]):
             raise NotFiniteError(f"the validation loss became {logs['val_loss']} after epoch {training.epoch}")
         training.emit(
@@ -287,6 +287,7 @@ class _Report(keras.callbacks.Callback):
                 vram_peak_mib=training.session.meter.peak_mib(),
                 val_balanced_accuracy=balanced_accuracy,
                 val_macro_f1=macro_f1,
+                val_auroc=auroc,
             )
         )
         training.epoch = epoch + 2

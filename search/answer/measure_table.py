@@ -35,7 +35,7 @@ class SplitMeasure:
         unit: "%": shown in per cent; "": shown as a plain number.
         of: computes it, of each seed, and what each photograph contributes to it; None where it was not measured.
         reported: reads what the trainer said of it, so that what is shown is the trainer's to the last digit; None for
-            a measure that the trainer does not know.
+            a measure that the trainer does not know. Of a trainer of earlier times it may give None.
         has_curve: whether the trainer gives it for every epoch too, under the same name. MLflow has the value at the
             end as `final_...` then.
         is_share: whether it lies between 0 and 1: its interval then does so too.
@@ -47,7 +47,7 @@ class SplitMeasure:
     direction: Direction
     unit: Unit
     of: Callable[[Predictions], Measure | None]
-    reported: Callable[[SplitMeasures], float] | None = None
+    reported: Callable[[SplitMeasures], float | None] | None = None
     has_curve: bool = False
     is_share: bool = True
     has_interval: bool = True
@@ -88,8 +88,13 @@ MEASURES.register(
     SplitMeasure("balanced accuracy", "maximize", "%", balanced_accuracy, reported=mean_recall),
 )
 MEASURES.register("macro_f1", SplitMeasure("macro F1", "maximize", "", macro_f1, reported=attrgetter("macro_f1")))
-MEASURES.register("auroc", SplitMeasure("AUROC", "maximize", "", auroc))
-MEASURES.register("ece", SplitMeasure("calibration error", "minimize", "", calibration_error, has_interval=False))
+MEASURES.register("auroc", SplitMeasure("AUROC", "maximize", "", auroc, reported=attrgetter("auroc")))
+MEASURES.register(
+    "ece",
+    SplitMeasure(
+        "calibration error", "minimize", "", calibration_error, reported=attrgetter("ece"), has_interval=False
+    ),
+)
 
 CLASS_MEASURES = Registry[ClassMeasure]("measure of a class")
 CLASS_MEASURES.register(
@@ -142,16 +147,16 @@ def split_values(record: TrialRecord, split: SplitName) -> dict[str, float]:
         ValueError: the trial is not finished.
     """
     reported = _reported(record, split)
-    unknown = any(entry.reported is None for entry in MEASURES.values())
-    predictions = Predictions.of([record], split) if unknown else None
+    predictions: Predictions | None = None
     found = {}
     for name, entry in MEASURES.items():
-        if entry.reported is not None:
-            found[name] = entry.reported(reported)
-        elif predictions is not None:
+        value = entry.reported(reported) if entry.reported is not None else None
+        if value is None:
+            predictions = predictions or Predictions.of([record], split)
             measure = entry.of(predictions)
-            if measure is not None:
-                found[name] = float(measure.by_seed[0])
+            value = float(measure.by_seed[0]) if measure is not None else None
+        if value is not None:
+            found[name] = value
     return found
 
 

@@ -10,10 +10,14 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.study.diagnostics import Mistake, shown
 from search.study.samplers import SAMPLERS, Proposal, Sampler, optuna_sampler
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
 
 # What the project gives a sampler itself.
 OURS = {
@@ -21,7 +25,8 @@ OURS = {
     "seed": "it follows from the study's name and the trial's number, so that a search repeats",
     "n_startup_trials": "it stands in [search] itself",
 }
-_SCALARS = {"bool", "int", "float", "str", "None"}
+# Types of keywords that a study file can have, and what they are there.
+_SCALARS = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "a text", "None": ""}
 
 
 def allowed_options(sampler: Sampler) -> list[str]:
@@ -32,7 +37,7 @@ def allowed_options(sampler: Sampler) -> list[str]:
     return [
         name
         for name, keyword in keywords.items()
-        if name not in OURS and set(re.split(r" *\| *", str(keyword.annotation))) <= _SCALARS
+        if name not in OURS and set(re.split(r" *\| *", str(keyword.annotation))) <= _SCALARS.keys()
     ]
 
 
@@ -59,8 +64,23 @@ def check_options(search: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(("search", "options", key), what)
         else:
             yield Mistake(("search", "options", key), f"the sampler {shown(name)} takes no options")
+    if not wrong:
+        types = list(_of_another_type(sampler, options))
+        yield from types
+        wrong = bool(types)
     if not wrong and sampler.is_installed and (problem := _refusal(sampler, options)):
         yield Mistake(("search", "options"), f"Optuna refuses them: {problem}")
+
+
+def _of_another_type(sampler: Sampler, options: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Values that Optuna would take, and that are not what its signature asks for: a text is true, too."""
+    keywords = inspect.signature(optuna_sampler(sampler.optuna_class)).parameters
+    for name, value in options.items():
+        wanted = re.split(r" *\| *", str(keywords[name].annotation))
+        fits = {type(value).__name__} | ({"float"} if type(value) is int else set())
+        if fits.isdisjoint(wanted):
+            allowed = " or ".join(_SCALARS[kind] for kind in wanted if kind != "None")
+            yield Mistake(("search", "options", name), f"found {shown(value)}; allowed: {allowed}")
 
 
 def _refusal(sampler: Sampler, options: Mapping[str, Any]) -> str:
@@ -69,7 +89,24 @@ def _refusal(sampler: Sampler, options: Mapping[str, Any]) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)  # what it will not take for long
-            sampler.build(proposal)
-    except Exception as error:  # whatever it is that the constructor raises
+            _try(sampler.build(proposal))
+    except Exception as error:  # whatever it is that the constructor raises, or a proposal
         return str(error).strip().splitlines()[0][:300] or type(error).__name__
     return ""
+
+
+def _try(sampler: BaseSampler) -> None:
+    """Has it propose a trial of two numbers, as some values are found to be wrong there alone."""
+    import optuna
+
+    space: dict[str, BaseDistribution] = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in "ab"}
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every study that is made
+    try:
+        study = optuna.create_study(sampler=sampler)
+        for value in (0.25, 0.5, 0.75):
+            params = dict.fromkeys(space, value)
+            study.add_trial(optuna.create_trial(params=params, distributions=space, value=value))
+        study.ask(fixed_distributions=space)
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -12,7 +12,9 @@ from search.study.design import config_of, distributions, plan, trial_count
 from search.study.diff import meaning_diff
 from search.study.factorial import cell_name, cells, reference_cell
 from search.study.space import Levels, Range
+from search.study.toml_file import STUDIES, load_study
 from tests.search.study.reading import refused
+from trainer.config import default_of
 
 CROSSED = """\
 question = "Do pooling and dropout interact?"
@@ -41,6 +43,26 @@ def test_every_combination_is_trained_with_every_replicate(load: Callable[[str],
     assert trial_count(study) == len(planned) == 30
     config = config_of(study, planned[-1].params, "crossed-00029")
     assert (config.pooling, config.dropout_rate, config.seed, config.fold) == ("average", 0.5, 4, 4)
+
+
+def test_the_example_is_planned_and_says_how_many_trials_it_takes() -> None:
+    path = STUDIES / "examples" / "factorial" / "pooling_dropout.toml"
+    study = load_study(str(path))
+    assert (study.kind, study.factors) == ("factorial", ("pooling", "dropout_rate"))
+    assert reference_cell(study) == {"pooling": "max", "dropout_rate": 0.0} == reference_params_of_the_model()
+    planned = plan(study)
+    assert len(planned) == len({tuple(trial.params.values()) for trial in planned}) == 20
+    assert {config_of(study, trial.params, "x").epochs for trial in planned} == {60}
+    head = path.read_text().partition("\nquestion")[0]
+    assert f"# {study.question} " in head
+    assert f"python -m search.run --study {path.relative_to(STUDIES.parent)}\n" in head
+    assert f"Takes: {trial_count(study)} trials (2 x 2 levels x {study.seeds} seeds)" in head
+    assert "# Answer: " in head
+    assert str(path.relative_to(STUDIES.parent)) in (STUDIES.parent / "README.md").read_text()
+
+
+def reference_params_of_the_model() -> dict[str, object]:
+    return {name: default_of(name) for name in ("pooling", "dropout_rate")}
 
 
 def test_combinations_have_names_and_one_is_the_reference(load: Callable[[str], Study]) -> None:
