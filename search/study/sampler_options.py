@@ -10,14 +10,10 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search.study.diagnostics import Mistake, shown
-from search.study.samplers import SAMPLERS, Proposal, Sampler, optuna_sampler
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.samplers import BaseSampler
+from search.study.samplers import SAMPLERS, Proposal, Sampler, optuna_sampler, try_out
 
 # What the project gives a sampler itself.
 OURS = {
@@ -89,24 +85,7 @@ def _refusal(sampler: Sampler, options: Mapping[str, Any]) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)  # what it will not take for long
-            _try(sampler.build(proposal))
+            try_out(sampler.build(proposal))
     except Exception as error:  # whatever it is that the constructor raises, or a proposal
         return str(error).strip().splitlines()[0][:300] or type(error).__name__
     return ""
-
-
-def _try(sampler: BaseSampler) -> None:
-    """Has it propose a trial of two numbers, as some values are found to be wrong there alone."""
-    import optuna
-
-    space: dict[str, BaseDistribution] = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in "ab"}
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every study that is made
-    try:
-        study = optuna.create_study(sampler=sampler)
-        for value in (0.25, 0.5, 0.75):
-            params = dict.fromkeys(space, value)
-            study.add_trial(optuna.create_trial(params=params, distributions=space, value=value))
-        study.ask(fixed_distributions=space)
-    finally:
-        optuna.logging.set_verbosity(before)

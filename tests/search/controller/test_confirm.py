@@ -124,7 +124,8 @@ def test_a_search_that_goes_on_after_its_best_were_trained_again(tmp_path: Path,
     assert answer.search is not None
     assert answer.search.confirmed is not None
     compared = [settings(one.trial.params) for one in answer.search.confirmed.candidates]
-    assert sorted(map(str, compared)) == sorted(map(str, new))
+    assert len(compared) == len(new)
+    assert all(one in new for one in compared)
     assert (
         "The best of the first 7 trials had been trained again, and could be seen, before 17 more were made: whoever "
         "goes on until they like the result finds differences where there are none more often than p says."
