@@ -71,7 +71,10 @@ def test_a_class_without_images() -> None:
 
 
 def test_the_title_has_the_measures_that_were_told_and_is_not_cut_off() -> None:
-    old, new = measures(0.7), measures(0.7).model_copy(update={"auroc": 0.875, "placements": [], "ece": 0.125})
+    old, new = (
+        measures(0.7, "test", CLASSES[:2]),
+        measures(0.7, "test", CLASSES[:2]).model_copy(update={"auroc": 0.875, "placements": [], "ece": 0.125}),
+    )
     without, with_auroc = (
         pixels(confusion_matrix(one, CLASSES[:2], "trial 17 on the test images")) for one in (old, new)
     )
