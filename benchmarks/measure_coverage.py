@@ -7,14 +7,15 @@ the photograph, of the model, of the two together and of the image, class by cla
 the measure of 500 photographs of each class. Columns: the truth; the share of studies whose interval contains it, in
 per cent; the standard error that the intervals take, and that of a bootstrap over the photographs of each class (with
 the models of the study), each as a share of the standard deviation over studies of the estimate. (A bootstrap of
-photographs leaves out that other models would do otherwise.)
+photographs leaves out that other models would do otherwise; of folds it is not drawn.)
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from search.answer.measures import Measure, Predictions, macro_f1
 from search.answer.probabilities import auroc
 from search.answer.scores import Scores
 from search.answer.statistics.variance import Floats
+from trainer.probabilities import placements
 
 BOOTSTRAPPED = 40  # studies, 20 times each: their mean is near that of all
 
@@ -42,6 +44,7 @@ class Logits:
         copies: images of a photograph.
         signal: how far the logit of the true class lies above the others.
         photo, model, both, image: standard deviations of the effects, a class each.
+        folds: parts of the photographs of each class, of which a model sees one, in turn; 1: all of them.
     """
 
     photographs: tuple[int, ...] = (13, 6, 4, 48)
@@ -51,6 +54,7 @@ class Logits:
     model: float = 0.3
     both: float = 0.4
     image: float = 0.5
+    folds: int = 1
 
     def drawn(self, rng: np.random.Generator, seeds: int, photographs: tuple[int, ...] | None = None) -> Predictions:
         """A study's test images."""
@@ -62,7 +66,10 @@ class Logits:
         columns = np.repeat(np.arange(len(labels)), self.copies)
         logits = (of_photos + of_models)[:, columns] + rng.normal(0, self.image, (seeds, len(columns), len(sizes)))
         logs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        return made(logs, labels, columns)
+        if self.folds == 1:
+            return made(logs, labels, columns)
+        fold = np.concatenate([np.arange(size) % self.folds for size in sizes])
+        return of_folds(logs, labels, columns, fold, self.folds)
 
 
 def made(logs: Floats, labels: np.ndarray, columns: np.ndarray) -> Predictions:
@@ -74,6 +81,22 @@ def made(logs: Floats, labels: np.ndarray, columns: np.ndarray) -> Predictions:
     photos, strata = tuple(f"p{n}" for n in range(len(labels))), tuple(f"test/{label}" for label in labels)
     scores = Scores(logs, labels[columns], columns)
     return Predictions(tuple(range(seeds)), photos, strata, labels, counts, scores)
+
+
+def of_folds(logs: Floats, labels: np.ndarray, columns: np.ndarray, fold: np.ndarray, folds: int) -> Predictions:
+    """The same where replicate r sees the photographs of fold r modulo `folds`, as in validation.
+
+    Args:
+        fold: (photographs,) the fold of each.
+    """
+    whole = made(logs, labels, columns)
+    counts, added = np.zeros_like(whole.counts), np.zeros(whole.counts.shape[:2])
+    for row in range(len(logs)):
+        mine = fold == row % folds
+        counts[row, mine] = whole.counts[row, mine]
+        images = mine[columns]
+        np.add.at(added[row], columns[images], placements(logs[row, images], labels[columns[images]]))
+    return replace(whole, counts=counts, scores=None, placements=added)
 
 
 def resampled(predictions: Predictions, rng: np.random.Generator) -> Predictions:
@@ -94,6 +117,7 @@ WORLDS = {
     "4 classes of 20": Logits(photographs=(20,) * 4),
     "models of sd 1.0": Logits(model=1.0),
     "AUROC near 1": Logits(signal=5.0, photographs=(20,) * 4),
+    "validation, 5 folds": Logits(photographs=(75, 27, 16, 159), folds=5),
 }
 
 
@@ -110,7 +134,7 @@ def row(world: Logits, name: str, studies: int, seeds: int = 5) -> tuple[float, 
     many = tuple(500 for _ in world.photographs)
     if name == "macro F1":  # it depends on the mix of classes
         many = tuple(int(2000 * size / sum(world.photographs)) for size in world.photographs)
-    small = Logits(**{**vars(world), "copies": 2})
+    small = replace(world, copies=2, folds=1)
     truth = float(np.mean([mean(small.drawn(rng, 20, many)) for _ in range(15)]))
     inside, values, variances, again = [], [], [], []
     for number in range(studies):
@@ -121,10 +145,11 @@ def row(world: Logits, name: str, studies: int, seeds: int = 5) -> tuple[float, 
         inside.append(estimate.low <= truth <= estimate.high)
         values.append(estimate.value)
         variances.append(float(estimate.variance.total))
-        if number < BOOTSTRAPPED:
+        if number < BOOTSTRAPPED and world.folds == 1:
             again.append(np.var([mean(resampled(predictions, rng)) for _ in range(20)], ddof=1))
     sd = float(np.std(values))
-    return truth, float(np.mean(inside)), float(np.sqrt(np.mean(variances))) / sd, float(np.sqrt(np.mean(again))) / sd
+    bootstrapped = float(np.sqrt(np.mean(again))) / sd if again else math.nan
+    return truth, float(np.mean(inside)), float(np.sqrt(np.mean(variances))) / sd, bootstrapped
 
 
 def main() -> None:

@@ -10,6 +10,9 @@ to measure a level:
     the same      all replicates choose, and the same trainings measure on test
     on validation all replicates choose, and the same trainings measure on validation: what a search's best value is
 
+Of two crossed parameters, whose combinations are the levels, it counts the studies in which some main effect or some
+interaction is claimed (Holm over all effects) where there is none.
+
 The bias is that of the mean accuracy, in points, against the true accuracy at the rates that were chosen; false, the
 share of studies in which some difference among the four equal levels is claimed (Holm), in per cent; `held`, how many
 intervals of the first level's accuracy contain its truth. Equal rates are the worst case for a bias, as it is luck
@@ -19,6 +22,7 @@ alone that chooses; unequal ones differ by 0.5 on the logit scale.
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,12 +30,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.worlds import PUBLIC
+from search.answer.factorial import bounded, coefficient, effects_of
 from search.answer.statistics.intervals import interval_of_share, p_of_distance
 from search.answer.statistics.luck import widened
 from search.answer.statistics.simultaneous import SIGNIFICANT
 from search.answer.statistics.variance import Floats, Variance, variance_of
 
 RATES, LEVELS = 3, 4
+CROSSED = ((2, 2), (3, 3))  # levels of two crossed parameters
 VALIDATION = (15, 5, 3, 32)  # photographs by class in a fold of the public TRAIN split
 COPIES = 10  # images of a photograph
 BLOCK = 250  # studies, for the sake of memory
@@ -73,20 +79,23 @@ class Rates:
         found: Floats = chances @ weights / weights.sum()
         return found
 
-    def blocks(self, rng: np.random.Generator, studies: int) -> Iterator[tuple[Floats, Floats, Floats]]:
+    def blocks(
+        self, rng: np.random.Generator, studies: int, levels: int = LEVELS
+    ) -> Iterator[tuple[Floats, Floats, Floats]]:
         """Accuracies on validation (levels, rates, studies, seeds), and what each photograph adds to them on validation
         and on test (levels, rates, studies, seeds, photographs).
         """
         for _ in range(-(-studies // BLOCK)):
-            models = self.logits[None, :, None, None] + rng.normal(0, self.seed, (LEVELS, RATES, BLOCK, self.seeds))
+            models = self.logits[None, :, None, None] + rng.normal(0, self.seed, (levels, RATES, BLOCK, self.seeds))
             val, test = (self._shares(rng, models, counts) for counts in (VALIDATION, PUBLIC))
             yield val.sum(axis=-1), val, test
 
     def _shares(self, rng: np.random.Generator, models: Floats, counts: tuple[int, ...]) -> Floats:
         n = sum(counts)
         logits = models[..., None] + self.photograph * rng.normal(size=(1, 1, BLOCK, 1, n))
-        logits = logits + rng.normal(0, self.level, (LEVELS, RATES, BLOCK, 1, n))
-        logits = logits + rng.normal(0, self.both, (LEVELS, RATES, BLOCK, self.seeds, n))
+        levels = len(models)
+        logits = logits + rng.normal(0, self.level, (levels, RATES, BLOCK, 1, n))
+        logits = logits + rng.normal(0, self.both, (levels, RATES, BLOCK, self.seeds, n))
         found: Floats = rng.binomial(COPIES, 1 / (1 + np.exp(-logits))) / COPIES * _weights(counts)
         return found
 
@@ -138,6 +147,34 @@ def measured(world: Rates, studies: int, seed: int = 0) -> dict[str, Found]:
     return found
 
 
+def claimed_of_effects(world: Rates, shape: tuple[int, int], studies: int, seed: int = 0) -> float:
+    """The share of studies of crossed parameters, of so many levels each, in which an effect is claimed that there is
+    not: all combinations are equal, and each is measured at the rates that its halves chose for one another.
+    """
+    levels = {name: tuple(range(n)) for name, n in zip("ab", shape, strict=True)}
+    reference = dict.fromkeys(levels, 0)
+    cells = [dict(zip("ab", pair, strict=True)) for pair in itertools.product(*levels.values())]
+    effects = effects_of(reference, levels)
+    signs = np.asarray([[coefficient(cell, effect, reference) for cell in cells] for effect in effects])
+    main = np.asarray([len(effect) == 1 for effect in effects])
+    signs[main] /= signs[main].clip(0).sum(axis=1, keepdims=True)  # means over the levels of the other parameter
+    halves, strata = np.arange(world.seeds) % 2, np.repeat(np.arange(len(PUBLIC)), PUBLIC)
+    claims = []
+    for accuracies, _, test in world.blocks(np.random.default_rng(seed), studies, len(cells)):
+        of_half = [accuracies[..., halves == half].mean(axis=-1).argmax(axis=1) for half in (0, 1)]
+        rates = np.stack([of_half[1 - half] for half in halves], axis=-1)  # (cells, studies, seeds)
+        shares = np.take_along_axis(test, rates[:, None, :, :, None], axis=1)[:, 0]
+        differ = rates[..., 0] != rates[..., 1]
+        p = []
+        for row in signs:
+            values = np.tensordot(row, shares, axes=1)
+            variance = variance_of(values, _weights(PUBLIC), strata)
+            wider = widened(variance, values.sum(axis=-1), halves, differ[row != 0].any(axis=0))
+            p.append(p_of_distance(np.abs(values.sum(axis=-1).mean(axis=-1)), bounded(wider)))
+        claims.append(np.min(p, axis=0) < SIGNIFICANT / len(effects))
+    return float(np.concatenate(claims).mean())
+
+
 def _judged(
     world: Rates, rates: npt.NDArray[np.intp], table: Floats, counts: tuple[int, ...], wider: bool
 ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
@@ -169,6 +206,9 @@ def main() -> None:
         for way, found in measured(world, studies).items():
             figures = f"{100 * found.bias:+8.2f}{100 * found.claimed:8.1f}{100 * found.held:8.1f}"
             print(f"{name:42}{way:>14}{figures}", flush=True)
+        for shape in CROSSED:
+            claimed = 100 * claimed_of_effects(world, shape, studies)
+            print(f"{name:42}{'crossed':>10}{shape[0]:>2}x{shape[1]}{'':8}{claimed:8.1f}", flush=True)
 
 
 if __name__ == "__main__":

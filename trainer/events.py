@@ -85,7 +85,7 @@ class Epoch(_Event):
     dropout, while the weights change. Those of validation are in inference mode, after it.
 
     Both losses count each class as the training does (`TrainConfig.class_weight`); accuracies count every image alike.
-    Balanced accuracy and macro F1 are what a study may decide by; trainers of version 0.1 did not tell them.
+    Balanced accuracy, macro F1 and AUROC are what a study may decide by; trainers of version 0.1 did not tell them.
     """
 
     event: Literal["epoch"] = "epoch"
@@ -100,6 +100,7 @@ class Epoch(_Event):
     vram_peak_mib: float | None = None
     val_balanced_accuracy: float | None = None
     val_macro_f1: float | None = None
+    val_auroc: float | None = None
 
 
 class PhotoCount(_Event):
@@ -120,9 +121,11 @@ class SplitMeasures(_Event):
     `confusion[i][j]` counts the images of class i predicted as j. `recall` is None for a class without images.
     `wrong` names the images that were classified wrongly, with the predicted class (test only). `log_probabilities` has
     the images' class probabilities, photograph after photograph in the order of `photos`, those of one photograph in
-    the order of their files (test only; see `trainer.scores`). Earlier versions did not keep them. With several epochs
-    evaluated (`TrainConfig.evaluate_last`) all figures are means over them, but `wrong` and `log_probabilities` are of
-    the last one, whose model is saved.
+    the order of their files (test only; see `trainer.scores`). `auroc` is the mean over classes of a class against the
+    rest, and `placements` what each photograph adds to it, in the order of `photos` (`trainer.probabilities`); `ece` is
+    the expected calibration error. Earlier versions told none of these. With several epochs evaluated
+    (`TrainConfig.evaluate_last`) all figures are means over them, but `wrong`, `log_probabilities` and `ece` are of the
+    last one, whose model is saved.
     """
 
     accuracy: float
@@ -133,6 +136,9 @@ class SplitMeasures(_Event):
     photos: list[PhotoCount]
     wrong: dict[str, int] = Field(default_factory=dict)
     log_probabilities: str | None = None
+    auroc: float | None = None
+    placements: list[float] | None = None
+    ece: float | None = None
 
 
 class Model(_Event):

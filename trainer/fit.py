@@ -254,13 +254,12 @@ class _Report(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         training = self.training
-        data = training.dataset
         epoch_s = time.perf_counter() - self.begun
-        rows = data.splits["val"]
-        training.val_logits = training.predict(training.val)
-        logs["val_loss"] = measure.cross_entropy(training.val_logits, data.labels[rows], training.class_weight)
-        logs["val_accuracy"] = measure.accuracy(training.val_logits, data.labels[rows])
-        balanced_accuracy, macro_f1 = measure.over_classes(training.val_logits, data.labels[rows])
+        labels = training.dataset.labels[training.dataset.splits["val"]]
+        logits = training.val_logits = training.predict(training.val)
+        logs["val_loss"] = measure.cross_entropy(logits, labels, training.class_weight)
+        logs["val_accuracy"] = measure.accuracy(logits, labels)
+        balanced_accuracy, macro_f1, auroc = measure.over_classes(logits, labels)
         if not math.isfinite(logs["val_loss"]):
             raise NotFiniteError(f"the validation loss became {logs['val_loss']} after epoch {training.epoch}")
         training.emit(
@@ -276,6 +275,7 @@ class _Report(keras.callbacks.Callback):
                 vram_peak_mib=training.session.meter.peak_mib(),
                 val_balanced_accuracy=balanced_accuracy,
                 val_macro_f1=macro_f1,
+                val_auroc=auroc,
             )
         )
         training.epoch = epoch + 2

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trainer import scores
+from trainer import probabilities, scores
 from trainer.events import Count, PhotoCount, SplitMeasures
 
 Logits = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
+DIGITS = 7  # of what a photograph adds to AUROC, so that the sums of ten thousand are right to six decimals
 
 
 def cross_entropy(logits: Logits, labels: Labels, class_weight: Sequence[float] | None = None) -> float:
@@ -49,11 +50,14 @@ def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
     return float(np.mean(np.divide(2 * hits, total, out=np.zeros(len(hits)), where=total > 0)))
 
 
-def over_classes(logits: Logits, labels: Labels) -> tuple[float, float]:
-    """Balanced accuracy, the mean recall of the classes that have images, and macro F1. Shapes: (n, classes), (n,)."""
+def over_classes(logits: Logits, labels: Labels) -> tuple[float, float, float]:
+    """Balanced accuracy, the mean recall of the classes that have images; macro F1; and AUROC, the mean over classes of
+    each against the rest. Shapes: (n, classes), (n,).
+    """
     confusion = confusion_matrix(logits.argmax(axis=1), labels, logits.shape[1])
     there = confusion.sum(axis=1)
-    return float(np.mean(np.diag(confusion)[there > 0] / there[there > 0])), macro_f1(confusion)
+    balanced = float(np.mean(np.diag(confusion)[there > 0] / there[there > 0]))
+    return balanced, macro_f1(confusion), probabilities.auroc(logits, labels)
 
 
 def measure_split(
@@ -78,13 +82,17 @@ def measure_split(
     predicted = np.stack([logits.argmax(axis=1) for logits in evaluations])  # (evaluations, n)
     total = np.sum([confusion_matrix(row, labels, classes) for row in predicted], axis=0)
     hits, there = np.diag(total), total.sum(axis=1)
+    logs = [probabilities.log_softmax(logits) for logits in evaluations]
+    placed = np.mean([probabilities.placements(one, labels) for one in logs], axis=0)  # (n,)
     by_photo = []
+    placements = []
     order = []
     for photo, label in np.unique(np.stack([photos, labels], axis=1), axis=0).tolist():
         rows = (photos == photo) & (labels == label)
         counts = np.bincount(predicted[:, rows].ravel(), minlength=classes)
         order.append(np.flatnonzero(rows))
         by_photo.append(PhotoCount(photo=photo_names[photo], label=label, predicted=_means(counts, len(predicted))))
+        placements.append(float(f"{placed[rows].sum():.{DIGITS}g}"))
     wrong = {}
     kept = None
     if files is not None:
@@ -100,6 +108,9 @@ def measure_split(
         photos=by_photo,
         wrong=wrong,
         log_probabilities=kept,
+        auroc=float(placed.sum()),
+        placements=placements,
+        ece=probabilities.calibration_error(logs[-1], labels),
     )
 
 

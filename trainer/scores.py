@@ -13,17 +13,17 @@ import binascii
 import numpy as np
 import numpy.typing as npt
 
+from trainer.probabilities import log_softmax
+
 DTYPE = np.dtype("<f2")
 LOWEST = -6e4  # half precision ends at -65504
 
 
 def encode(logits: npt.NDArray[np.floating]) -> str:
     """The probabilities of these logits, (images, classes), as base64 of little-endian float16 logarithms."""
-    wide = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinite logits give NaN, for which the caller refuses the whole training
-        shifted = wide - wide.max(axis=1, keepdims=True)
-        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return base64.b64encode(np.maximum(logs, LOWEST).astype(DTYPE).tobytes()).decode()
+        logs = np.maximum(log_softmax(logits), LOWEST)
+        return base64.b64encode(logs.astype(DTYPE).tobytes()).decode()
 
 
 def decode(text: str, classes: int) -> npt.NDArray[np.float64]:

@@ -106,16 +106,17 @@ def answer_of(recorded: StoredStudy) -> Answer:
         found = course(recorded.study, recorded.records)
         recorded = replace(recorded, left=found.left)
         return Answer(recorded, found.levels, None, with_looks(recorded.study, found), found)
-    if recorded.study.tune:
-        tuned = cross_fitted(recorded.study, recorded.records)
-        levels = tuple(compare(recorded.study, tuned.records))
-        said = words(recorded.study, levels)
-        said = said._replace(details=(*said.details, tuned_text(recorded.study, tuned)))
-        return Answer(recorded, levels, None, said, tuned=tuned)
-    if recorded.study.kind == "factorial":
-        levels = tuple(with_starts(levels_of(recorded.study, recorded.records)))
-        effects = factorial(recorded.study, levels)
-        said = factorial_words(recorded.study, levels, effects)
-        return Answer(recorded, levels, None, said, factorial=effects)
-    levels = tuple(compare(recorded.study, recorded.records))
-    return Answer(recorded, levels, None, words(recorded.study, levels))
+    study = recorded.study
+    tuned = cross_fitted(study, recorded.records) if study.tune else None
+    measuring = recorded.records if tuned is None else tuned.records
+    effects = None
+    if study.kind == "factorial":
+        levels = tuple(with_starts(levels_of(study, measuring)))
+        effects = factorial(study, levels)
+        said = factorial_words(study, levels, effects)
+    else:
+        levels = tuple(compare(study, measuring))
+        said = words(study, levels)
+    if tuned is not None:
+        said = said._replace(details=(*said.details, tuned_text(study, tuned)))
+    return Answer(recorded, levels, None, said, tuned=tuned, factorial=effects)

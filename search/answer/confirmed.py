@@ -1,7 +1,8 @@
 """What a search recommends: the best of the few that were trained again, on new seeds, beside the reference model.
 
 All were trained at the same seeds and folds, none of which the search had used. They are ranked by the mean of the
-measure that decides over these seeds, on validation; the test images measure, and choose nothing.
+measure that decides over these seeds, on validation; the test images measure, and choose nothing. Of a search that went
+on after that, the best are chosen anew, and those that were trained again before stay beside them.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from search.answer.words.wording import count, difference_text, p_text, share_te
 from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 from search.study import Study
-from search.study.confirm import CANDIDATES, candidates, is_searched
+from search.study.confirm import CANDIDATES, candidates, confirmed_before, is_searched, settings
 from search.study.constraints import excess
 from search.study.design import reference_params
-from search.study.space import ParamValue
 from search.text import shown
 
 
@@ -84,21 +84,50 @@ def confirmed(recorded: StoredStudy) -> Confirmed | None:
         return None
     reference = reference_params(study)
     chosen = candidates(recorded.results, reference)
+    chosen += confirmed_before(study, recorded.results, chosen)
     again = [trial for trial in recorded.records if trial.role == "confirm"]
     there = (*recorded.searched, *again)  # the reference model may have failed in the search
-    firsts = [next((trial for trial in there if _settings(trial) == params), None) for params in chosen]
-    groups = [(params == reference, [trial for trial in again if _settings(trial) == params]) for params in chosen]
+    firsts = [next((trial for trial in there if settings(trial.params) == params), None) for params in chosen]
+    groups = [
+        (params == reference, [trial for trial in again if settings(trial.params) == params]) for params in chosen
+    ]
     levels = compare_groups(groups, study.margin, study.measure)
     found = [
         Candidate(trial, level, recorded.keeps(trial) and _keep(study, level.trials))
         for trial, level in zip(firsts, levels, strict=True)
         if trial is not None and level.trials
     ]
-    over = sum(trial.terminal is not None for _, trials in groups for trial in trials)
+    fewest = min((sum(trial.terminal is not None for trial in trials) for _, trials in groups), default=0)
     return Confirmed(
         tuple(sorted(found, key=lambda one: (-one.rank, one.trial.number))),
         study.search.confirm,
-        is_over=over >= study.search.confirm * len(chosen),
+        is_over=fewest >= study.search.confirm or not groups,
+    )
+
+
+def going_on_text(recorded: StoredStudy) -> str | None:
+    """What is trained again later, of a search that goes on; None where none does, and where it is over."""
+    study = recorded.study
+    if study.search is None or not study.search.confirm or is_searched(study, recorded.results):
+        return None
+    text = f"When the search is over, the best {CANDIDATES} by validation are trained again on "
+    return f"{text}{count(study.search.confirm, 'new seed')}, and the recommendation is made among these."
+
+
+def seen_text(recorded: StoredStudy) -> str | None:
+    """That a search went on when its best had been trained again, and what that does to the error; None where none did.
+
+    What is over is seen, in part, as soon as one of those trainings has finished.
+    """
+    again = [trial.number for trial in recorded.records if trial.role == "confirm" and trial.finished]
+    searched = [trial.number for trial in recorded.records if trial.role == "search"]
+    before = sum(number < min(again) for number in searched) if again else len(searched)
+    if before == len(searched):
+        return None
+    return (
+        f"The best of the first {count(before, 'trial')} had been trained again, and could be seen, before "
+        f"{len(searched) - before} more were made: whoever goes on until they like the result finds differences where "
+        "there are none more often than p says."
     )
 
 
@@ -149,10 +178,6 @@ def _keep(study: Study, trials: Sequence[TrialRecord]) -> bool:
     """Whether trainings keep the constraints on average."""
     shares = [excess(study.constraints, trial.events) for trial in trials if trial.finished]
     return all(statistics.fmean(share[name] for share in shares) <= 0 for name in study.constraints if shares)
-
-
-def _settings(trial: TrialRecord) -> dict[str, ParamValue]:
-    return {name: value for name, value in trial.params.items() if name != "seed"}
 
 
 def _described(trial: TrialRecord) -> str:

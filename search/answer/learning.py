@@ -17,6 +17,7 @@ from functools import cached_property
 from search.answer.statistics.intervals import LEVEL
 from search.folder.record import TrialRecord
 from trainer.clock import last_start, start_epoch
+from trainer.probabilities import CHANCE
 
 # Of its seeds, at which a level has to learn for its accuracy to be ranked: a choice. With fewer, the seeds that are
 # left are a selection, and which of them are left may depend on the level.
@@ -94,5 +95,9 @@ def chance_of(trial: TrialRecord, measure: str = "accuracy") -> float:
         return math.nan
     totals = [total for row in trial.finished.splits["train"].confusion if (total := sum(row))]
     share = max(totals) / sum(totals)
-    chances = {"balanced_accuracy": 1 / len(totals), "macro_f1": 2 * share / (1 + share) / len(totals)}
+    chances = {
+        "balanced_accuracy": 1 / len(totals),
+        "macro_f1": 2 * share / (1 + share) / len(totals),
+        "auroc": CHANCE,
+    }
     return chances.get(measure, share)

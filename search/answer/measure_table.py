@@ -19,7 +19,7 @@ from search.answer.statistics.intervals import Estimate
 from search.folder.record import TrialRecord
 from search.study.deciding import mean_recall
 from search.study.objectives import Direction
-from trainer.events import SplitMeasures, SplitName
+from trainer.events import Epoch, SplitMeasures, SplitName
 from trainer.registry import Registry
 
 Unit = Literal["%", ""]
@@ -35,9 +35,7 @@ class SplitMeasure:
         unit: "%": shown in per cent; "": shown as a plain number.
         of: computes it, of each seed, and what each photograph contributes to it; None where it was not measured.
         reported: reads what the trainer said of it, so that what is shown is the trainer's to the last digit; None for
-            a measure that the trainer does not know.
-        has_curve: whether the trainer gives it for every epoch too, under the same name. MLflow has the value at the
-            end as `final_...` then.
+            a measure that the trainer does not know. Of a trainer of earlier times it may give None.
         is_share: whether it lies between 0 and 1: its interval then does so too.
         has_interval: whether an interval is shown beside it. An error of calibration is a sum of absolute values, too
             high from few images, so that an interval around it would stand too high.
@@ -47,8 +45,7 @@ class SplitMeasure:
     direction: Direction
     unit: Unit
     of: Callable[[Predictions], Measure | None]
-    reported: Callable[[SplitMeasures], float] | None = None
-    has_curve: bool = False
+    reported: Callable[[SplitMeasures], float | None] | None = None
     is_share: bool = True
     has_interval: bool = True
 
@@ -80,16 +77,19 @@ class ClassMeasure:
 
 
 MEASURES = Registry[SplitMeasure]("measure")
-MEASURES.register(
-    "accuracy", SplitMeasure("accuracy", "maximize", "%", accuracy, reported=attrgetter("accuracy"), has_curve=True)
-)
+MEASURES.register("accuracy", SplitMeasure("accuracy", "maximize", "%", accuracy, reported=attrgetter("accuracy")))
 MEASURES.register(
     "balanced_accuracy",
     SplitMeasure("balanced accuracy", "maximize", "%", balanced_accuracy, reported=mean_recall),
 )
 MEASURES.register("macro_f1", SplitMeasure("macro F1", "maximize", "", macro_f1, reported=attrgetter("macro_f1")))
-MEASURES.register("auroc", SplitMeasure("AUROC", "maximize", "", auroc))
-MEASURES.register("ece", SplitMeasure("calibration error", "minimize", "", calibration_error, has_interval=False))
+MEASURES.register("auroc", SplitMeasure("AUROC", "maximize", "", auroc, reported=attrgetter("auroc")))
+MEASURES.register(
+    "ece",
+    SplitMeasure(
+        "calibration error", "minimize", "", calibration_error, reported=attrgetter("ece"), has_interval=False
+    ),
+)
 
 CLASS_MEASURES = Registry[ClassMeasure]("measure of a class")
 CLASS_MEASURES.register(
@@ -142,16 +142,16 @@ def split_values(record: TrialRecord, split: SplitName) -> dict[str, float]:
         ValueError: the trial is not finished.
     """
     reported = _reported(record, split)
-    unknown = any(entry.reported is None for entry in MEASURES.values())
-    predictions = Predictions.of([record], split) if unknown else None
+    predictions: Predictions | None = None
     found = {}
     for name, entry in MEASURES.items():
-        if entry.reported is not None:
-            found[name] = entry.reported(reported)
-        elif predictions is not None:
+        value = entry.reported(reported) if entry.reported is not None else None
+        if value is None:
+            predictions = predictions or Predictions.of([record], split)
             measure = entry.of(predictions)
-            if measure is not None:
-                found[name] = float(measure.by_seed[0])
+            value = float(measure.by_seed[0]) if measure is not None else None
+        if value is not None:
+            found[name] = value
     return found
 
 
@@ -174,9 +174,11 @@ def class_values(record: TrialRecord, split: SplitName) -> Iterator[tuple[str, l
 
 
 def metric_name(name: str, split: SplitName) -> str:
-    """What MLflow calls the value at the end: `test_accuracy`, `final_val_accuracy`, `val_macro_f1`."""
-    curve = MEASURES[name].has_curve and split != "test"
-    return f"final_{split}_{name}" if curve else f"{split}_{name}"
+    """What MLflow calls the value at the end: `test_accuracy`, `train_macro_f1`; `final_val_accuracy` where the trainer
+    gives it for every epoch too, under the plain name.
+    """
+    plain = f"{split}_{name}"
+    return f"final_{plain}" if plain in Epoch.model_fields else plain
 
 
 def _reported(record: TrialRecord, split: SplitName) -> SplitMeasures:

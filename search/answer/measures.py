@@ -18,7 +18,7 @@ from search.answer.statistics.intervals import Estimate, estimate_difference, es
 from search.answer.statistics.luck import Choice, of_both, widened
 from search.answer.statistics.variance import Floats, Variance, variance_of
 from search.folder.record import TrialRecord
-from trainer.events import Count, SplitName
+from trainer.events import Count, SplitMeasures, SplitName
 
 Ints = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -39,6 +39,7 @@ class Predictions:
             those of other folds in validation. An image counts once, however often it was evaluated, so these need not
             be whole.
         scores: the images' class probabilities, after the last evaluation; None where they were not kept.
+        placements: (seeds, columns) what each photograph adds to AUROC; None where a trainer did not tell.
         choice: whether the level's learning rate was chosen by halves of the seeds, see `statistics.luck`.
     """
 
@@ -49,6 +50,7 @@ class Predictions:
     counts: Floats
     scores: Scores | None = None
     choice: Choice = "none"
+    placements: Floats | None = None
 
     @classmethod
     def of(cls, trials: Sequence[TrialRecord], split: SplitName, choice: Choice = "none") -> Predictions:
@@ -81,6 +83,7 @@ class Predictions:
             counts=counts,
             scores=Scores.of(ends, columns),
             choice=choice,
+            placements=_placements(ends, columns),
         )
 
     @property
@@ -182,6 +185,17 @@ class Measure:
     def _variance(self) -> Variance:
         found = variance_of(self.contributions, self.weights, _numbers(self.strata), _numbers(self.photos))
         return widened(found, self.by_seed, np.asarray(self.seeds) % 2, self.choice)
+
+
+def _placements(splits: Sequence[SplitMeasures], columns: Sequence[tuple[str, int]]) -> Floats | None:
+    """(seeds, columns) what each photograph adds to AUROC; None where a trainer did not tell."""
+    place = {key: number for number, key in enumerate(columns)}
+    found = np.zeros((len(splits), len(columns)))
+    for row, split in enumerate(splits):
+        if split.placements is None:
+            return None
+        found[row, [place[count.photo, count.label] for count in split.photos]] = split.placements
+    return found if len(splits) else None
 
 
 def accuracy(predictions: Predictions) -> Measure:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.answer.confirmed import Confirmed, confirmed, confirmed_text
+from search.answer.confirmed import Confirmed, confirmed, confirmed_text, going_on_text, seen_text
 from search.answer.evidence import Evidence, as_long_as_it_learnt, evidence_of
 from search.answer.learning import has_learnt
 from search.answer.regret import end_text
@@ -181,6 +181,8 @@ def _words(
         details.append(f"It was chosen from many by its validation {words}, so that figure is optimistic.")
     if (text_of_end := end_text(recorded)) is not None:
         details.append(text_of_end)
+    if (seen := seen_text(recorded)) is not None:
+        details.append(seen)
     if again is not None:
         found = confirmed_text(again, recorded.study.measure_words)
         if not again.is_over:
@@ -189,9 +191,12 @@ def _words(
         follows = f"It is retrained on all TRAIN photographs and registered by {command}"
         last = [] if again.is_undecided else [evidence.sentence if evidence else follows]
         return Words(found, (f"{text}.", *details, *last), ranks=not again.is_undecided)
+    going_on = going_on_text(recorded)
     details.append(
         evidence.sentence
         if evidence
+        else going_on
+        if going_on
         else "It has not yet been retrained on new seeds beside the reference model: "
         + typed("search.best", "--study", recorded.name)
     )

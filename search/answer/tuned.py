@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.deciding import DECIDING
+from search.study.factorial import cell_name, cells
 from search.study.space import ParamValue
 from search.study.tune import RATE
 
@@ -29,7 +30,7 @@ class CrossFit:
 
     Attributes:
         records: a training for each replicate of each level, at the rate that the other half chose; those of a half
-            whose rate is not chosen yet are left out.
+            whose rate is not chosen yet are left out. A combination of two crossed parameters is a level, by its name.
         rates: by level, the rate at which each half is measured; None where it is not chosen yet.
         by_rate: by level and rate, every training that has finished.
     """
@@ -46,14 +47,14 @@ def half_of(record: TrialRecord) -> int:
 
 def cross_fitted(study: Study, records: Iterable[TrialRecord]) -> CrossFit:
     """The trainings that measure, of a study with `tune`."""
-    assert study.factor is not None
-    factor = study.factor
     replicates = [record for record in records if record.role == "replicate"]
     rates: dict[ParamValue, tuple[float | None, ...]] = {}
     measured: list[TrialRecord] = []
     by_rate: dict[tuple[ParamValue, float], tuple[TrialRecord, ...]] = {}
-    for level in study.levels:
-        mine = [record for record in replicates if record.params[factor] == level]
+    for cell in cells(study):
+        level = cell_name(cell)
+        assert level is not None
+        mine = [record for record in replicates if all(record.params[name] == value for name, value in cell.items())]
         chosen = {half: _chosen(study, [record for record in mine if half_of(record) == half]) for half in HALVES}
         rates[level] = tuple(chosen[1 - half] for half in HALVES)
         measured += [record for record in mine if record.params[RATE] == rates[level][half_of(record)]]
@@ -78,20 +79,33 @@ def _chosen(study: Study, records: Sequence[TrialRecord]) -> float | None:
     return max(by_closeness, key=lambda rate: statistics.fmean(scores[rate, seed] for seed in common))
 
 
+def level_words(study: Study) -> dict[ParamValue, str]:
+    """What each level is called: `average pooling`; of a combination `average pooling and dropout 0.5`."""
+    from search.answer.words.wording import listed, named
+
+    found = {}
+    for cell in cells(study):
+        name = cell_name(cell)
+        assert name is not None
+        found[name] = listed([named(factor, level) for factor, level in cell.items()])
+    return found
+
+
 def tuned_text(study: Study, found: CrossFit) -> str:
     """Which rate each level got in each half."""
-    from search.answer.words.wording import listed, named
+    from search.answer.words.wording import listed
     from search.text import shown
 
-    parts = []
+    words, parts = level_words(study), []
     for level, rates in found.rates.items():
         known = [shown(rate) if rate is not None else "not chosen yet" for rate in rates]
         got = (
             f"{known[0]} in both halves" if known[0] == known[1] else f"{known[0]} in one half, {known[1]} in the other"
         )
-        parts.append(f"{named(study.factor, level)} {got}")
+        parts.append(f"{words[level]} {got}")
+    each = "level" if study.factor else "combination"
     grid = listed([shown(rate) for rate in study.rates], "or")
     return (
-        f"The learning rate, {grid}, was chosen for each level by validation {study.measure_words} in one half of the "
+        f"The learning rate, {grid}, was chosen for each {each} by validation {study.measure_words} in one half of the "
         f"replicates and measured in the other, then the other way round: {'; '.join(parts)}."
     )

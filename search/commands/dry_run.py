@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from search.addresses.urls import shown_url
+from search.controller.foresight import foreseen
 from search.controller.options import Options
 from search.controller.packing import is_measured
 from search.environment import Environment
@@ -46,12 +47,13 @@ def dry_run(study: Study, options: Options, environment: Environment, console: C
     index, places = scan(options.data), environment.places
     name = study_name(study, places, demo=index.is_demo, quick=options.quick, fresh=options.fresh, taken=names_in)
     folder = places.study(name)
+    begins, text = foreseen(study, options, places, folder) if study.search else (study, "")
     executor = environment.make(options.resources, name)(TrainerSource(options.data, places.cache, folder), folder)
     with executor:
         runs_on = executor.check()
         slots, room = _room(executor, min(options.slots or executor.most_slots(), trial_count(study)))
         lines = [
-            *_design(study),
+            *_design(begins, text),
             f"runs on: {runs_on}; {_slots(executor, options, slots)}{f' ({room})' if room else ''}",
             f"time: {_time(study, index, executor, slots)}",
         ]
@@ -61,7 +63,7 @@ def dry_run(study: Study, options: Options, environment: Environment, console: C
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _design(study: Study) -> list[str]:
+def _design(study: Study, begins_with: str) -> list[str]:
     lines = []
     for role, specs in (("compares", study.scientific), ("tunes for each level", study.nuisance)):
         for key, spec in specs.items():
@@ -82,6 +84,8 @@ def _design(study: Study) -> list[str]:
         if not study.search
         else f"sampler: {study.search.sampler}, {SAMPLERS[study.search.sampler].words}"
     )
+    if begins_with:
+        lines.append(f"starts from: {begins_with}")
     most = "at most " if is_at_most(study) else ""
     lines.append(f"trials: {most}{trial_count(study)}, the first {len(plan(study))} queued at the start")
     return lines

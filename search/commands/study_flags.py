@@ -106,6 +106,6 @@ def changed_study(name: str, args: argparse.Namespace, fixed: dict[str, ParamVal
         n_trials=None if several and not search else args.n_trials,
         margin=args.margin,
         measure=args.measure,
-        tune=args.tune and not (several and (study.kind != "levels" or study.factor == RATE)),
+        tune=args.tune and not (several and (not study.factors or RATE in study.factors)),
         fixed=fixed,
     )

@@ -23,5 +23,7 @@ faults.py        the machine's faults, which stop a study, and a trial's own
 results.py       how a study stands, and its best trial
 recovery.py      the start: journals and stores are brought together
 images.py        the images of a study, before its first trial
+prior.py         what a search starts from: questions on the same images
+foresight.py     the same, for whoever asks before the run
 log.py           the controller's log
 """

@@ -18,8 +18,9 @@ from search.study.conditions import active
 from search.study.design import config_of, reference_params
 from search.study.objectives import OBJECTIVES
 from search.study.space import Levels, Range
-from search.study.starts import Found, Observed, Start, observed_text, starts_from, starts_text
+from search.study.starts import Found, Observed, Start, known_text, starts_from
 from trainer.config import default_of
+from trainer.data.cache.known import KnownImages
 from trainer.errors import ConfigError
 
 COSTS = ("vram_peak_mib", "parameters")  # what the objective `cost` may be
@@ -39,7 +40,7 @@ def has_questions(places: Places) -> bool:
     return False
 
 
-def answered_on(places: Places, data: DataInfo, *, quick: bool) -> list[StoredStudy]:
+def answered_on(places: Places, data: DataInfo | KnownImages, *, quick: bool) -> list[StoredStudy]:
     """The questions all of whose trainings are over, on these images with these photographs, by name. After --fresh the
     last one counts.
 
@@ -82,9 +83,8 @@ def with_prior(study: Study, questions: list[StoredStudy], say: Callable[[str], 
     observed = tuple(one for question in questions for one in _observed(study, question))
     if not starts and not observed:
         return study
-    text = "; ".join(filter(None, ("the reference model", starts_text(starts))))
-    known = f"; {observed_text(observed)} count as observed" if observed else ""
-    say(f"It starts from: {text}{known}. (What questions on the same images found; --no-prior begins without.)")
+    text = known_text(starts, observed, has_reference=reference_params(study) is not None)
+    say(f"It starts from: {text}. (What questions on the same images found; --no-prior begins without.)")
     return study.model_copy(update={"starts": starts, "observed": observed})
 
 

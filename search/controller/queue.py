@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,6 +64,12 @@ class Queue:
     def extend(self, trials: Iterable[Waiting]) -> None:
         """Adds trials behind those that are waiting."""
         self._trials.extend(trials)
+
+    def without(self, which: Callable[[Waiting], bool]) -> list[Waiting]:
+        """Takes these out, and returns them in their order."""
+        found = [trial for trial in self._trials if which(trial)]
+        self._trials = deque(trial for trial in self._trials if not which(trial))
+        return found
 
     def put_back(self, trial: Waiting) -> None:
         """Puts a trial that was under way in front of those that wait."""

@@ -88,8 +88,8 @@ def reconcile(
             continue
         begun = trial.state == TrialState.RUNNING or trial.number in known
         try:
-            found = _unfinished(study, store, trial)
-            config_of(study, found[1], f"{name}-{trial.number:05d}", trial.number)
+            found = _unfinished(study, store, trial, is_begun=begun)
+            config_of(study, found.params, f"{name}-{trial.number:05d}", trial.number)
         except (ConfigError, ValueError) as error:
             if trial.number in known:
                 raise
@@ -107,11 +107,11 @@ def remove_half_saved(models: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _unfinished(study: Study, store: OptunaStudy, trial: FrozenTrial) -> Unfinished:
+def _unfinished(study: Study, store: OptunaStudy, trial: FrozenTrial, *, is_begun: bool) -> Unfinished:
     params, role = trial_params(trial), trial.user_attrs.get(ROLE, "search")
     if study.search and role == "search" and not is_whole(study.scientific, params):
         params = store.finish_asking(trial.number)
-    return trial.number, params, role
+    return Unfinished(trial.number, params, role, is_begun)
 
 
 def _restored(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from search.controller.mail import Mails, NotProposed, Proposed
 from search.controller.queue import Graph, Queue, Waiting
@@ -25,9 +27,24 @@ LOG = logging.getLogger(__name__)
 NOT_OURS = (ValueError, KeyError, RuntimeError)
 # What no storage raises that is away: a sampler's own mistakes.
 MISTAKES = (TypeError, AttributeError, AssertionError, ArithmeticError, ImportError)
+NOT_AMONG_THE_BEST = "not trained: the search went on, and these settings are not among its best any more"
 QUEUED_AT_ONCE = 100  # trials; written to Optuna between two tellings
 
-Unfinished = tuple[int, dict[str, ParamValue], Role]  # number, params, role
+
+class Unfinished(NamedTuple):
+    """A trial that an earlier run left.
+
+    Attributes:
+        number: the trial's.
+        params: of the trial.
+        role: what it is for.
+        is_begun: whether it was under way.
+    """
+
+    number: int
+    params: dict[str, ParamValue]
+    role: Role
+    is_begun: bool
 
 
 class TrialSource(ABC):
@@ -64,7 +81,7 @@ class TrialSource(ABC):
             ConfigError: somebody queued a trial that cannot be trained.
         """
         self._store, self._photographs = store, photographs
-        self._waiting.extend([self._planned(*trial) for trial in unfinished])
+        self._waiting.extend([self._planned(trial.number, trial.params, trial.role) for trial in unfinished])
 
     def _planned(self, number: int, params: dict[str, ParamValue], role: Role) -> Waiting:
         config = config_of(self._study, params, f"{self._name}-{number:05d}", number)
@@ -136,6 +153,9 @@ class DesignSource(TrialSource):
 class SearchSource(TrialSource):
     """One trial is asked for at a time, once Optuna knows of every trial that is over: its sampler sees them all.
 
+    A search may be given more trials while its best are trained again. Those of them that have not begun are held back
+    then until the search is over again; which are the best by then decides whether they are trained at all.
+
     Args:
         study: the search.
         name: of the study.
@@ -155,6 +175,13 @@ class SearchSource(TrialSource):
         self._asking = False  # for the params of one more
         self._is_searched = False  # and no more are asked for
         self._has_begun = False  # the first trials are queued
+        self._begun: set[int] = set()  # trials that an earlier run left under way
+        self._held: list[Waiting] = []  # to be trained again if they are among the best when the search is over
+
+    def open(self, store: OptunaStudy, photographs: str, unfinished: Iterable[Unfinished]) -> None:
+        unfinished = list(unfinished)
+        super().open(store, photographs, unfinished)
+        self._begun = {trial.number for trial in unfinished if trial.is_begun}
 
     @property
     def left(self) -> int:
@@ -166,11 +193,21 @@ class SearchSource(TrialSource):
         self._asked = busy + sum(role == "search" for _, role, _ in results)
         self._is_searched = is_searched(self._study, results)
         if not self._has_begun and not self._is_searched:
+            self._held = self._waiting.without(lambda one: one.role == "confirm" and one.number not in self._begun)
             # At the start of a run, also of those that an earlier run left no time to write into Optuna's queue.
             self._asked += self._enqueue(results, under_way)
         elif self._is_searched and not busy and not self._asking:
+            self._let_go(results)
             self._enqueue(results, under_way)  # what is trained again, where anything is
         self._has_begun = True
+
+    def _let_go(self, results: Sequence[Result]) -> None:
+        """What was held back is trained where it is among the best now; the rest never will be, and fails in Optuna."""
+        held, self._held = self._held, []
+        wanted = [trial.params for trial in plan(self._study, results)]
+        self._waiting.extend([trial for trial in held if trial.params in wanted])
+        for number in [trial.number for trial in held if trial.params not in wanted]:
+            self._optuna.later(partial(self.store.refuse, number, NOT_AMONG_THE_BEST))
 
     def take(self, last: Graph, others: Collection[Graph], device: str = "") -> Waiting | None:
         if self._waiting:

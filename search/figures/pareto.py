@@ -88,10 +88,10 @@ def _panel(axes: Axes, name: str, answer: Answer, search: SearchAnswer) -> None:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    if objective.unit != "%":
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    else:
+    if objective.unit == "%":
         in_percent(axes, "x")
+    elif objective.field:
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel(objective.axis)
     axes.margins(x=0.1)
     bare(axes)

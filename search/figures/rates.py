@@ -6,8 +6,8 @@ import statistics
 from typing import TYPE_CHECKING
 
 from search.answer.answer import Answer
-from search.answer.tuned import CrossFit, tuned_text
-from search.answer.words.wording import named, percent
+from search.answer.tuned import CrossFit, level_words, tuned_text
+from search.answer.words.wording import percent
 from search.figures.style import (
     INK,
     SMALL,
@@ -41,7 +41,8 @@ def result_by_rate(answer: Answer) -> Picture | None:
     found, study = answer.tuned, answer.recorded.study
     if found is None:
         return None
-    drawn = [level for level in study.levels if any(found.by_rate[level, rate] for rate in study.rates)]
+    words = level_words(study)
+    drawn = [level for level in words if any(found.by_rate[level, rate] for rate in study.rates)]
     if not drawn:
         return None
     lines = -(-len(drawn) // COLUMNS)
@@ -51,7 +52,7 @@ def result_by_rate(answer: Answer) -> Picture | None:
         if place >= len(drawn):
             axes.remove()
             continue
-        name = named(study.factor, drawn[place])
+        name = words[drawn[place]]
         _draw(axes, found, drawn[place], study, name)
         axes.set_title(name, fontsize=SMALL, color=INK)
         in_percent(axes)

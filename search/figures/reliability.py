@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from search.answer.levels import LevelAnswer
 from search.answer.measures import Predictions
-from search.answer.probabilities import BINS, reliability
+from search.answer.probabilities import reliability
 from search.answer.words.wording import count, percent
 from search.figures.style import INK, MUTED, Picture, bare, figure, in_percent, picture
 from search.figures.vector import hover_point
+from trainer.probabilities import BINS
 
 
 def reliability_diagram(level: LevelAnswer, key: str, title: str) -> Picture | None:

@@ -122,11 +122,21 @@ def confusion_matrix(measures: SplitMeasures, class_names: Sequence[str], title:
     bar.set_label("share of the true class", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
-    known = [(m.words, m.unit, m.reported(measures)) for m in MEASURES.values() if m.reported]
-    figures = ", ".join(f"{words} {value:.1%}" if unit else f"{words} {value:.2f}" for words, unit, value in known)
-    _plain(axes.set_title(f"{title}\n{figures}", fontsize=10))
+    _plain(axes.set_title(f"{title}\n{_figures(measures)}", fontsize=10))
     make_readable(figure)
     return png(figure)
+
+
+def _figures(measures: SplitMeasures) -> str:
+    """What the trainer told of how many are right; calibration is another matter, and trainers of earlier times told
+    less.
+    """
+    told = []
+    for entry in MEASURES.values():
+        value = entry.reported(measures) if entry.reported and entry.direction == "maximize" else None
+        if value is not None:
+            told.append(f"{entry.words} {value:.1%}" if entry.unit else f"{entry.words} {value:.2f}")
+    return ", ".join(told)
 
 
 def _long(names: Sequence[str]) -> bool:

@@ -75,6 +75,29 @@ def candidates(results: Iterable[Given], reference: Params | None) -> list[Param
     return best + ([reference] if best and reference is not None and reference not in best else [])
 
 
+def confirmed_before(study: Study, results: Iterable[Given], chosen: Sequence[Params]) -> list[Params]:
+    """Further settings all of whose trainings on new seeds are over: of a search that went on when its best had been
+    trained again, those that are not among its best any more. In the order in which they were trained.
+
+    Args:
+        study: the search.
+        results: of the trials that are over, by number.
+        chosen: what is trained again now.
+    """
+    seeds: dict[tuple[tuple[str, ParamValue], ...], int] = {}
+    for params, role, _ in results:
+        if role == "confirm":
+            key = tuple(sorted(settings(params).items()))
+            seeds[key] = seeds.get(key, 0) + 1
+    wanted = study.search.confirm if study.search is not None else 0
+    return [dict(key) for key, n in seeds.items() if 0 < wanted <= n and dict(key) not in chosen]
+
+
+def settings(params: Params) -> dict[str, ParamValue]:
+    """The params of a trial that trains again, without its seed."""
+    return {name: value for name, value in params.items() if name != "seed"}
+
+
 def confirming(study: Study, results: Sequence[Given], reference: Params | None) -> list[dict[str, ParamValue]]:
     """The params of every trial that trains again, seed by seed; none before the search is over."""
     if study.search is None or not is_searched(study, results):
@@ -84,9 +107,14 @@ def confirming(study: Study, results: Sequence[Given], reference: Params | None)
 
 
 def confirm_count(study: Study, results: Sequence[Given], reference: Params | None) -> int:
-    """How many trials train again: at most, before the search is over."""
+    """How many trials train again: at most, before the search is over. What was trained again before the search went
+    on counts too.
+    """
     if study.search is None:
         return 0
+    there = [params for params, role, _ in results if role == "confirm"]
     if is_searched(study, results):
-        return len(confirming(study, results, reference))
-    return study.search.confirm * (CANDIDATES + (reference is not None))
+        wanted = confirming(study, results, reference)
+        return len(wanted) + sum(params not in wanted for params in there)
+    others = sum(settings(params) != reference for params in there)
+    return study.search.confirm * (CANDIDATES + (reference is not None)) + others

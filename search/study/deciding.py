@@ -1,11 +1,12 @@
 """The measures that may decide a study: the table of what levels are compared by, and trials chosen by.
 
 Each is a share, and a sum over photographs, so that a difference has an interval; and it is measured on validation
-photographs too, so that choices can be made by it there. AUROC decides nothing: probabilities are kept of test images.
+photographs too, so that choices can be made by it there. Of the other measures, a calibration error has no interval.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Deciding:
 
     Attributes:
         words: what it is called.
-        of: reads it from what the trainer reported of a split.
+        of: reads it from what the trainer reported of a split; NaN of trainers that did not tell it.
     """
 
     words: str
@@ -35,7 +36,12 @@ def mean_recall(split: SplitMeasures) -> float:
     return statistics.fmean(value for value in split.recall if value is not None)
 
 
+def _auroc(split: SplitMeasures) -> float:
+    return math.nan if split.auroc is None else split.auroc
+
+
 DECIDING = Registry[Deciding]("measure that decides")
 DECIDING.register("accuracy", Deciding("accuracy", attrgetter("accuracy")))
 DECIDING.register("balanced_accuracy", Deciding("balanced accuracy", mean_recall))
 DECIDING.register("macro_f1", Deciding("macro F1", attrgetter("macro_f1")))
+DECIDING.register("auroc", Deciding("AUROC", _auroc))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from trainer.config import TrainConfig
@@ -76,6 +76,19 @@ def once_a_value(mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
             yield mistake
         if is_value:
             found.add(mistake.path)
+
+
+def of_shape(error: ValidationError) -> list[ErrorDetails]:
+    """What pydantic found. It counts the items of a list that are right: one that holds nothing but a wrong one is no
+    mistake of its own.
+    """
+    found = error.errors(include_url=False)
+    places = [item["loc"] for item in found]
+    return [
+        item
+        for item in found
+        if item["type"] != "too_short" or not any(place[:-1] == item["loc"] for place in places if place)
+    ]
 
 
 def explained(item: ErrorDetails, study: type[Table], tables: Mapping[str, type[Table]]) -> Mistake:

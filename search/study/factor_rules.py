@@ -32,5 +32,5 @@ def check_factors(data: Mapping[str, Any]) -> Iterator[Mistake]:
         text = f"found {' x '.join(map(str, sizes))} levels; allowed: at most {MAX_LEVELS} combinations"
         yield Mistake(("scientific", names[1], "levels"), text)
     if data.get("nuisance"):
-        why = f"{' and '.join(names)} are compared without tuning for each combination"
-        yield Mistake(("nuisance",), f"{why}; allowed: one [scientific.NAME] with [nuisance.NAME], or none of them")
+        why = f"{' and '.join(names)} are crossed, and their combinations can have learning rates of their own alone"
+        yield Mistake(("nuisance",), f"{why}; allowed: tune = true, or one [scientific.NAME] with [nuisance.NAME]")

@@ -72,8 +72,8 @@ def check_looks(data: Mapping[str, Any]) -> Iterator[Mistake]:
     elif not data.get("scientific"):
         yield Mistake(("seeds",), f"looks decide between levels, and there are none; allowed: 1 to {MOST}")
     elif len(data["scientific"]) > 1:
-        why = "two scientific parameters are crossed, and what they do is judged once, at the end"
-        yield Mistake(("seeds",), f"looks judge the levels of one parameter, and here {why}; allowed: 1 to {MOST}")
+        why = "of two that are crossed, each effect rests on several combinations, so that none can leave by itself"
+        yield Mistake(("seeds",), f"looks let levels of one parameter leave; {why}; allowed: 1 to {MOST}")
     elif all(isinstance(look, int) for look in found):
         rises = all(a < b for a, b in itertools.pairwise(found))
         if not rises or found[0] < FIRST or found[-1] != seeds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -53,8 +54,16 @@ class Objective:
         return f"{number} {self.unit}".rstrip()
 
 
-def _on_validation(measure: Deciding) -> Callable[[Finished, str], float]:
-    return lambda end, cost: measure.of(end.splits["val"])
+def _on_validation(measure: Deciding) -> Callable[[Finished, str], float | None]:
+    def value(end: Finished, cost: str) -> float | None:
+        found = measure.of(end.splits["val"])
+        return None if math.isnan(found) else found  # a trainer of earlier times did not tell it
+
+    return value
+
+
+def _of_validation(field: str) -> Callable[[Finished, str], float | None]:
+    return lambda end, cost: getattr(end.splits["val"], field)
 
 
 def _by_epoch(name: str) -> Callable[[Epoch], float | None] | None:
@@ -82,6 +91,12 @@ for _name, _measure in DECIDING.items():
             unit="%",
         ),
     )
+# What decides nothing may be looked for all the same.
+OBJECTIVES.register("val_ece", Objective("validation calibration error", "minimize", _of_validation("ece")))
+OBJECTIVES.register(
+    "val_loss",  # of an epoch it counts classes as the training does; at the end, where it is told, all images alike
+    Objective("validation loss", "minimize", _of_validation("loss"), by_epoch=attrgetter("val_loss")),
+)
 OBJECTIVES.register("cost", Objective("cost", "minimize", _cost))
 for _field, _words, _unit in (
     ("vram_peak_mib", "peak VRAM", "MiB"),

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from search.study.diagnostics import Mistake, shown
-from search.study.samplers import SAMPLERS, Proposal, Sampler, optuna_sampler
+from search.study.samplers import SAMPLERS, Proposal, Sampler, optuna_sampler, try_out
 
 # What the project gives a sampler itself.
 OURS = {
@@ -21,7 +21,8 @@ OURS = {
     "seed": "it follows from the study's name and the trial's number, so that a search repeats",
     "n_startup_trials": "it stands in [search] itself",
 }
-_SCALARS = {"bool", "int", "float", "str", "None"}
+# Types of keywords that a study file can have, and what they are there.
+_SCALARS = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "a text", "None": ""}
 
 
 def allowed_options(sampler: Sampler) -> list[str]:
@@ -32,7 +33,7 @@ def allowed_options(sampler: Sampler) -> list[str]:
     return [
         name
         for name, keyword in keywords.items()
-        if name not in OURS and set(re.split(r" *\| *", str(keyword.annotation))) <= _SCALARS
+        if name not in OURS and set(re.split(r" *\| *", str(keyword.annotation))) <= _SCALARS.keys()
     ]
 
 
@@ -59,8 +60,23 @@ def check_options(search: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(("search", "options", key), what)
         else:
             yield Mistake(("search", "options", key), f"the sampler {shown(name)} takes no options")
+    if not wrong:
+        types = list(_of_another_type(sampler, options))
+        yield from types
+        wrong = bool(types)
     if not wrong and sampler.is_installed and (problem := _refusal(sampler, options)):
         yield Mistake(("search", "options"), f"Optuna refuses them: {problem}")
+
+
+def _of_another_type(sampler: Sampler, options: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Values that Optuna would take, and that are not what its signature asks for: a text is true, too."""
+    keywords = inspect.signature(optuna_sampler(sampler.optuna_class)).parameters
+    for name, value in options.items():
+        wanted = re.split(r" *\| *", str(keywords[name].annotation))
+        fits = {type(value).__name__} | ({"float"} if type(value) is int else set())
+        if fits.isdisjoint(wanted):
+            allowed = " or ".join(_SCALARS[kind] for kind in wanted if kind != "None")
+            yield Mistake(("search", "options", name), f"found {shown(value)}; allowed: {allowed}")
 
 
 def _refusal(sampler: Sampler, options: Mapping[str, Any]) -> str:
@@ -69,7 +85,7 @@ def _refusal(sampler: Sampler, options: Mapping[str, Any]) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)  # what it will not take for long
-            sampler.build(proposal)
-    except Exception as error:  # whatever it is that the constructor raises
+            try_out(sampler.build(proposal))
+    except Exception as error:  # whatever it is that the constructor raises, or a proposal
         return str(error).strip().splitlines()[0][:300] or type(error).__name__
     return ""

@@ -178,6 +178,27 @@ def optuna_sampler(name: str) -> type[BaseSampler]:
     return found
 
 
+def try_out(sampler: BaseSampler) -> None:
+    """Has it propose a trial of two numbers after three trials: some options are found to be wrong there alone.
+
+    Raises:
+        Exception: whatever the sampler raises.
+    """
+    import optuna
+
+    space: dict[str, BaseDistribution] = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in "ab"}
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every study that is made
+    try:
+        study = optuna.create_study(sampler=sampler)
+        for value in (0.25, 0.5, 0.75):
+            params = dict.fromkeys(space, value)
+            study.add_trial(optuna.create_trial(params=params, distributions=space, value=value))
+        study.ask(fixed_distributions=space)
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Without Optuna's warnings of what has been experimental for years."""

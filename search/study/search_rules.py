@@ -75,8 +75,10 @@ def _check_methods(data: dict[str, Any]) -> Iterator[Mistake]:
                 ("search", "n_startup_trials"), f"{text}; allowed: leave it out, or one of the samplers {having}"
             )
     prunes = isinstance(pruner, str) and pruner in PRUNERS and PRUNERS[pruner].stops is not None
-    if prunes and not any(objective.by_epoch for objective in known):
-        text = f'with the objectives {shown(list(objectives))}, none of which has a value an epoch; allowed: "none"'
+    if prunes and not any(OBJECTIVES[f"val_{name}"].by_epoch for name in DECIDING if f"val_{name}" in objectives):
+        ranked = ", ".join(f"val_{name}" for name in DECIDING)
+        text = f"with the objectives {shown(list(objectives))}; it ranks trainings by a measure that may decide"
+        text += f', epoch by epoch; allowed: "none", or one of these among the objectives: {ranked}'
         yield Mistake(("search", "pruner"), f"found {shown(pruner)} {text}")
 
 

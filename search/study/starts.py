@@ -105,3 +105,17 @@ def observed_text(observed: Sequence[Observed]) -> str:
 def starts_text(starts: Iterable[Start]) -> str:
     """What a search starts from, in words; empty where it is the reference model alone."""
     return "; ".join(start.why for start in starts)
+
+
+def known_text(starts: Iterable[Start], observed: Sequence[Observed], *, has_reference: bool) -> str:
+    """What a search starts from, with what its sampler knows, in words; empty where that is nothing.
+
+    Args:
+        starts: its first trials behind the reference model.
+        observed: trainings of questions that count as observed.
+        has_reference: whether its space has the reference model.
+    """
+    parts = ["the reference model" if has_reference else "", starts_text(starts)]
+    if observed:
+        parts.append(f"{observed_text(observed)} count as observed")
+    return "; ".join(filter(None, parts))

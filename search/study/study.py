@@ -12,7 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from search.errors import StudyFileError
 from search.study.code import Code, located
 from search.study.deciding import DECIDING, DEFAULT
-from search.study.diagnostics import POSITIVE, Table, explained, once_a_value, shown_path
+from search.study.diagnostics import POSITIVE, Table, explained, of_shape, once_a_value, shown_path
 from search.study.diagnostics import Path as Place
 from search.study.looks import ALLOWED, ALLOWED_LOOKS, MOST, agreed, with_looks
 from search.study.objectives import DEFAULT_OBJECTIVES, MOST_OBJECTIVES, OBJECTIVES
@@ -147,7 +147,7 @@ class Study(Table):
         try:
             study = handler(data)
         except ValidationError as error:
-            shape = [explained(item, cls, TABLES) for item in error.errors(include_url=False)]
+            shape = [explained(item, cls, TABLES) for item in of_shape(error)]
             mistakes = shape + mistakes
         if not mistakes:
             return study

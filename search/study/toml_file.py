@@ -24,6 +24,9 @@ A file of `studies/` is meant by its name, any other by its path:
     epochs = 120                    # at most, with the next line; without it, what every training has
     epochs_after_start = 20         # optional: a training ends so many epochs after it starts to learn
 
+Two scientific parameters are crossed: every combination of their levels is trained (`search.study.factorial`; an
+example is `studies/examples/factorial/pooling_dropout.toml`).
+
 With a table `[search]` (n_trials, patience, confirm, sampler, n_startup_trials, pruner, objectives; `[search.options]`
 has Optuna's own keywords of the sampler) the scientific parameters are searched
 over in place of compared: as many as wanted, with levels or with low, high and log, some of them perhaps only `when`

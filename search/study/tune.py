@@ -4,7 +4,8 @@ A level that learns nothing at the reference model's rate is no worse level. Wit
 replicate of every level is trained at a third of the reference's rate, at it and at three times it: steps of half a
 power of ten, as usual for a first search of a learning rate (Bengio 2012, "Practical Recommendations for
 Gradient-Based Training of Deep Architectures", https://arxiv.org/abs/1206.5533, section 3.1). Which of them a level is
-judged at, `search.answer.tuned` says.
+judged at, `search.answer.tuned` says. Of two parameters that are crossed, every combination of their levels has a rate
+of its own.
 """
 
 from __future__ import annotations
@@ -34,8 +35,6 @@ def check_tune(data: Mapping[str, Any]) -> Iterator[Mistake]:
         why = f"a search proposes learning rates itself: add [scientific.{RATE}]"
     elif not data.get("scientific"):
         why = "there are no levels to tune the learning rate for"
-    elif len(data["scientific"]) > 1:
-        why = "two scientific parameters are crossed at one learning rate; allowed: one of them, or tune = false"
     elif RATE in data["scientific"]:
         why = "the question is about the learning rate itself, which cannot be tuned for its levels too"
     elif data.get("nuisance"):

@@ -177,6 +177,7 @@ def test_a_training_ends_so_many_epochs_after_its_start(slot: Slot) -> None:
     last = [event for event in plain if isinstance(event, Epoch)][-1]
     assert last.val_macro_f1 == pytest.approx(final.macro_f1)
     assert last.val_balanced_accuracy == pytest.approx(np.mean(final.recall))
+    assert last.val_auroc == pytest.approx(final.auroc)
 
 
 def test_a_training_that_does_not_start_ends_when_none_of_its_epochs_would_be_left(slot: Slot) -> None:
@@ -196,6 +197,8 @@ def test_figures_are_means_over_the_last_epochs(slot: Slot, settings: dict[str, 
         own = [one.splits[name] for one in ends]
         assert split.accuracy == pytest.approx(np.mean([one.accuracy for one in own]))
         assert split.loss == pytest.approx(np.mean([one.loss for one in own]))
+        assert split.auroc == pytest.approx(np.mean([one.auroc for one in own]))
+        assert split.ece == pytest.approx(own[-1].ece)
         assert np.array(split.confusion) == pytest.approx(np.mean([one.confusion for one in own], axis=0))
         assert sum(sum(photo.predicted) for photo in split.photos) == pytest.approx(np.sum(own[0].confusion))
         assert split.wrong == own[-1].wrong

@@ -77,12 +77,13 @@ def test_several_evaluations_of_an_image_are_one_image() -> None:
 def test_evaluations_that_agree_are_the_figures_of_one() -> None:
     photos = np.array([3, 0, 0, 3, 1], np.int32)
     one, three = (measure.measure_split([LOGITS] * n, LABELS, photos, ["a", "b", "c", "d"]) for n in (1, 3))
-    assert three.model_copy(update={"loss": one.loss}) == one
+    assert three.model_copy(update={"loss": one.loss, "auroc": one.auroc}) == one
+    assert (three.loss, three.auroc) == pytest.approx((one.loss, one.auroc))
     assert three.loss == pytest.approx(one.loss, rel=1e-14)
 
 
 def test_measures_over_classes_count_those_that_have_images() -> None:
     logits = np.eye(3)[[0, 0, 1, 1, 1]]
-    balanced, macro = measure.over_classes(logits, np.array([0, 0, 0, 1, 1]))
+    balanced, macro, _ = measure.over_classes(logits, np.array([0, 0, 0, 1, 1]))
     assert balanced == pytest.approx((2 / 3 + 1) / 2)
     assert macro == pytest.approx((0.8 + 0.8 + 0) / 3)

@@ -97,8 +97,7 @@ def located(code: Path, file: str) -> Iterator[None]:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        lines = str(error).strip().splitlines() or ["no message"]
-        raise OwnCodeError(f"{_place(error, code, file)}: {type(error).__name__}: {lines[0][:500]}") from error
+        raise OwnCodeError(f"{_place(error, code, file)}: {type(error).__name__}: {_message(error)}") from error
 
 
 def place_of(function: Callable[..., Any]) -> str:
@@ -107,6 +106,17 @@ def place_of(function: Callable[..., Any]) -> str:
         return f"{Path(inspect.getfile(function)).name}, line {inspect.getsourcelines(function)[1]}"
     except (TypeError, OSError):
         return getattr(function, "__name__", "the function")
+
+
+def _message(error: Exception) -> str:
+    """The first line of what an error says; of a module that is missing also how a file of one's own gets there."""
+    if isinstance(error, SyntaxError):
+        return error.msg  # without file and line, which stand in front
+    text = (str(error).strip().splitlines() or ["no message"])[0][:500]
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        top = error.name.partition(".")[0]
+        text += f'; if it is a file of your own beside the study\'s, list it there: files = ["{top}.py"]'
+    return text
 
 
 def _place(error: Exception, code: Path, file: str) -> str:

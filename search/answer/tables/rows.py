@@ -5,7 +5,6 @@ from __future__ import annotations
 from search.answer.answer import Answer
 from search.answer.levels import LevelAnswer
 from search.answer.measure_table import CLASS_MEASURES, MEASURES
-from search.answer.probabilities import BINS
 from search.answer.search_result import SearchAnswer, val_value, value_on
 from search.answer.starts import measured_when, start_text
 from search.answer.tables.cells import MISSING, OVER, difference, gap, learnt, pairs, verdict, with_interval
@@ -20,6 +19,7 @@ from search.study.deciding import DECIDING
 from search.study.factorial import TIMES
 from search.study.objectives import OBJECTIVES
 from search.text import first_upper, shown
+from trainer.probabilities import BINS
 
 
 def tables(answer: Answer) -> list[Table]:

@@ -33,7 +33,7 @@ def condition(study: Study) -> str:
     if name in study.factors or not study.factors:
         return ""
     if name in study.nuisance or study.tune:
-        return "with the learning rate tuned for each level"
+        return f"with the learning rate tuned for each {'level' if study.factor else 'combination'}"
     return f"at {named(name, study.base_config().learning_rate)}"
 
 

@@ -24,7 +24,8 @@ MODES = (
     "with augmentation and dropout. `val_*` of an epoch, `final_*` and `test_*` are in inference mode, without them. "
     "With `class_weight`, the losses of epochs count classes by it; `final_*` and `test_loss` count every image alike."
 )
-PACKED = {"splits": {"test": {"log_probabilities"}}}  # for the journal; its measures are metrics
+# For the journal; the measures made of it are metrics.
+PACKED = {"splits": {split: {"log_probabilities", "placements"} for split in ("train", "val", "test")}}
 NO_GPU = "not measured: no GPU"
 NOTE = "mlflow.note.content"  # the description, in Markdown
 # Told beside the machine's load: MLflow draws charts by name, those of `system/` last and on a page of their own.

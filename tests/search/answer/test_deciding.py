@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from search.answer import answer_of
 from search.answer.learning import chance_of, has_learnt
+from search.answer.measure_table import deciding
+from search.answer.measures import Predictions
 from search.answer.tables.rows import tables
 from search.errors import StudyFileError
 from search.figures.accuracy import accuracy_by_level
@@ -17,6 +21,7 @@ from search.study.deciding import DECIDING
 from search.study.diff import meaning_diff
 from tests.search.answer.made import measured, pooling, question, trial
 from trainer.events import PhotoCount, SplitMeasures, SplitName
+from trainer.probabilities import placements
 
 
 def confused(confusion: Sequence[Sequence[int]]) -> SplitMeasures:
@@ -94,10 +99,28 @@ def test_accuracy_of_unequal_classes_is_told_and_another_measure_suggested() -> 
     assert "The classes are unequal" not in answer_of(recorded).sentence
 
 
-@pytest.mark.parametrize(("name", "words"), [("balanced_accuracy", "balanced accuracy"), ("macro_f1", "macro F1")])
+def ranked(record: TrialRecord) -> TrialRecord:
+    """The same, with the AUROC of images that all have one probability of their predicted class."""
+    assert record.finished is not None
+    splits = {}
+    for name, split in record.finished.splits.items():
+        images = [(n, label) for n, count in enumerate(split.photos) for label in np.repeat(range(4), count.predicted)]
+        homes = np.array([n for n, _ in images])
+        labels = np.array([split.photos[n].label for n in homes])
+        added = placements(np.eye(4)[[label for _, label in images]], labels)
+        told = np.bincount(homes, added, minlength=len(split.photos)).tolist()
+        splits[name] = split.model_copy(update={"auroc": float(added.sum()), "placements": told})
+    return replace(record, events=(*record.events[:-1], record.finished.model_copy(update={"splits": splits})))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("balanced_accuracy", "balanced accuracy"), ("macro_f1", "macro F1"), ("auroc", "AUROC")],
+)
 def test_it_decides_is_said_and_drawn(name: str, words: str) -> None:
     study = pooling(("max", "average"), 5, measure=name)
-    answer = answer_of(question({"max": 0.8, "average": 0.4}, seeds=5, study=study))
+    recorded = question({"max": 0.8, "average": 0.4}, seeds=5, study=study)
+    answer = answer_of(replace(recorded, records=tuple(map(ranked, recorded.records))))
     low = answer.levels[1]
     assert f"test {words} is lower with average pooling" in answer.headline
     assert low.accuracy["test"].value == pytest.approx(low.measures[name].value)
@@ -111,11 +134,40 @@ def test_it_decides_is_said_and_drawn(name: str, words: str) -> None:
     assert drawn.title == f"Training and testing {words}"
 
 
+def test_photographs_add_to_auroc_what_the_trainer_said_and_of_another_fold_nothing() -> None:
+    """Validation on two folds: each training saw the photographs of one."""
+    records = [ranked(trial(seed, {"pooling": "max", "seed": seed}, seed)) for seed in range(2)]
+    ends = [record.finished.splits["val"] for record in records if record.finished]
+    moved = [
+        count.model_copy(update={"photo": f"{count.photo}_other"})  # the second fold's
+        for count in ends[1].photos
+    ]
+    splits: dict[SplitName, SplitMeasures] = {"val": ends[1].model_copy(update={"photos": moved})}
+    second = records[1].finished
+    assert second is not None
+    other = second.model_copy(update={"splits": second.splits | splits})
+    found = Predictions.of([records[0], replace(records[1], events=(*records[1].events[:-1], other))], "val")
+    assert found.placements is not None
+    assert found.placements.shape == (2, 24)
+    assert ((found.placements != 0) <= found.seen).all()
+    assert deciding("auroc", found).by_seed == pytest.approx([end.auroc for end in ends])
+
+
+def test_auroc_of_trainers_that_did_not_tell_it_decides_nothing() -> None:
+    record = trial(0, {"pooling": "max", "seed": 0}, 0)
+    assert record.finished is not None
+    assert math.isnan(DECIDING["auroc"].of(record.finished.splits["val"]))
+    with pytest.raises(ValueError, match="auroc was not measured"):
+        deciding("auroc", Predictions.of([record], "val"))
+    assert chance_of(record, "auroc") == 0.5
+
+
 def test_an_unknown_measure_is_refused_with_the_names() -> None:
     with pytest.raises(
-        StudyFileError, match='--measure: found "auroc"; allowed: "accuracy", "balanced_accuracy" or "macro_f1"'
+        StudyFileError,
+        match='--measure: found "ece"; allowed: "accuracy", "balanced_accuracy", "macro_f1" or "auroc"',
     ):
-        pooling().override(measure="auroc")
+        pooling().override(measure="ece")
 
 
 def test_another_measure_is_another_meaning_and_none_is_accuracy() -> None:

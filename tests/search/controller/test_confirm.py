@@ -8,10 +8,14 @@ import pytest
 from optuna.trial import TrialState
 
 from search.answer import StoredStudy, answer_of
+from search.answer.confirmed import confirmed
 from search.answer.tables.rows import tables
+from search.controller.trial_source import NOT_AMONG_THE_BEST
 from search.folder.record import TrialRecord
 from search.stores.optuna.queue import trial_params
-from search.study.confirm import CONFIRM_SEED
+from search.study import Study
+from search.study.confirm import CONFIRM_SEED, candidates, settings
+from search.study.design import reference_params
 from tests.search import workshop
 from tests.search.workshop import Watcher, Workshop, hunt
 
@@ -67,6 +71,106 @@ def test_more_trials_of_a_search_that_was_over(tmp_path: Path, storage: Path) ->
     assert {record.role for record in shop.records()} == {"search", "confirm"}
     assert shop.run(hunt(9, sampler="random", confirm=2)) == "finished"
     assert sum(record.role == "search" for record in shop.records()) == 9
+
+
+MORE = hunt(24, sampler="random", confirm=2)
+
+
+def confirmed_settings(records: list[TrialRecord]) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    for record in records:
+        one: dict[str, object] = dict(settings(record.params))
+        if record.role == "confirm" and one not in found:
+            found.append(one)
+    return found
+
+
+def stored(study: Study, records: list[TrialRecord]) -> StoredStudy:
+    return StoredStudy("hunt", study, None, "", tuple(records))
+
+
+def test_a_search_that_goes_on_after_its_best_were_trained_again(tmp_path: Path, storage: Path) -> None:
+    shop = workshop.workshop(tmp_path / "runs", storage)
+    assert shop.run(STUDY) == "finished"
+    before = shop.records()
+    going_on = stored(MORE, before)
+    assert not going_on.is_over
+    others = [r for r in before if r.role == "confirm" and settings(r.params) != reference_params(MORE)]
+    assert (going_on.total, going_on.is_at_most) == (24 + 2 * 6 + len(others), True)
+    begun = answer_of(going_on)
+    assert begun.search is not None
+    assert begun.search.confirmed is None
+    assert begun.words.details[-1] == (
+        "When the search is over, the best 5 by validation are trained again on 2 new seeds, and the recommendation is "
+        "made among these."
+    )
+    view = Watcher()
+    assert shop.run(MORE, view=view) == "finished"
+    records = shop.records()
+    assert records[: len(before)] == before, "what was trained again keeps its trainings"
+    assert sum(record.role == "search" for record in records) == 24
+    chosen = candidates(stored(MORE, records).results, reference_params(MORE))
+    old, new = confirmed_settings(before), confirmed_settings(records)
+    assert all(one in new for one in chosen)
+    assert [one for one in new if one not in chosen and one not in old] == []
+    assert len(new) > len(old), "the best five are others now"
+    assert len(new) > len(chosen), "and some of the old ones are not among them"
+    assert (view.tally.total, view.tally.complete) == (len(records), len(records))
+    assert shop.run(MORE) == "finished"
+    assert shop.records() == records
+
+    answer = answer_of(stored(MORE, records))
+    assert answer.recorded.is_over
+    assert answer.search is not None
+    assert answer.search.confirmed is not None
+    compared = [settings(one.trial.params) for one in answer.search.confirmed.candidates]
+    assert len(compared) == len(new)
+    assert all(one in new for one in compared)
+    assert (
+        "The best of the first 7 trials had been trained again, and could be seen, before 17 more were made: whoever "
+        "goes on until they like the result finds differences where there are none more often than p says."
+    ) in answer.words.details
+    half = stored(MORE, records[:-1])
+    assert not half.is_over
+    assert not confirmed(half).is_over  # type: ignore[union-attr]
+    assert "could be seen" not in answer_of(stored(STUDY, before)).sentence
+
+
+def test_a_search_that_goes_on_while_its_best_are_trained_again(tmp_path: Path, storage: Path) -> None:
+    """Those that had not begun wait until the search is over, and are trained only if they are among its best then."""
+    shop = workshop.workshop(tmp_path / "runs", storage)
+
+    def interrupt(record: TrialRecord) -> None:
+        if record.number == 9 and not record.terminal:
+            assert shop.controller is not None
+            shop.controller.interrupt()
+
+    assert shop.run(STUDY, view=Watcher(interrupt)) == "interrupted"
+    waiting = [t.number for t in shop.trials("hunt") if t.state == TrialState.WAITING]
+    assert len(waiting) > 3
+    assert shop.run(MORE) == "finished"
+    records = shop.records()
+    chosen = candidates(stored(MORE, records).results, reference_params(MORE))
+    by_number = {record.number: record for record in records}
+    gone = []
+    for number in waiting:
+        trial = shop.trials("hunt")[number]
+        mine = {name: value for name, value in trial_params(trial).items() if name != "seed"}
+        if number in by_number:
+            assert trial.state == TrialState.COMPLETE
+            assert number == 9 or mine in chosen
+        else:
+            assert mine not in chosen
+            assert (trial.state, trial.user_attrs["failure"]) == (TrialState.FAIL, NOT_AMONG_THE_BEST)
+            gone.append(number)
+    assert gone
+    ends = [r.finished_at or 0 for r in records if r.role == "search"]
+    late = [r for r in records if r.role == "confirm" and r.number in waiting and r.number != 9]
+    assert all(record.started_at >= max(ends) for record in late), "the search went on first"
+    again = stored(MORE, records)
+    assert again.is_over
+    assert shop.run(MORE) == "finished"
+    assert shop.records() == records
 
 
 def test_the_recommendation_is_made_among_those_trained_again(tmp_path: Path, storage: Path) -> None:

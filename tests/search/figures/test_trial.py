@@ -70,6 +70,20 @@ def test_a_class_without_images() -> None:
     pixels(confusion_matrix(found.model_copy(update={"confusion": confusion}), CLASSES, "t"))
 
 
+def test_the_title_has_the_measures_that_were_told_and_is_not_cut_off() -> None:
+    old, new = (
+        measures(0.7, "test", CLASSES[:2]),
+        measures(0.7, "test", CLASSES[:2]).model_copy(update={"auroc": 0.875, "placements": [], "ece": 0.125}),
+    )
+    without, with_auroc = (
+        pixels(confusion_matrix(one, CLASSES[:2], "trial 17 on the test images")) for one in (old, new)
+    )
+    assert with_auroc.shape == without.shape
+    assert (with_auroc[:80] != without[:80]).any(), "AUROC stands there"
+    assert (with_auroc[:, :3] > 240).all()
+    assert (with_auroc[:, -3:] > 240).all()
+
+
 def test_names_are_text_and_no_formulas() -> None:
     names = ["$x$", "a_b^{", r"\frac{1}{2}", "<b>"]
     pixels(confusion_matrix(measures(0.7, "test", names), names, "$$"))

@@ -151,6 +151,7 @@ def test_a_finished_trial_is_told_in_full(
     assert metrics["final_val_accuracy"] == splits["val"].accuracy
     assert metrics["gap"] == splits["train"].accuracy - splits["test"].accuracy
     assert metrics["train_macro_f1"] == splits["train"].macro_f1
+    assert metrics["final_val_macro_f1"] == splits["val"].macro_f1, "its curve has the plain name"
     assert [metrics[f"test_recall_{name}"] for name in CLASSES] == splits["test"].recall
     assert (metrics["parameters"], metrics["flops_per_image"], metrics["train_s"]) == (98_765, 31_000_000, 6.25)
     assert [key for key in metrics if "vram" in key] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import optuna
 import pytest
 
 from search.errors import StorageError
+from search.folder.record import TrialRecord
 from search.stores.optuna import OptunaStudy
 from search.study import Study
 from search.study.design import derived_seed, plan
@@ -18,6 +20,7 @@ from search.study.objectives import OBJECTIVES, Objective
 from search.study.samplers import SAMPLERS, Proposal
 from tests.search.fabricate import trial_record
 from tests.search.workshop import Workshop, hunt
+from trainer.events import SplitMeasures, SplitName
 from trainer.vocabulary import POOLINGS, Pooling
 
 CLASSES = {
@@ -100,6 +103,36 @@ def test_the_direction_is_the_objectives_own(open_study: Callable[[Study], Optun
         number, params = store.ask()
         store.tell(trial_record(number, params), None)
         assert store.trials()[0].values == [390.0, 98765.0]
+
+
+def told(record: TrialRecord, changes: dict[str, Any]) -> TrialRecord:
+    """The same, with these figures on validation."""
+    end = record.finished
+    assert end is not None
+    splits: dict[SplitName, SplitMeasures] = {**end.splits, "val": end.splits["val"].model_copy(update=changes)}
+    return replace(record, events=(*record.events[:-1], end.model_copy(update={"splits": splits})))
+
+
+def test_every_measure_may_be_looked_for(open_study: Callable[[Study], OptunaStudy]) -> None:
+    store = open_study(hunt(3, objectives=["val_auroc", "val_ece", "val_loss"]))
+    assert [direction.name for direction in store._study.directions] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE"]
+    number, params = store.ask()
+    store.tell(told(trial_record(number, params), {"auroc": 0.875, "ece": 0.0625, "loss": 0.5}), None)
+    number, params = store.ask()
+    store.tell(trial_record(number, params), None)  # of a trainer that did not tell
+    assert [(trial.state.name, trial.values) for trial in store.trials()] == [
+        ("COMPLETE", [0.875, 0.0625, 0.5]),
+        ("FAIL", None),
+    ]
+
+
+def test_a_loss_alone_has_its_curve(open_study: Callable[[Study], OptunaStudy]) -> None:
+    store = open_study(hunt(3, objectives=["val_loss"]))
+    number, params = store.ask()
+    record = trial_record(number, params)
+    store.tell(record, None)
+    (trial,) = store.trials()
+    assert trial.intermediate_values == {epoch.epoch: epoch.val_loss for epoch in record.epochs}
 
 
 def test_a_cost_alone_has_no_curve(open_study: Callable[[Study], OptunaStudy]) -> None:

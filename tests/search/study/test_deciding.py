@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from search.answer.measure_table import MEASURES
 from search.study import Study
 from search.study.deciding import DECIDING
 from search.study.objectives import OBJECTIVES
@@ -41,3 +42,8 @@ def test_they_must_agree() -> None:
 def test_each_is_an_objective() -> None:
     assert {f"val_{name}" for name in DECIDING} < set(OBJECTIVES)
     assert OBJECTIVES["val_balanced_accuracy"].words == "validation balanced accuracy"
+    directions = {f"val_{name}": measure.direction for name, measure in MEASURES.items()}
+    assert directions == {name: OBJECTIVES[name].direction for name in directions}, "every measure of the table"
+    assert search(["val_auroc", "val_ece"]).measure == "auroc"
+    assert search(["val_loss"]).measure == "accuracy", "the loss is no share, and decides nothing"
+    assert (OBJECTIVES["val_loss"].direction, OBJECTIVES["val_ece"].shown(0.0312)) == ("minimize", "0.0312")

@@ -12,7 +12,9 @@ from search.study.design import config_of, distributions, plan, trial_count
 from search.study.diff import meaning_diff
 from search.study.factorial import cell_name, cells, reference_cell
 from search.study.space import Levels, Range
+from search.study.toml_file import STUDIES, load_study
 from tests.search.study.reading import refused
+from trainer.config import default_of
 
 CROSSED = """\
 question = "Do pooling and dropout interact?"
@@ -41,6 +43,26 @@ def test_every_combination_is_trained_with_every_replicate(load: Callable[[str],
     assert trial_count(study) == len(planned) == 30
     config = config_of(study, planned[-1].params, "crossed-00029")
     assert (config.pooling, config.dropout_rate, config.seed, config.fold) == ("average", 0.5, 4, 4)
+
+
+def test_the_example_is_planned_and_says_how_many_trials_it_takes() -> None:
+    path = STUDIES / "examples" / "factorial" / "pooling_dropout.toml"
+    study = load_study(str(path))
+    assert (study.kind, study.factors) == ("factorial", ("pooling", "dropout_rate"))
+    assert reference_cell(study) == {"pooling": "max", "dropout_rate": 0.0} == reference_params_of_the_model()
+    planned = plan(study)
+    assert len(planned) == len({tuple(trial.params.values()) for trial in planned}) == 20
+    assert {config_of(study, trial.params, "x").epochs for trial in planned} == {60}
+    head = path.read_text().partition("\nquestion")[0]
+    assert f"# {study.question} " in head
+    assert f"python -m search.run --study {path.relative_to(STUDIES.parent)}\n" in head
+    assert f"Takes: {trial_count(study)} trials (2 x 2 levels x {study.seeds} seeds)" in head
+    assert "# Answer: " in head
+    assert str(path.relative_to(STUDIES.parent)) in (STUDIES.parent / "README.md").read_text()
+
+
+def reference_params_of_the_model() -> dict[str, object]:
+    return {name: default_of(name) for name in ("pooling", "dropout_rate")}
 
 
 def test_combinations_have_names_and_one_is_the_reference(load: Callable[[str], Study]) -> None:
@@ -85,14 +107,13 @@ def test_levels_and_seeds_may_be_added_and_a_parameter_may_not(load: Callable[[s
         (
             "seeds = 5",
             'seeds = "5 to 20"',
-            ":2: seeds: looks judge the levels of one parameter, and here two scientific parameters are crossed, and "
-            "what they do is judged once, at the end; allowed: 1 to 1000",
+            ":2: seeds: looks let levels of one parameter leave; of two that are crossed, each effect rests on several "
+            "combinations, so that none can leave by itself; allowed: 1 to 1000",
         ),
         (
-            "seeds = 5",
-            "seeds = 5\ntune = true",
-            ":3: tune: two scientific parameters are crossed at one learning rate; allowed: one of them, or "
-            "tune = false",
+            '[scientific.pooling]\nlevels = ["max", "average"]\nreference = "max"',
+            "tune = true\n[scientific.learning_rate]\nlevels = [0.001, 0.01]\nreference = 0.001",
+            ":4: tune: the question is about the learning rate itself, which cannot be tuned for its levels too",
         ),
         (
             "reference = 0\n",
@@ -103,8 +124,8 @@ def test_levels_and_seeds_may_be_added_and_a_parameter_may_not(load: Callable[[s
         (
             "reference = 0\n",
             "reference = 0\n[nuisance.learning_rate]\nlow = 1e-4\nhigh = 1e-3\n[tuning]\ntrials_per_level = 2\n",
-            ":11: nuisance: pooling and dropout_rate are compared without tuning for each combination; allowed: one "
-            "[scientific.NAME] with [nuisance.NAME], or none of them",
+            ":11: nuisance: pooling and dropout_rate are crossed, and their combinations can have learning rates of "
+            "their own alone; allowed: tune = true, or one [scientific.NAME] with [nuisance.NAME]",
         ),
         ("reference = 0\n", "", ":8: scientific.dropout_rate: reference is missing; allowed: one of the levels"),
         (
@@ -125,12 +146,19 @@ def test_what_cannot_be_crossed_is_refused(load: Callable[[str], Study], old: st
     assert "1 mistake:" in text and expected in text
 
 
-def test_flags_for_looks_and_tuning_are_refused_by_name(load: Callable[[str], Study]) -> None:
+def test_a_flag_for_looks_is_refused_by_name(load: Callable[[str], Study]) -> None:
     study = load(CROSSED)
-    with pytest.raises(StudyFileError, match="--tune: two scientific parameters are crossed at one learning rate"):
-        study.override(tune=True)
-    with pytest.raises(StudyFileError, match="--seeds: looks judge the levels of one parameter"):
+    with pytest.raises(StudyFileError, match="--seeds: looks let levels of one parameter leave"):
         study.override(seeds="5 to 20")
+
+
+def test_every_combination_is_tuned(load: Callable[[str], Study]) -> None:
+    study = load(CROSSED).override(tune=True)
+    planned = plan(study)
+    assert trial_count(study) == len(planned) == 5 * 6 * 3
+    assert [trial.params["learning_rate"] for trial in planned[:3]] == list(study.rates)
+    assert len({(t.params["pooling"], t.params["dropout_rate"], t.params["learning_rate"]) for t in planned}) == 18
+    assert distributions(study)["learning_rate"] == Range(low=study.rates[0], high=study.rates[-1], log=True)
 
 
 def test_its_quick_form_has_every_combination(load: Callable[[str], Study]) -> None:

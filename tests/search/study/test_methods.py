@@ -45,8 +45,10 @@ ONE = ["val_accuracy"]
             'pruner: found "patient"; allowed: "none", "asha", "median" or "hyperband"',
         ),
         (
-            {"pruner": "asha", "objectives": ["cost"]},
-            'pruner: found "asha" with the objectives ["cost"], none of which has a value an epoch; allowed: "none"',
+            {"pruner": "asha", "objectives": ["val_loss", "cost"]},
+            'pruner: found "asha" with the objectives ["val_loss", "cost"]; it ranks trainings by a measure that may '
+            'decide, epoch by epoch; allowed: "none", or one of these among the objectives: val_accuracy, '
+            "val_balanced_accuracy, val_macro_f1, val_auroc",
         ),
         (
             {"sampler": "qmc", "n_startup_trials": 5},
@@ -56,13 +58,19 @@ ONE = ["val_accuracy"]
         (
             {"objectives": ["cost", "test_accuracy"]},
             'objectives.1: found "test_accuracy"; allowed: a list of 1 to 3 of "val_accuracy", '
-            '"val_balanced_accuracy", "val_macro_f1", "cost", "vram_peak_mib", "parameters", "flops_per_image" and '
-            '"train_s", each at most once',
+            '"val_balanced_accuracy", "val_macro_f1", "val_auroc", "val_ece", "val_loss", "cost", "vram_peak_mib", '
+            '"parameters", "flops_per_image" and "train_s", each at most once',
         ),
         (
             {"objectives": ["val_accuracy", "vram_peak_mib", "train_s", "flops_per_image"]},
             'objectives: found ["val_accuracy", "vram_peak_mib", "train_s", "flops_per_image"]; allowed: a list of 1 '
-            'to 3 of "val_accuracy", "val_balanced_accuracy", "val_macro_f1", "cost", "vram_peak_mib", "parameters", '
+            'to 3 of "val_accuracy", "val_balanced_accuracy", "val_macro_f1", "val_auroc", "val_ece", "val_loss", '
+            '"cost", "vram_peak_mib", "parameters", "flops_per_image" and "train_s", each at most once',
+        ),
+        (
+            {"objectives": ["auroc"]},
+            'objectives.0: found "auroc"; allowed: a list of 1 to 3 of "val_accuracy", "val_balanced_accuracy", '
+            '"val_macro_f1", "val_auroc", "val_ece", "val_loss", "cost", "vram_peak_mib", "parameters", '
             '"flops_per_image" and "train_s", each at most once',
         ),
         (

@@ -51,6 +51,25 @@ def test_a_value_is_refused_in_optunas_words() -> None:
     assert "population_size" in said
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"multivariate": "yes"}, 'multivariate: found "yes"; allowed: true or false'),
+        ({"n_ei_candidates": 24.5}, "n_ei_candidates: found 24.5; allowed: a whole number"),
+        ({"n_ei_candidates": True}, "n_ei_candidates: found true; allowed: a whole number"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(options: dict[str, Any], words: str) -> None:
+    assert refusals(options=options) == [f"search.options.{words}"]
+    assert hunt(sampler="nsgaii", options={"crossover_prob": 1}).search is not None, "a whole number is a number"
+
+
+def test_a_value_that_fails_when_a_trial_is_proposed_is_refused_before_any_is() -> None:
+    """Optuna's TPE is made with any number of candidates, and proposes by it after its start-up trials."""
+    (said,) = refusals(options={"n_ei_candidates": -1})
+    assert said.startswith("search.options: Optuna refuses them: ")
+
+
 def test_options_reach_the_sampler_and_are_part_of_the_meaning() -> None:
     study = hunt(options={"multivariate": True, "constant_liar": False})
     assert study.search is not None

@@ -391,8 +391,8 @@ pooling = "max"
                 "n_trials = 60",
                 'n_trials = 60\nobjectives = ["cost", "cost"]',
                 '5: search.objectives: found ["cost", "cost"]; allowed: a list of 1 to 3 of "val_accuracy", '
-                '"val_balanced_accuracy", "val_macro_f1", "cost", "vram_peak_mib", "parameters", "flops_per_image" and '
-                '"train_s", each at most once',
+                '"val_balanced_accuracy", "val_macro_f1", "val_auroc", "val_ece", "val_loss", "cost", "vram_peak_mib", '
+                '"parameters", "flops_per_image" and "train_s", each at most once',
             ),
             (
                 "n_trials = 60",

@@ -50,7 +50,8 @@ WRONG = {
     "is no Python": (PREFIX + "def build(:\n", "wrong.py, line 5: SyntaxError: invalid syntax"),
     "imports what is not there": (
         "import nothing_of_this_name\n",
-        "wrong.py, line 1: ModuleNotFoundError: No module named 'nothing_of_this_name'",
+        "wrong.py, line 1: ModuleNotFoundError: No module named 'nothing_of_this_name'; if it is a file of your own "
+        'beside the study\'s, list it there: files = ["nothing_of_this_name.py"]',
     ),
     "has no such function": (
         PREFIX + "def make(config):\n    pass\n",
