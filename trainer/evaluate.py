@@ -210,10 +210,11 @@ def _print(found: Evaluation, classifier: Classifier) -> None:
         lines.append(f"{found.unlike:,} ({share:.1%}) look like none of the training images.")
         lines.append(classifier.familiar.sentence)
     table = Table("class", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
     for name in ("images", "photographs", "recall"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in found.class_names:
-        table.add_column(Text(f"as {name}"), justify="right")
+        table.add_column(Text(f"as {name}"), justify="right", overflow="fold")
     for name, recall, row in zip(found.class_names, found.recall, found.confusion, strict=True):
         counts = ("0", "0", "-") if recall is None else (f"{recall.images:,}", f"{recall.photographs:,}", str(recall))
         table.add_row(Text(name), *counts, *(f"{count:,}" for count in row))

@@ -72,8 +72,8 @@ class Familiarity:
     def sentence(self) -> str:
         """Says how often the warning is wrong."""
         return (
-            f"So much as to be called unlike the training images differ {self.false_alarms:,} of the "
-            f"{self.test_images:,} test images that set the limit."
+            f"By the same limit {self.false_alarms:,} of the model's own {self.test_images:,} test images look like "
+            "none of the training images."
         )
 
 

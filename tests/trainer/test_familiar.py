@@ -50,7 +50,7 @@ def test_false_alarms_are_as_many_as_it_says() -> None:
     new = familiar.unlike(cells(4000, 9)).mean()  # images that set nothing; 0.010 was expected, 0.0016 its error
     assert new == pytest.approx(FALSE_ALARMS, abs=0.012)
     assert familiar.sentence == (
-        "So much as to be called unlike the training images differ 4 of the 400 test images that set the limit."
+        "By the same limit 4 of the model's own 400 test images look like none of the training images."
     )
 
 

@@ -167,9 +167,7 @@ def test_an_image_like_none_of_the_training_images_is_called_so(
     _, first, second, end = capsys.readouterr().out.splitlines()
     assert not first.rstrip().endswith(UNLIKE)
     assert second.rstrip().endswith(UNLIKE)
-    assert (
-        end == "So much as to be called unlike the training images differ 0 of the 18 test images that set the limit."
-    )
+    assert end == "By the same limit 0 of the model's own 18 test images look like none of the training images."
     assert main(["--json", "--model", str(model), cell, str(logo)]) == 0
     assert [item["unlike_training"] for item in json.loads(capsys.readouterr().out)] == [False, True]
 
