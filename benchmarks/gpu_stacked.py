@@ -162,17 +162,22 @@ def measured(seeds: int, images: Any, labels: Any, batch: int, steps: int) -> di
     return {"seeds": seeds, "images_per_s": round(rate), "vram_peak_mib": meter.peak_mib()}
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--data", type=Path, required=True)
+    result.add_argument("--cache", type=Path, required=True)
+    result.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 4, 8], help="rising")
+    result.add_argument("--height", type=int, default=120)
+    result.add_argument("--width", type=int, default=160)
+    result.add_argument("--batch", type=int, default=100)
+    result.add_argument("--steps", type=int, default=100, help="that are timed")
+    return result
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """The command: a line a number of seeds, until one lacks memory."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 4, 8], help="rising")
-    parser.add_argument("--height", type=int, default=120)
-    parser.add_argument("--width", type=int, default=160)
-    parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=100, help="that are timed")
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
 
     from trainer.backend import keras, set_up
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import gpu
+from benchmarks import gpu, gpu_stacked
 from benchmarks.gpu_bandwidth import step_bytes
-from benchmarks.gpu_stacked import Stack, verdict, verdict_of
+from benchmarks.gpu_stacked import COMMAND, Stack, verdict, verdict_of
 from benchmarks.gpu_trained import images_per_second
+from benchmarks.processes import Ran
 from tests.trainer.conftest import keras
 from trainer.events import Epoch, Event
 
@@ -85,6 +86,26 @@ def test_a_stacked_seed_trains_as_it_does_alone(keras: Any, dropout: float) -> N
     assert len(np.unique(together[0])) == 3
 
 
+def test_stacked_seeds_are_measured_in_a_process_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a command that `benchmarks.gpu_stacked` takes, on the card alone, within the time that is left."""
+    ran: list[tuple[list[str], dict[str, str]]] = []
+
+    def run(command: list[str], environment: dict[str, str]) -> Ran:
+        ran.append((command, environment))
+        return Ran(1.0, 'a word of JAX\n{"seeds": 4, "images_per_s": 7000, "vram_peak_mib": 900.5}\n')
+
+    monkeypatch.setattr("benchmarks.gpu.run", run)
+    source = gpu.TrainerSource(tmp_path / "Ada's cells", tmp_path / "cache", tmp_path)
+    bench = gpu.Bench(gpu.Plan((2,), steps=9), source, tmp_path)
+    assert gpu.stacked(bench, 4) == {"seeds": 4, "images_per_s": 7000, "vram_peak_mib": 900.5}
+    ((command, environment),) = ran
+    assert environment["CUDA_VISIBLE_DEVICES"] == "2"
+    assert (command[0], 500 < int(command[1]) <= 540, tuple(command[2:5])) == ("timeout", True, COMMAND)
+    args = vars(gpu_stacked.parser().parse_args(command[5:]))
+    size = {"height": 120, "width": 160, "batch": 100, "seeds": [4], "steps": 9}
+    assert args == {"data": source.data, "cache": source.cache, **size}
+
+
 def test_what_does_not_fit_into_the_time_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     plan = gpu.Plan(most_s=0.0, batches=(100,), together=(1, 2))
@@ -121,7 +142,7 @@ def test_the_short_form_takes_every_part(tiny_images: Path, tmp_path: Path, caps
     assert len(told["2 trainers"]["vram_peak_mib"]) == 2
     if os.environ.get("KERAS_BACKEND") == "jax":
         assert [told[f"{count} stacked seeds"]["seeds"] for count in (1, 2)] == [1, 2]
-        assert set(told["stacked seeds"]["times_of_trainers"]) == {"1", "2"}
+        assert {"1"} <= set(told["stacked seeds"]["times_of_trainers"]) <= {"1", "2"}, "2 may have no epoch in common"
         assert told["stacked seeds"]["at_least_doubles"] in (True, False)
     else:
         assert told["stacked seeds"]["not_measured"].startswith("it needs JAX")

@@ -25,7 +25,7 @@ from trainer.events import Started
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray>=2.60'")
 
-SILENCE_S = 300.0  # nothing here is noticed by silence, however slow the machine is
+SILENCE_S = 3600.0  # nothing here is noticed by silence, however slow the machine is
 EACH = 2  # slots of a node
 
 
