@@ -160,7 +160,9 @@ def confirmed_text(found: Confirmed, measure: str) -> str:
     if test is None:
         return f"{text}. The two are not compared: that takes two seeds at which both learn, and 80 % of each."
     p = f", p {p_text(test.p)}" if test.may_claim else ""
-    return f"{text}. The difference is {difference_text(test.estimate)}{p}: {verdict_text(test)}."
+    pairs = test.estimate.n_seeds
+    where = "The" if pairs == found.seeds else f"At the {count(pairs, 'seed')} where both learnt, the"
+    return f"{text}. {where} difference is {difference_text(test.estimate)}{p}: {verdict_text(test)}."
 
 
 def verdict_text(test: Difference) -> str:

@@ -160,4 +160,6 @@ def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compa
         "too few seeds": "there are too few seeds to decide which is better",
     }[test.verdict]
     p = f", p {p_text(test.p)}" if test.may_claim else ""
-    return f"{text}. The difference is {difference_text(test.estimate)}{p}: {verdict}."
+    pairs = test.estimate.n_seeds
+    where = "The" if pairs == len(best.trials) else f"At the {count(pairs, 'seed')} where both learnt, the"
+    return f"{text}. {where} difference is {difference_text(test.estimate)}{p}: {verdict}."
