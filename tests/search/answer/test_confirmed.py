@@ -12,7 +12,8 @@ SEEDS = 6
 
 
 @pytest.mark.parametrize(
-    ("stuck", "said"), [(0, ". The difference is +10"), (1, ". At the 5 seeds where both learnt, the difference is +10")]
+    ("stuck", "said"),
+    [(0, ". The difference is +10"), (1, ". At the 5 seeds where both learnt, the difference is +10")],
 )
 def test_the_difference_is_of_the_seeds_where_both_learnt(stuck: int, said: str) -> None:
     ours = [
