@@ -196,7 +196,7 @@ def _main(options: argparse.Namespace, over: threading.Event) -> int:
     others = others_here()
     if options.login:
         os.environ[LOGIN] = options.login
-    wanted = login_is_wanted() or (bool(others) and not os.environ.get(LOGIN))
+    wanted = login_is_wanted() or (bool(others) and not os.environ.get(LOGIN, "").strip())
     password = secrets.token_urlsafe(PASSWORD_BYTES) if wanted else ""
     with (
         contextlib.suppress(KeyboardInterrupt),

@@ -23,7 +23,6 @@ class Batches(keras.utils.PyDataset):
         batch_size: images a batch; the last one may be smaller.
         seed: of the order; None keeps the order of `rows`. Each epoch has an order of its own, from (seed, epoch).
         class_weight: how much an image of each class counts in the loss; None: all alike, and batches have no weights.
-
         resident: the images once more, on the device: batches are gathered there. None: they are copied to it, one by
             one.
 

@@ -119,9 +119,9 @@ def seen_text(recorded: StoredStudy) -> str | None:
 
     What is over is seen, in part, as soon as one of those trainings has finished.
     """
-    again = [trial.number for trial in recorded.records if trial.role == "confirm" and trial.finished]
-    searched = [trial.number for trial in recorded.records if trial.role == "search"]
-    before = sum(number < min(again) for number in searched) if again else len(searched)
+    seen = [trial.finished_at for trial in recorded.records if trial.role == "confirm" and trial.finished_at]
+    searched = [trial.started_at for trial in recorded.records if trial.role == "search"]
+    before = sum(started <= min(seen) for started in searched) if seen else len(searched)
     if before == len(searched):
         return None
     return (

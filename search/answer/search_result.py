@@ -12,6 +12,7 @@ from search.answer.learning import has_learnt
 from search.answer.regret import end_text
 from search.answer.words.sentence import Words
 from search.answer.words.wording import count, percent, word
+from search.folder.figure import figure_of
 from search.folder.load import StoredStudy
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -63,7 +64,7 @@ def search_answer(recorded: StoredStudy) -> SearchAnswer:
     done, measure = recorded.searched, recorded.study.measure
     axes = axes_of(recorded.study, done)
     feasible = [record for record in done if recorded.keeps(record)]
-    best = max(feasible, key=lambda record: (val_value(record, measure), -record.number), default=None)
+    best = max(feasible, key=lambda record: _merit(recorded.study, record), default=None)
     base = reference_params(recorded.study)
     reference = next((record for record in done if record.params == base), None)
     again = confirmed(recorded)
@@ -79,6 +80,12 @@ def search_answer(recorded: StoredStudy) -> SearchAnswer:
         confirmed=again,
         axes=axes,
     )
+
+
+def _merit(study: Study, record: TrialRecord) -> tuple[bool, float, int]:
+    """By what a trial is the best: that it learnt, then the measure that decides on validation, then being first."""
+    figure = figure_of(study, record)
+    return (figure is not None, -math.inf if figure is None or math.isnan(figure) else figure, -record.number)
 
 
 def val_value(record: TrialRecord, measure: str) -> float:

@@ -105,7 +105,8 @@ def _observed(study: Study, question: StoredStudy) -> Iterator[Observed]:
         except ConfigError:
             continue
         if all(ours[name] == value for name, value in theirs.items() if name not in DIFFERING):
-            values = {name: OBJECTIVES[name].value(end, name) for name in sorted(names)}
+            learnt = "start_epoch" not in end.model_fields_set or end.start_epoch is not None
+            values = {name: OBJECTIVES[name].value(end, name) for name in sorted(names)} if learnt else {}
             known = {name: value for name, value in values.items() if value is not None}
             yield Observed(study=question.name, number=record.number, params=params, values=known)
 

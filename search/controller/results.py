@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -102,10 +103,13 @@ class Results:
             mean_cost=self._mean_cost,
         )
 
-    def _rank(self, record: TrialRecord) -> tuple[bool, bool, float, int]:
-        """Those that keep the constraints before others, replicates before tuning trials, then the measure that decides
-        on validation, then the earlier trial.
+    def _rank(self, record: TrialRecord) -> tuple[bool, bool, bool, float, int]:
+        """Those that keep the constraints before others, of a search those that learnt, replicates before tuning
+        trials, then the measure that decides on validation, then the earlier trial.
         """
         assert isinstance(record.finished, Finished)
         feasible = keeps(self._study.constraints, record.events)
-        return (feasible, record.role != "tuning", self._of(record.finished.splits["val"]), -record.number)
+        has_figure = figure_of(self._study, record) is not None
+        value = self._of(record.finished.splits["val"])
+        known = -math.inf if math.isnan(value) else value
+        return (feasible, has_figure, record.role != "tuning", known, -record.number)

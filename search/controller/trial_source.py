@@ -192,8 +192,9 @@ class SearchSource(TrialSource):
         busy = sum(trial.role == "search" for trial in (*under_way, *self._waiting))
         self._asked = busy + sum(role == "search" for _, role, _ in results)
         self._is_searched = is_searched(self._study, results)
-        if not self._has_begun and not self._is_searched:
+        if not self._has_begun:
             self._held = self._waiting.without(lambda one: one.role == "confirm" and one.number not in self._begun)
+        if not self._has_begun and not self._is_searched:
             # At the start of a run, also of those that an earlier run left no time to write into Optuna's queue.
             self._asked += self._enqueue(results, under_way)
         elif self._is_searched and not busy and not self._asking:

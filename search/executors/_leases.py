@@ -74,6 +74,7 @@ class Lease:
         gpus: the GPU of each slot.
         memory_mib: what its slots are promised, together.
         since: when it took them, for people.
+        alone: whether it has its GPUs for itself.
     """
 
     study: str
@@ -83,6 +84,7 @@ class Lease:
     gpus: tuple[int, ...] = ()
     memory_mib: int = 0
     since: str = ""
+    alone: bool = False
 
     def __str__(self) -> str:
         what = f"GPU {', '.join(map(str, sorted(set(self.gpus))))}" if self.gpus else _counted(self.threads, "core")
@@ -98,12 +100,16 @@ def share_of(capacity: Capacity, others: Sequence[Lease], wanted: int) -> Share:
         wanted: slots.
     """
     taken = Counter(gpu for lease in others for gpu in lease.gpus)
+    full = {gpu for lease in others if lease.alone for gpu in lease.gpus}
     if capacity.gpus and capacity.slots_per_gpu is None:
         gpus = tuple(gpu for gpu in capacity.gpus if not taken[gpu])
-        slots = math.ceil(wanted * len(gpus) / len(capacity.gpus))  # so that --wait waits for all of them
+        # One a GPU that is left at least; else in proportion, so that --wait waits for all of them.
+        slots = min(wanted, max(len(gpus), math.ceil(wanted * len(gpus) / len(capacity.gpus))))
     elif capacity.gpus:
         each = capacity.slots_per_gpu or 1
-        free = [gpu for number in range(each) for gpu in capacity.gpus if taken[gpu] + number < each]
+        free = [
+            gpu for number in range(each) for gpu in capacity.gpus if taken[gpu] + number < each and gpu not in full
+        ]
         alone = not any(taken[gpu] for gpu in capacity.gpus)
         slots, gpus = (wanted, capacity.gpus) if alone else (min(wanted, len(free)), tuple(free))
     else:
@@ -191,6 +197,7 @@ class Leases:
             gpus=tuple(gpus),
             memory_mib=share.slots * (share.memory_mib or 0),
             since=time.strftime("%Y-%m-%d %H:%M"),
+            alone=bool(gpus) and capacity.slots_per_gpu is None,
         )
         file = open(self._folder / f"{os.getpid()}-{secrets.token_hex(4)}.json", "w", encoding="utf-8")
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -85,7 +85,8 @@ def _refusal(sampler: Sampler, options: Mapping[str, Any]) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)  # what it will not take for long
-            try_out(sampler.build(proposal))
+            built = sampler.build(proposal)
+        try_out(built)
     except Exception as error:  # whatever it is that the constructor raises, or a proposal
         return str(error).strip().splitlines()[0][:300] or type(error).__name__
     return ""

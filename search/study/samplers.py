@@ -66,6 +66,7 @@ class Sampler:
         fewest_numbers: how many parameters with `low` and `high` it needs to do anything.
         starts_at_random: whether `n_startup_trials` means something to it.
         learns_from_any: whether it learns from trials that no sampler of its kind proposed.
+        learns_from_pruned: whether it learns from trials that are PRUNED: that they are worse than the others.
         package: what it needs beside Optuna, by the name that it is imported and installed by; "" for nothing.
         optuna_class: its name in `optuna.samplers`, whose keywords `[search.options]` may have; "" for none.
     """
@@ -76,6 +77,7 @@ class Sampler:
     fewest_numbers: int = 0
     starts_at_random: bool = False
     learns_from_any: bool = False
+    learns_from_pruned: bool = False
     package: str = ""
     optuna_class: str = ""
 
@@ -210,7 +212,17 @@ def _quietly() -> Iterator[None]:
 
 
 SAMPLERS = Registry[Sampler]("sampler")
-SAMPLERS.register("tpe", Sampler("TPE", _tpe, starts_at_random=True, learns_from_any=True, optuna_class="TPESampler"))
+SAMPLERS.register(
+    "tpe",
+    Sampler(
+        "TPE",
+        _tpe,
+        starts_at_random=True,
+        learns_from_any=True,
+        learns_from_pruned=True,
+        optuna_class="TPESampler",
+    ),
+)
 SAMPLERS.register("random", Sampler("random search", _random, optuna_class="RandomSampler"))
 SAMPLERS.register("qmc", Sampler("quasi-random points (Sobol)", _qmc, optuna_class="QMCSampler"))
 SAMPLERS.register(
@@ -237,7 +249,10 @@ SAMPLERS.register(
         optuna_class="GPSampler",
     ),
 )
-SAMPLERS.register("auto", Sampler("the sampler that suits it", _auto, starts_at_random=True, learns_from_any=True))
+SAMPLERS.register(
+    "auto",
+    Sampler("the sampler that suits it", _auto, starts_at_random=True, learns_from_any=True, learns_from_pruned=True),
+)
 
 
 def build_sampler(name: str, proposal: Proposal) -> BaseSampler:

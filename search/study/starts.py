@@ -53,7 +53,7 @@ class Observed(Table):
         study: the question.
         number: of the trial there.
         params: of the parameters that the search has.
-        values: by the names of objectives, those that were measured.
+        values: by the names of objectives, those that were measured; none of a training that ended at chance.
     """
 
     study: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from tests.trainer.data.sets import write_set
 from trainer import fonts
 from trainer.data.audit.audit import audit
 from trainer.data.audit.pictures import draw_frequencies, draw_samples
+from trainer.events import SplitMeasures
 from trainer.fonts import USUAL, make_readable, substituted
 
 MIDDLE, BLOOD = "中", "血"
@@ -141,8 +141,9 @@ def test_the_search_s_pictures() -> None:
     from search.figures import style
     from search.figures.trial import confusion_matrix
 
-    measures = SimpleNamespace(confusion=[[3, 1], [0, 4]], accuracy=0.9, macro_f1=0.9, recall=[0.75, 1.0])
-    assert confusion_matrix(measures, ["中性粒细胞", "лимфоцит"], "test of 血液").startswith(b"\x89PNG")  # type: ignore[arg-type]
+    recall: list[float | None] = [0.75, 1.0]
+    measures = SplitMeasures(accuracy=0.9, loss=0.3, macro_f1=0.9, recall=recall, confusion=[[3, 1], [0, 4]], photos=[])
+    assert confusion_matrix(measures, ["中性粒细胞", "лимфоцит"], "test of 血液").startswith(b"\x89PNG")
     figure = style.figure(3)
     figure.subplots().set_yticks(range(2), ["中性粒细胞", "лимфоцит"])
     assert style.picture("key", "title", "caption", figure).svg.startswith("<svg")

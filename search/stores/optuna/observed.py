@@ -19,7 +19,7 @@ from search.study.constraints import share_over
 
 
 def observed_trials(study: Study, space: Mapping[str, BaseDistribution], cost_metric: str) -> list[FrozenTrial]:
-    """The trainings that have all objectives, as finished trials.
+    """The trainings that have all objectives, as finished trials, and those that ended at chance, as PRUNED ones.
 
     Args:
         study: the search.
@@ -30,14 +30,14 @@ def observed_trials(study: Study, space: Mapping[str, BaseDistribution], cost_me
     names = [cost_metric if name == "cost" else name for name in study.search.objectives]
     found = []
     for one in study.observed:
-        if any(name not in one.values for name in names):
+        if one.values and any(name not in one.values for name in names):
             continue
         excess = {name: share_over(limit, one.values.get(name)) for name, limit in study.constraints.items()}
         trial = create_trial(
-            state=TrialState.COMPLETE,
+            state=TrialState.COMPLETE if one.values else TrialState.PRUNED,
             params=dict(one.params),
             distributions={name: space[name] for name in one.params},  # of conditional parameters those it had
-            values=[one.values[name] for name in names],
+            values=[one.values[name] for name in names] if one.values else None,
             user_attrs={"from": f"{one.study} {one.number}"},
             constraints={MEMORY: 0.0, **excess},
         )
@@ -50,7 +50,7 @@ class WithObserved:
 
     Args:
         storage: Optuna's.
-        observed: the trials, all of them COMPLETE.
+        observed: the trials.
     """
 
     def __init__(self, storage: optuna.storages.BaseStorage, observed: list[FrozenTrial]) -> None:
@@ -64,4 +64,4 @@ class WithObserved:
     ) -> list[FrozenTrial]:
         """As Optuna's."""
         own = self._storage.get_all_trials(study_id, deepcopy=deepcopy, states=states)
-        return [*(self._observed if states is None or TrialState.COMPLETE in states else ()), *own]
+        return [*(trial for trial in self._observed if states is None or trial.state in states), *own]

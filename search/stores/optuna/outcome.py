@@ -9,8 +9,10 @@ from typing import Any
 from optuna.trial import TrialState
 
 from search.folder.record import TrialRecord
+from search.study import Study
 from search.study.constraints import excess
 from search.study.objectives import OBJECTIVES
+from search.study.samplers import SAMPLERS
 from trainer.events import Failed
 
 MEMORY = "vram"  # the constraint that every search has: that the device's memory is enough; in MiB
@@ -23,8 +25,8 @@ LINK = "mlflow_run"  # the page of a trial's MLflow run
 class Ending:
     """What Optuna is told at the end of a trial.
 
-    A training of a search that finished at chance is PRUNED too: with several objectives a sampler would else take the
-    smallest such model for one of the best.
+    With several objectives a training of a search that finished at chance is PRUNED too, where the sampler learns from
+    that: it would else take the smallest such model for one of the best.
 
     Attributes:
         state: COMPLETE, PRUNED or FAIL.
@@ -38,21 +40,20 @@ class Ending:
     constraints: Mapping[str, float] = field(default_factory=dict)
 
 
-def ending(
-    record: TrialRecord, objectives: Sequence[str], cost_metric: str, limits: Mapping[str, float] | None = None
-) -> Ending:
+def ending(record: TrialRecord, study: Study, objectives: Sequence[str], cost_metric: str) -> Ending:
     """The ending of a trial that is over.
 
     Args:
         record: of the trial.
+        study: the design.
         objectives: of the study.
         cost_metric: what the objective `cost` is.
-        limits: the constraints of the study file.
     """
-    broken = excess(limits or {}, record.events)
+    broken = excess(study.constraints, record.events)
     finished, terminal = record.finished, record.terminal
     if finished is not None:
-        if record.role == "search" and "start_epoch" in finished.model_fields_set and finished.start_epoch is None:
+        stayed = "start_epoch" in finished.model_fields_set and finished.start_epoch is None
+        if stayed and record.role == "search" and _chance_is_worst(study, objectives):
             return Ending(TrialState.PRUNED, constraints={MEMORY: 0.0, **broken})
         values = [OBJECTIVES[name].value(finished, cost_metric) for name in objectives]
         if any(value is None for value in values):
@@ -62,6 +63,10 @@ def ending(
     if isinstance(terminal, Failed) and terminal.kind == "out_of_memory":
         return Ending(TrialState.PRUNED, constraints={MEMORY: terminal.requested_mib or 1.0, **broken})
     return Ending(TrialState.PRUNED if record.state == "PRUNED" else TrialState.FAIL, constraints=broken)
+
+
+def _chance_is_worst(study: Study, objectives: Sequence[str]) -> bool:
+    return study.search is not None and len(objectives) > 1 and SAMPLERS[study.search.sampler].learns_from_pruned
 
 
 def attributes(record: TrialRecord, link: str | None) -> dict[str, Any]:

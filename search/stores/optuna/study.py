@@ -271,7 +271,7 @@ class OptunaStudy:
             for key, value in attributes(record, link).items():
                 if known.user_attrs.get(key) != value:
                     self._storage.set_trial_user_attr(known._trial_id, key, value)
-            end = ending(record, self.objectives, self.cost_metric, self._study_file.constraints)
+            end = ending(record, self._study_file, self.objectives, self.cost_metric)
             if self._study_file.search and end.constraints:
                 trial = optuna.Trial(self._study, known._trial_id)
                 for key in end.constraints.keys() - trial.constraints:  # a telling that failed may have written some

@@ -121,3 +121,18 @@ def test_what_breaks_the_constraints_does_not_make_one_that_learnt_nothing_the_b
 
 def test_the_best_is_said_to_be_the_best_of_those_that_keep_the_constraints() -> None:
     assert "Of 3 trials within the constraints the best" in search_answer(made({"parameters": 3500})).words.headline
+
+
+def test_a_training_at_chance_is_the_best_of_no_search_that_learnt() -> None:
+    """Where classes are unequal, chance may be higher than what a training reaches that learnt."""
+    found = made()
+    best = search_answer(found).best
+    assert best is not None
+    assert best.finished is not None
+    end = best.finished.model_copy(update={"start_epoch": None})
+    idle = dataclasses.replace(best, events=(*best.events[:-1], end))
+    records = tuple(idle if record.number == best.number else record for record in found.records)
+    answer = search_answer(dataclasses.replace(found, records=records))
+    assert answer.best is not None
+    assert answer.best.number != best.number
+    assert best.number not in {record.number for record in answer.front}

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from optuna.samplers import TPESampler
+from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from search.answer import StoredStudy, answer_of
 from search.answer.words.facts import facts
@@ -14,7 +17,7 @@ from search.controller.prior import answered_on, has_questions, with_prior
 from search.folder.manifest import read_manifest
 from search.settings import Places
 from search.stores.optuna.distributions import space_of
-from search.stores.optuna.observed import observed_trials
+from search.stores.optuna.observed import WithObserved, observed_trials
 from search.study import Study
 from search.study.design import plan, reference_params
 from search.study.samplers import SAMPLERS, Proposal, Sampler
@@ -169,6 +172,25 @@ def test_trainings_with_equal_settings_count_as_observed(places: Places) -> None
     )
     assert trial.constraints == {"vram": 0.0, "train_s": pytest.approx(12.5 / 9 - 1)}, "as a trial of the search has"
     assert observed_trials(study, space_of(study), "vram_peak_mib") == []
+
+
+def test_a_training_that_stayed_at_chance_is_observed_as_worse_than_the_others(places: Places) -> None:
+    question, trials = depths({4: 0.6, 3: 0.8})
+    stuck = [trial(4 + seed, {"depth": 2, "seed": seed}, seed, (0.26, 0.26, 0.26), study="depth") for seed in range(2)]
+    spec = {"depth": Levels(levels=(4, 3, 2), reference=4)}
+    note(places, question.model_copy(update={"scientific": spec}), [*trials, *stuck])
+    study = with_prior(hunt(epochs=10), answered_on(places, data_info(), quick=False), [].append)
+    found = observed_trials(study, space_of(study), "parameters")
+    assert [(trial.params["depth"], trial.state.name) for trial in found] == [
+        *((4, "COMPLETE"),) * 2,
+        *((3, "COMPLETE"),) * 2,
+        *((2, "PRUNED"),) * 2,
+    ]
+    storage = InMemoryStorage()
+    seen = WithObserved(storage, found)
+    number = storage.create_new_study([StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE], "hunt")
+    assert len(seen.get_all_trials(number)) == 6
+    assert [trial.params["depth"] for trial in seen.get_all_trials(number, states=(TrialState.PRUNED,))] == [2, 2]
 
 
 def test_a_sampler_learns_from_what_is_observed(tmp_path: Path, storage: Path) -> None:

@@ -39,6 +39,8 @@ OTHER = Lease("pooling", 4711, slots=1, threads=1, since="2026-01-02 03:04")
         (Capacity(8, gpus=(0, 1), slots_per_gpu=None), [], 8, Share(8, (0, 1))),
         (Capacity(8, gpus=(0, 1), slots_per_gpu=None), [Lease("x", 1, slots=1, gpus=(0,))], 8, Share(4, (1,))),
         (Capacity(8, gpus=(0, 1), slots_per_gpu=None), [Lease("x", 1, slots=1, gpus=(0,))], 1, Share(1, (1,))),
+        (Capacity(16, gpus=(0, 1, 2, 3), slots_per_gpu=None), [Lease("x", 1, 2, gpus=(0, 1))], 2, Share(2, (2, 3))),
+        (Capacity(8, gpus=(0, 1), slots_per_gpu=2), [Lease("x", 1, 1, gpus=(0,), alone=True)], 4, Share(2, (1, 1))),
         (Capacity(8, gpus=(0,), slots_per_gpu=None), [Lease("x", 1, slots=1, gpus=(0,))], 8, Share(0)),
         (Capacity(8, gpus=(0,), slots_per_gpu=2), [Lease("x", 1, slots=8, gpus=(0,) * 8)], 2, Share(0)),
         (Capacity(8, gpus=(2,), slots_per_gpu=2), [Lease("x", 1, slots=1, gpus=(0,))], 2, Share(2, (2,))),

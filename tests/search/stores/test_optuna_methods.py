@@ -53,7 +53,9 @@ def test_a_tiny_search_with_each_sampler(name: str, tmp_path: Path, capfd: pytes
     for n_trials in (5, 9):
         assert shop.run(hunt(n_trials, epochs=1, sampler=name, objectives=objectives), slots=2) == "finished"
     trials = shop.trials("hunt")
-    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 9
+    states = {"COMPLETE"} | ({"PRUNED"} if SAMPLERS[name].learns_from_pruned else set())  # those that stayed at chance
+    assert len(trials) == 9
+    assert {trial.state.name for trial in trials} <= states
     assert len({trial.params["learning_rate"] for trial in trials}) == 9
     assert {type(trial.params["depth"]) for trial in trials} == {int}
     assert "independent" not in capfd.readouterr().err  # Optuna's warning of values that no sampler chose

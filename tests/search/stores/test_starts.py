@@ -13,6 +13,7 @@ from search.stores.mlflow.contents import end_points
 from search.stores.optuna.outcome import attributes, ending
 from tests.search.answer.made import trial
 from tests.search.fabricate import CLASSES, trial_record
+from tests.search.workshop import hunt
 
 
 def test_the_start_is_told() -> None:
@@ -30,20 +31,25 @@ def test_a_training_that_never_started_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "start", "state", "values"),
+    ("role", "start", "sampler", "objectives", "state"),
     [
-        ("search", 7, TrialState.COMPLETE, 2),
-        ("search", None, TrialState.PRUNED, 0),
-        ("confirm", None, TrialState.COMPLETE, 2),
-        ("replicate", None, TrialState.COMPLETE, 2),
+        ("search", 7, "tpe", 2, TrialState.COMPLETE),
+        ("search", None, "tpe", 2, TrialState.PRUNED),
+        ("search", None, "auto", 2, TrialState.PRUNED),
+        ("search", None, "nsgaii", 2, TrialState.COMPLETE),  # which reads no PRUNED trials
+        ("search", None, "tpe", 1, TrialState.COMPLETE),  # the worst value there is
+        ("confirm", None, "tpe", 2, TrialState.COMPLETE),
     ],
 )
 def test_a_search_is_told_that_a_training_at_chance_is_worse_than_one_that_learnt(
-    role: Role, start: int | None, state: TrialState, values: int
+    role: Role, start: int | None, sampler: str, objectives: int, state: TrialState
 ) -> None:
     record = replace(trial(0, {"pooling": "max"}, 0, start=start), role=role)
-    told = ending(record, ("val_accuracy", "cost"), "parameters", {"parameters": 1e9})
-    assert (told.state, len(told.values or ())) == (state, values)
+    names = ["val_accuracy", "cost"][:objectives]
+    study = hunt(sampler=sampler, objectives=names, constraints={"parameters": 1e9})
+    told = ending(record, study, names, "parameters")
+    assert told.state == state
+    assert len(told.values or ()) == (objectives if state == TrialState.COMPLETE else 0)
     assert told.constraints["vram"] == 0
     assert told.constraints["parameters"] < 0
 
