@@ -92,7 +92,7 @@ def _design(study: Study, begins_with: str) -> list[str]:
 
 
 def _slots(executor: Executor, options: Options, slots: int) -> str:
-    if is_measured(executor, options.slots_per_gpu) and slots > 1:
+    if is_measured(executor, options.slots_per_gpu) and slots > executor.default_slots():
         return f"at least 1 slot a GPU, more as they fit, at most {slots} slots"
     return "1 slot" if slots == 1 else f"{slots} slots"
 

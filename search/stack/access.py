@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import os
 import pwd
@@ -23,6 +24,7 @@ USER = "admin"
 PASSWORD_FILE = "PAGES_PASSWORD_FILE"
 PASSWORD = Path(os.environ.get(PASSWORD_FILE) or "/secrets/pages/password")
 PEOPLE = range(1000, 60001)  # the numbers of their accounts: UID_MIN and UID_MAX of login.defs(5)
+HOMES = Path("/home")
 NO_SHELLS = ("nologin", "false")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -41,10 +43,18 @@ def login_is_wanted() -> bool:
 
 
 def others_here() -> list[str]:
-    """The accounts of other people on this machine, by name: as `make up` counts them (search/stack/common.sh)."""
+    """The accounts of other people on this machine, by name: as `make up` counts them (search/stack/common.sh).
+
+    A directory of a laboratory (LDAP, SSSD) does not list its accounts; those who have been here have a folder.
+    """
     mine = int(os.environ.get("SUDO_UID") or os.getuid())
-    accounts = (entry for entry in pwd.getpwall() if entry.pw_uid in PEOPLE and entry.pw_uid != mine)
-    return sorted(entry.pw_name for entry in accounts if not entry.pw_shell.endswith(NO_SHELLS))
+    listed = pwd.getpwall()
+    people = [entry for entry in listed if entry.pw_uid in PEOPLE and entry.pw_uid != mine]
+    names = {entry.pw_name for entry in people if not entry.pw_shell.endswith(NO_SHELLS)}
+    known = {entry.pw_uid for entry in listed} | {0, mine}
+    with contextlib.suppress(OSError):
+        names |= {home.name for home in HOMES.iterdir() if home.is_dir() and home.stat().st_uid not in known}
+    return sorted(names)
 
 
 def names_in(text: str) -> set[str]:

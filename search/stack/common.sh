@@ -42,8 +42,14 @@ choose_gpu() { # without NVIDIA's runtime, images for the CPU; unless somebody c
 choose_login() { # where other people have accounts, whom the pages would let in; unless somebody chose
   local others mine=${SUDO_UID:-$(id -u)}
   # Accounts of people have these numbers (UID_MIN and UID_MAX of login.defs(5)), and a shell.
-  others=$(getent passwd 2>/dev/null |
-    awk -F: -v mine="$mine" '$3 >= 1000 && $3 <= 60000 && $3 != mine && $7 !~ /(nologin|false)$/ { print $1 }' |
+  # A directory of a laboratory (LDAP, SSSD) does not list its accounts; those who have been here have a folder.
+  others=$( (
+    getent passwd 2>/dev/null
+    find "${HOMES:-/home}" -mindepth 1 -maxdepth 1 -type d -printf 'home:%U:%f\n' 2>/dev/null
+  ) | awk -F: -v mine="$mine" '
+      $1 == "home" { if ($2 != 0 && $2 != mine && !($2 in known)) print $3; next }
+      { known[$3] }
+      $3 >= 1000 && $3 <= 60000 && $3 != mine && $7 !~ /(nologin|false)$/ { print $1 }' |
     head -n 3 | paste -sd ,) || true
   [[ $others ]] || return 0
   case $(setting LOGIN "") in

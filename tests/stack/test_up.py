@@ -55,6 +55,9 @@ class Folder:
         getent.chmod(0o755)
         self.calls = tmp_path / "calls"
         self.environment = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "CALLS": str(self.calls)}
+        self.homes = tmp_path / "home"
+        self.homes.mkdir()
+        self.environment["HOMES"] = str(self.homes)
         self.environment["SUDO_UID"] = str(max(os.getuid(), 1000))
 
     def up(self, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -159,6 +162,15 @@ def test_a_machine_with_accounts_of_others_asks_for_a_login(folder: Folder) -> N
     run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia", ACCOUNTS="bob")
     assert "ask for no login (LOGIN=off), and this machine has accounts of other people: bob\n" in run.stdout
     assert (folder.path / ".env").read_text() == "LOGIN=off\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives folders to other accounts, which takes root")
+def test_accounts_that_a_directory_does_not_list_are_known_by_their_folders(folder: Folder) -> None:
+    for name, number in (("zoe", 70001), ("svc", 1700), ("me", int(folder.environment["SUDO_UID"]))):
+        (folder.homes / name).mkdir()
+        os.chown(folder.homes / name, number, -1)
+    run = folder.up(STARTS="yes", UP="1", RUNTIMES="nvidia")
+    assert "This machine has accounts of other people (zoe), so both pages ask for a login" in run.stdout
 
 
 def test_one_persons_machine_asks_for_no_login(folder: Folder) -> None:

@@ -36,7 +36,7 @@ def test_when_a_login_is_wanted(login: str, hosts: str, wanted: bool, monkeypatc
     assert access.login_is_wanted() is wanted
 
 
-def test_accounts_of_others_are_those_of_people(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accounts_of_others_are_those_of_people(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def account(name: str, number: int, shell: str = "/bin/bash") -> pwd.struct_passwd:
         return pwd.struct_passwd((name, "x", number, number, "", f"/home/{name}", shell))
 
@@ -49,7 +49,12 @@ def test_accounts_of_others_are_those_of_people(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(pwd, "getpwall", lambda: accounts)
     monkeypatch.setattr(os, "getuid", lambda: 1000)
     monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setattr(access, "HOMES", tmp_path / "home")
     assert access.others_here() == ["bob", "eve"]
+    (tmp_path / "home" / "zoe").mkdir(parents=True)  # of an account that a directory knows, and does not list
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "home" / "zoe", 70001, -1)
+        assert access.others_here() == ["bob", "eve", "zoe"]
     monkeypatch.setattr(os, "getuid", lambda: 0)
     monkeypatch.setenv("SUDO_UID", "1001")
     assert access.others_here() == ["eve", "me"]
