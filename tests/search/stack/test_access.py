@@ -55,6 +55,7 @@ def test_accounts_of_others_are_those_of_people(monkeypatch: pytest.MonkeyPatch,
     if os.geteuid() == 0:
         os.chown(tmp_path / "home" / "zoe", 70001, -1)
         assert access.others_here() == ["bob", "eve", "zoe"]
+        monkeypatch.setattr(access, "HOMES", tmp_path / "none")
     monkeypatch.setattr(os, "getuid", lambda: 0)
     monkeypatch.setenv("SUDO_UID", "1001")
     assert access.others_here() == ["eve", "me"]
