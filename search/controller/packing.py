@@ -101,7 +101,6 @@ class Packing:
     def lost(self, work: Work) -> None:
         """A trial's slot is gone, and the trial is not over."""
         self._throughput.ended(work.trial.number)
-        self._begun.discard(work.trial.number)
 
     def _weigh(self) -> None:
         """Lets more trainers share a card, or fewer again, where enough is known."""

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from search.controller.packing import RISE, Packing
+from search.controller.slots import Work
 from tests.search.controller.test_packing import Card, filled, slot, work
 from tests.search.controller.told import Together, epoch, lacking, started, stopped
 from tests.search.workshop import Noops, Workshop, question
+from trainer.events import TrialEvent
 
 
 class Study:
@@ -126,16 +128,15 @@ def test_trainings_too_short_to_be_timed_fill_the_card() -> None:
     packing = study.packing
     packing.heard(work(0, over=True), stopped())
     assert packing.limit == 2
-    packing.heard(work(1, slot=0), started())
-    packing.heard(work(1, over=True, slot=0), stopped())
-    packing.heard(work(2, slot=0), started())
-    packing.heard(work(2, over=True, slot=0), stopped())
-    assert packing.limit == 2, "the other slot still starts"
-    packing.heard(work(3, slot=1), started())
-    packing.lost(work(3, slot=1))
+    for number in (1, 2):
+        packing.heard(work(number, slot=1), started())
+        packing.heard(work(number, over=True, slot=1), stopped())
+    assert packing.limit == 2, "the other slot has trained none of them yet"
+    packing.heard(work(3, slot=0), started())
+    packing.lost(work(3, slot=0))
     assert packing.limit == 2, "its trial is to be trained again"
-    packing.heard(work(3, slot=1), started())
-    packing.heard(work(3, over=True, slot=1), stopped())
+    packing.heard(work(3, slot=0), started())
+    packing.heard(work(3, over=True, slot=0), stopped())
     assert packing.limit == 4
 
 
@@ -159,12 +160,24 @@ def test_after_a_lack_of_memory_what_was_tried_is_still_compared() -> None:
     slots = [slot(number) for number in range(4)]
     assert study.packing.retries(slots[3], work(3, slot=3), lacking(), slots)
     study.active.remove(3)
-    assert study.packing.limit == 1
+    assert study.train(5) == 1, "what began goes on to its end, and no other begins"
     study.packing.heard(work(3, slot=0), started())
     study.packing.heard(work(3, over=True, slot=0), stopped())
-    assert study.packing.limit == 3
-    assert study.train(5) == 2
+    assert study.packing.limit == 2
     assert study.said[-1] == "3 trainers on a GPU train only 1.00 times as fast together as 2: 2 share it."
+
+
+def test_a_lack_of_memory_beside_those_that_are_too_many_already_changes_nothing_more() -> None:
+    """The slots that are gone back from still train what they began."""
+    study = Study(lambda trainers: 100 if trainers <= 2 else 200 / trainers)
+    for _ in range(3):
+        study.start()
+        study.train(5)
+    assert (study.packing.limit, len(study.active)) == (2, 4)
+    slots = [slot(number) for number in range(4)]
+    assert study.packing.retries(slots[3], work(3, slot=3), lacking(), slots)
+    study.packing.heard(work(3, over=True, slot=0), stopped())
+    assert filled(study.packing).limit == 2
 
 
 def test_one_that_lacked_memory_and_dies_alone_leaves_the_card_to_all() -> None:
@@ -199,3 +212,23 @@ def test_a_run_goes_back_to_one_trainer_where_two_are_no_faster(
     assert [said for said in view.said if "together" in said] == ([sentence] if shared else [])
     if shared:  # what had begun beside another went on to its end
         assert max(record.number for record in shop.records() if record.slot == 1) <= 3
+
+
+def test_of_a_trial_whose_slot_dies_it_is_told_too(shop: Workshop) -> None:
+    class Told(Packing):
+        def heard(self, work: Work, event: TrialEvent) -> None:
+            super().heard(work, event)
+            if work.record.terminal is not None:
+                told.append(type(event).__name__)
+
+        def lost(self, work: Work) -> None:
+            super().lost(work)
+            told.append("lost")
+
+    told: list[str] = []
+    settings = {"faults": {"*": "kill"}}
+    assert shop.run(question(seeds=1), settings=settings, packing=Told(1)) == "finished"
+    assert shop.states() == ["FAIL"] * 2
+    again = shop.attempts(0) - 1
+    assert again > 0
+    assert told == [*["lost"] * again, "Failed"] * 2

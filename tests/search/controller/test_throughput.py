@@ -53,12 +53,14 @@ def test_while_one_traces_the_others_have_the_gpu_for_themselves() -> None:
 def test_after_an_end_the_others_are_fewer(end: object) -> None:
     found = Throughput()
     begin(found, 0, 1)
-    train(found, 0, 1)  # it ended its first epoch before trial 1 did
+    train(found, 0, 1, 60)  # it ended its first epoch before trial 1 did
     if end is None:
         found.ended(1)
     else:
         found.heard(1, SMALL, end)  # type: ignore[arg-type]
-    train(found, 0, 1, *[100] * EPOCHS)
+    train(found, 0, *[100] * EPOCHS)
+    assert not found.knows(1), "an epoch had begun before"
+    train(found, 0, 100)
     assert found.knows(1)
     begin(found, 1)
     train(found, 0, 1, 50, 50)
