@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         "--slots-per-gpu",
         default="auto",
         metavar="N|auto",
-        help="trainers that share a GPU (%(default)s: one at first, then as many as fit beside it by what it took)",
+        help="trainers that share a GPU (%(default)s: one at first, then more as far as they fit and train faster)",
     )
     how.add_argument("--timeout-s", type=float, metavar="S", help="begin no trial after so many seconds")
     how.add_argument(

@@ -270,11 +270,13 @@ class Controller:
         trial.attempts += 1
         failure = failure_of(state, work, mail)
         if failure is None:
+            self._packing.lost(work)
             self.setup.view.say(f"{mail.slot.title} {why(mail)}; trial {trial.number} is trained again")
             work.journal.close()
             self._trials.put_back(trial)
             return
         self._settled(self._books.add(state, work, failure))
+        self._packing.heard(work, failure)
 
     def _put_back(self, state: SlotState, work: Work) -> None:
         """An interrupted trial waits again."""

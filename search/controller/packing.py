@@ -1,4 +1,4 @@
-"""How many trainers share a GPU: from what the first trial takes there and what is free; fewer after one lacked memory.
+"""How many trainers share a GPU: as many as fit by what the first trial takes there, and as train faster together.
 
 A slot is on the card of its number, modulo the number of cards, as executors deal them out.
 """
@@ -9,10 +9,12 @@ import math
 from collections.abc import Callable, Collection, Sequence
 
 from search.controller.slots import SlotState, Work
+from search.controller.throughput import Throughput
 from search.executors import MOST_PER_GPU, Executor
-from trainer.events import Epoch, Failed, TrialEvent
+from trainer.events import TERMINAL, Epoch, Failed, Started, TrialEvent
 
 MARGIN = 0.1  # of what is free is left so: a choice, as another level's peak or another person's process may come
+RISE = 1.05  # more trainers are at least so many times as fast together: a choice, above the noise of a few epochs
 
 SAY_MORE = "(--slots-per-gpu N says how many share one)"
 ONE_EACH = f"one trainer each {SAY_MORE}"
@@ -34,9 +36,12 @@ def trainers_that_fit(room_mib: float, each_mib: float, most: int = MOST_PER_GPU
 class Packing:
     """Decides how many slots a run has. Every method belongs to the controller's thread.
 
-    Until the first epoch is over, a trainer is alone on its card. Then as many are started as fit on the card with the
-    least room; each higher peak is taken into account. A trial that lacked memory beside others is trained again,
-    alone, before that counts as its own; afterwards one trainer less shares a card.
+    Until the first epoch is over, a trainer is alone on its card. Then as many may share a card as fit on the one with
+    the least room; each higher peak is taken into account. Their number doubles up to that, each time once it is known
+    that they are faster together than the number before (`RISE`); where they are not, that is gone back to, for good.
+    Where trainings are too short, or too different, to know it, the number doubles once each slot has trained one. A
+    trial that lacked memory beside others is trained again, alone, before that counts as its own; afterwards one
+    trainer less shares a card.
 
     Args:
         slots: at once, at the most.
@@ -51,7 +56,12 @@ class Packing:
         self._slots, self._cards, self._free, self._say = slots, cards, free, say
         self._before = free() if cards else None
         self._per_card = 1
+        self._below = 0  # the number before that, while it is not known which is faster
+        self._fit = 1
         self._ceiling = min(MOST_PER_GPU, math.ceil(slots / cards)) if cards else 1
+        self._throughput = Throughput()
+        self._begun: set[int] = set()  # trials, since so many share a card
+        self._used: set[int] = set()  # slots that trained one of them to its end
         self._peak = 0.0
         self._each = self._room = 0.0  # of a trainer, and of all on the card with the least room, MiB
         self._has_said = False  # that nothing is measured
@@ -62,19 +72,72 @@ class Packing:
         """How many slots there may be; their numbers are below it."""
         if not self._cards:
             return self._slots
-        return min(self._slots, self._cards * (1 if self._alone is not None else self._per_card))
+        return self._trainers(1 if self._alone is not None else self._per_card)
+
+    def _trainers(self, per_card: int) -> int:
+        return min(self._slots, self._cards * per_card)
 
     def heard(self, work: Work, event: TrialEvent) -> None:
-        """A trial has said this, and it is written down."""
+        """A trial has said this, or this is said of it, and it is written down."""
         if self._alone == work.trial.number and work.record.terminal is not None:
             self._alone = None
-        if self._cards and isinstance(event, Epoch):
+        if not self._cards:
+            return
+        if isinstance(event, Epoch):
             peak = event.vram_peak_mib or 0.0
             if peak > self._peak:
                 self._measured(peak)
             elif not self._peak and not self._has_said:
                 self._has_said = True
                 self._say(f"What a trainer takes of a GPU is not measured, as its allocator does not say: {ONE_EACH}.")
+        elif isinstance(event, Started):
+            self._begun.add(work.trial.number)
+        elif isinstance(event, TERMINAL) and work.trial.number in self._begun:
+            self._used.add(work.record.slot)
+        config = work.record.config
+        self._throughput.heard(work.trial.number, (config.batch_size, *config.graph()), event)
+        self._weigh()
+
+    def lost(self, work: Work) -> None:
+        """A trial's slot is gone, and the trial is not over."""
+        self._throughput.ended(work.trial.number)
+
+    def _weigh(self) -> None:
+        """Lets more trainers share a card, or fewer again, where enough is known."""
+        now = self._trainers(self._per_card)
+        if self._below:
+            rise = self._throughput.rise(self._trainers(self._below), now)
+            if rise is not None and rise < RISE:
+                words = "1 has it alone" if self._below == 1 else f"{self._below} share it"
+                self._say(
+                    f"{self._per_card} trainers on a GPU train only {rise:.2f} times as fast together as "
+                    f"{self._below}: {words}."
+                )
+                self._cap(self._below)
+                return
+            if rise is not None:
+                self._below = 0
+        more = min(2 * self._per_card, self._fit)
+        is_known = not self._below and self._throughput.knows(now)
+        if more > self._per_card and (is_known or len(self._used) >= now):
+            self._share(more)
+
+    def _cap(self, most: int) -> None:
+        """No more than so many share a card, for good."""
+        self._fit = self._ceiling = most
+        self._share(min(self._per_card, most))
+
+    def _share(self, number: int) -> None:
+        """So many share a card from now on."""
+        if number == self._per_card:
+            return
+        if number > self._per_card:
+            self._below = self._per_card
+        elif number <= self._below:
+            self._below = 0
+        self._per_card = number
+        self._begun.clear()
+        self._used.clear()
 
     def _measured(self, peak: float) -> None:
         free = self._free()
@@ -87,13 +150,14 @@ class Packing:
             self._room = min(free) + self._each
         self._peak = peak
         fit = trainers_that_fit(self._room, self._each, self._ceiling)
-        if fit != self._per_card:
-            words = "1 trainer has it alone" if fit == 1 else f"{fit} trainers share it"
+        if fit != self._fit:
+            words = "1 trainer has it alone" if fit == 1 else f"up to {fit} trainers share it"
             self._say(
                 f"A trainer takes {self._each:,.0f} MiB of a GPU (peak {peak:,.0f} MiB), {self._room:,.0f} MiB are "
                 f"there: {words}."
             )
-        self._per_card = fit
+        self._fit = fit
+        self._share(min(self._per_card, fit))
 
     def retries(self, state: SlotState, work: Work, event: TrialEvent, slots: Sequence[SlotState]) -> bool:
         """Whether a trial that failed for memory is trained again, for it was not alone on its card."""
@@ -103,7 +167,8 @@ class Packing:
         beside = [s for s in slots if s is not state and s.work is not None and s.slot.number % self._cards == card]
         if not beside:
             return False
-        self._ceiling = self._per_card = max(1, min(self._per_card, len(beside) + 1) - 1)
+        self.lost(work)
+        self._cap(min(self._per_card, len(beside)))
         self._alone = work.trial.number
         share = "1 trainer has a GPU alone" if self._per_card == 1 else f"{self._per_card} trainers share a GPU"
         self._say(f"Trial {self._alone} lacked GPU memory beside others: it is trained again alone, then {share}.")

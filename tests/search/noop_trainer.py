@@ -15,6 +15,7 @@ NOOP_TRAINER, a JSON object:
     gate      a file; each training waits, after `started`, while somebody holds an exclusive flock on it
     steps     true: after each epoch the training waits on stdin for {"step": TRIAL} or {"stop": TRIAL}
     gpu       true: VRAM is measured; "mute": the allocator does not say its peak
+    speed     a file with the images/s that it tells; else 80,000
     device    its name, as it is told
     backend   Keras's, as it is told
     traced    false: no graph is said to be new
@@ -275,7 +276,7 @@ class Noop:
                     val_loss=1.6 - value,
                     val_accuracy=value,
                     epoch_s=0.001,
-                    images_per_s=80_000.0,
+                    images_per_s=self._images_per_s(),
                     vram_peak_mib=vram,
                 )
             )
@@ -302,6 +303,10 @@ class Noop:
             vram_process_mib=None,
             model_file=model_file,
         )
+
+    def _images_per_s(self) -> float:
+        speed = self._settings.get("speed")
+        return float(Path(speed).read_text()) if speed else 80_000.0
 
     def _wait_for_step(self, trial: str, epoch: int) -> None:
         with self._heard:

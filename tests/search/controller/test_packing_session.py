@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from search.executors import Leases
 from search.folder.record import TrialRecord
 from tests.search.controller.test_session import Installation, here, mlflow_template
+from tests.search.controller.told import Together
 from tests.search.workshop import Noops, Watcher, question
 
 __all__ = ["here", "mlflow_template"]
@@ -47,16 +49,19 @@ def numbers(here: Installation) -> list[int]:
     return [slot.number for slot in here.executor.started]
 
 
-def test_a_run_begins_with_one_trainer_and_goes_on_with_as_many_as_fit(here: Installation, free: list[float]) -> None:
+def test_a_run_begins_with_one_trainer_and_goes_on_with_as_many_as_fit(
+    here: Installation, free: list[float], tmp_path: Path
+) -> None:
     """The card is this run's, with all that it may come to have, so that another run takes none of its room."""
-    view = Starts(here)
-    outcome = here.run(question(seeds=4, epochs=1), view=view, settings={"gpu": True}, slots=None)
-    assert (outcome.end, len(outcome.records)) == ("finished", 8)
-    assert view.first == [0]
-    assert view.leases == [(3, {0})]
+    starts = Starts(here)
+    view = Together(lambda: here.executor, tmp_path / "speed", on_trial=starts.on_trial)
+    outcome = here.run(question(seeds=3, epochs=6), view=view, settings={"gpu": True, **view.settings}, slots=None)
+    assert (outcome.end, len(outcome.records)) == ("finished", 6)
+    assert starts.first == [0]
+    assert starts.leases == [(3, {0})]
     assert set(numbers(here)) == {0, 1, 2}, "one a core at the most"
     (sentence,) = [said for said in view.said if "share it" in said]
-    assert sentence.endswith("1,040 MiB are there: 3 trainers share it.")
+    assert sentence.endswith("1,040 MiB are there: up to 3 trainers share it.")
 
 
 def test_a_gpu_that_does_not_say_its_memory_has_one_trainer(here: Installation, free: list[float]) -> None:
