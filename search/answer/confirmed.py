@@ -159,10 +159,20 @@ def confirmed_text(found: Confirmed, measure: str) -> str:
     test = best.level.differences.get("test")
     if test is None:
         return f"{text}. The two are not compared: that takes two seeds at which both learn, and 80 % of each."
+    return f"{text}. {compared_text(test, found.seeds)}: {verdict_text(test)}."
+
+
+def compared_text(test: Difference, seeds: int) -> str:
+    """The difference to the reference model, and its p where it may claim one, as the beginning of a sentence.
+
+    Args:
+        test: the difference.
+        seeds: on which both were trained.
+    """
     p = f", p {p_text(test.p)}" if test.may_claim else ""
     pairs = test.estimate.n_seeds
-    where = "The" if pairs == found.seeds else f"At the {count(pairs, 'seed')} where both learnt, the"
-    return f"{text}. {where} difference is {difference_text(test.estimate)}{p}: {verdict_text(test)}."
+    where = "The" if pairs == seeds else f"At the {count(pairs, 'seed')} where both learnt, the"
+    return f"{where} difference is {difference_text(test.estimate)}{p}"
 
 
 def verdict_text(test: Difference) -> str:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from search.answer.confirmed import compared_text, verdict_text
 from search.answer.levels import Compared, LevelAnswer, compare, paired
 from search.answer.statistics.simultaneous import Difference, decided
-from search.answer.words.wording import count, difference_text, p_text, points_text, share_text
+from search.answer.words.wording import count, points_text, share_text
 from search.folder.load import StoredStudy, beside
 from search.folder.record import TrialRecord
 from search.study import Study
@@ -152,14 +153,7 @@ def _sentence(best: LevelAnswer, reference: LevelAnswer, differences: dict[Compa
     if test is None:
         few = "The two are not compared: that takes two seeds at which both learn, and 80 % of the seeds of each."
         return f"{text}. {few}"
-    verdict = {
-        "higher": "it is better",
-        "lower": "it is worse",
-        "equivalent": f"it performs as well, to within {points_text(test.margin)}",
-        "cannot tell": "this does not show which is better",
-        "too few seeds": "there are too few seeds to decide which is better",
-    }[test.verdict]
-    p = f", p {p_text(test.p)}" if test.may_claim else ""
-    pairs = test.estimate.n_seeds
-    where = "The" if pairs == len(best.trials) else f"At the {count(pairs, 'seed')} where both learnt, the"
-    return f"{text}. {where} difference is {difference_text(test.estimate)}{p}: {verdict}."
+    verdict = verdict_text(test)
+    if test.verdict == "equivalent":
+        verdict += f", to within {points_text(test.margin)}"
+    return f"{text}. {compared_text(test, len(best.trials))}: {verdict}."

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from search.errors import SearchError
+from search.folder.figure import stayed_at_chance
 from search.folder.load import StoredStudy, recorded
 from search.folder.manifest import read_manifest, study_folders
 from search.folder.record import DataInfo
@@ -105,8 +106,8 @@ def _observed(study: Study, question: StoredStudy) -> Iterator[Observed]:
         except ConfigError:
             continue
         if all(ours[name] == value for name, value in theirs.items() if name not in DIFFERING):
-            learnt = "start_epoch" not in end.model_fields_set or end.start_epoch is not None
-            values = {name: OBJECTIVES[name].value(end, name) for name in sorted(names)} if learnt else {}
+            told = () if stayed_at_chance(end) else sorted(names)
+            values = {name: OBJECTIVES[name].value(end, name) for name in told}
             known = {name: value for name, value in values.items() if value is not None}
             yield Observed(study=question.name, number=record.number, params=params, values=known)
 

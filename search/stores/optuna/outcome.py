@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from search.folder.figure import stayed_at_chance
 from search.folder.record import TrialRecord
 from search.study import Study
 from search.study.constraints import excess
@@ -52,8 +53,7 @@ def ending(record: TrialRecord, study: Study, objectives: Sequence[str], cost_me
     broken = excess(study.constraints, record.events)
     finished, terminal = record.finished, record.terminal
     if finished is not None:
-        stayed = "start_epoch" in finished.model_fields_set and finished.start_epoch is None
-        if stayed and record.role == "search" and _chance_is_worst(study, objectives):
+        if record.role == "search" and stayed_at_chance(finished) and _chance_is_worst(study, objectives):
             return Ending(TrialState.PRUNED, constraints={MEMORY: 0.0, **broken})
         values = [OBJECTIVES[name].value(finished, cost_metric) for name in objectives]
         if any(value is None for value in values):
