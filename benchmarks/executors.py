@@ -44,7 +44,9 @@ from search.executors import (
 from tests.search import noop_trainer
 from trainer.config import TrainConfig
 
-COMMAND = (*noop_trainer.COMMAND, "--size", "public")
+SIZE = ("--size", "public")
+COMMAND = (*noop_trainer.COMMAND, *SIZE)
+IN_AN_IMAGE = ("python", "/noop_trainer.py", *SIZE)
 Make = Callable[[TrainerSource, Path], Executor]
 
 
@@ -125,7 +127,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             source, logs, Resources(gpus=()), address=args.ray, cache=str(source.cache), command=COMMAND
         )
     if args.image:
-        makes["docker"] = lambda source, logs: DockerExecutor(source, logs, image=args.image, gpus=[], command=COMMAND)
+        makes["docker"] = lambda source, logs: DockerExecutor(
+            source, logs, image=args.image, gpus=[], command=IN_AN_IMAGE
+        )
     table = Table("executor", "slots", "all slots ready after", "a trial, median", "90th percentile", "trials/s")
     with tempfile.TemporaryDirectory() as folder:
         source = TrainerSource(args.data.resolve(), Path(folder, "cache"), Path(folder, "models"))

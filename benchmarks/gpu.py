@@ -26,18 +26,19 @@ from typing import Any
 
 from benchmarks import gpu_stacked
 from benchmarks.gpu_bandwidth import COMMAND, step_bytes
-from benchmarks.gpu_trained import Trained, images_per_second
+from benchmarks.gpu_trained import Trained, epochs_together, images_per_second
 from benchmarks.machine import describe
 from benchmarks.processes import BenchmarkError, run
-from search.executors import LocalExecutor, SlotExit, SlotLine, TrainerSource, log_tail
+from search.executors import LocalExecutor, Slot, SlotExit, SlotLine, TrainerSource, log_tail
 from trainer.config import TrainConfig
 from trainer.data import ImageSize, prepare
 from trainer.errors import DataError
-from trainer.events import Event, Failed, Finished, Ready, parse
+from trainer.events import Epoch, Event, Failed, Finished, Ready, parse
 from trainer.folder import resolve_data
 
 MOST_S = 540.0  # of the whole command
 STUDIED_MIB = {"gray": 1829.0, "color": 3400.0}  # of the studied work, on a GTX 1060 (/README.md)
+MANY = 100_000  # epochs: as many as a config may have
 NO_GPU = "No GPU: NVML shows none, so that nothing is measured. The command itself can be tried with --short."
 
 
@@ -50,7 +51,8 @@ class Plan:
         height, width: of the images, pixels.
         batches: sizes.
         together: trainers on the card at once; and seeds stacked into one program.
-        epochs: that are measured, beside the first, in which the graph is traced.
+        epochs: that are measured at the least, beside the first, in which the graph is traced.
+        measured_s: for as long at the least.
         learning: epochs of the training whose accuracy is told.
         steps: of stacked seeds, that are measured.
         most_s: for all of it.
@@ -62,12 +64,24 @@ class Plan:
     batches: tuple[int, ...] = (100, 500)
     together: tuple[int, ...] = (1, 2, 4, 8)
     epochs: int = 5
+    measured_s: float = 5.0
     learning: int = 60
     steps: int = 200
     most_s: float = MOST_S
 
 
-SHORT = Plan((), height=24, width=32, batches=(100,), together=(1, 2), epochs=1, learning=2, steps=3, most_s=3600.0)
+SHORT = Plan(
+    (),
+    height=24,
+    width=32,
+    batches=(100,),
+    together=(1, 2),
+    epochs=1,
+    measured_s=0.0,
+    learning=2,
+    steps=3,
+    most_s=3600.0,
+)
 
 
 class Bench:
@@ -91,6 +105,12 @@ class Bench:
     def train(self, count: int = 1, *, batch: int = 100, color: bool = False, epochs: int | None = None) -> Trained:
         """Trains the reference model in so many trainers at once.
 
+        Args:
+            count: of trainers.
+            batch, color: of the model.
+            epochs: of each; None: until all have trained beside each other for as long as the plan says. On a fast card
+                a trainer is through with a few epochs before the next one has started.
+
         Raises:
             BenchmarkError: a training failed.
             TimeoutError: it did not end in the time that is left.
@@ -98,24 +118,31 @@ class Bench:
         plan = self.plan
         mailbox: queue.SimpleQueue[SlotLine | SlotExit] = queue.SimpleQueue()
         events: dict[int, list[tuple[float, Event]]] = {number: [] for number in range(count)}
+        slots: list[Slot] = []
         with LocalExecutor(self.source, self._logs, gpus=plan.gpus, slots_per_gpu=count) as executor:
             for number in range(count):
                 config = TrainConfig(
                     trial=f"bench-{number}",
                     seed=number,
-                    epochs=epochs or plan.epochs + 1,
+                    epochs=epochs or MANY,
                     batch_size=batch,
                     color=color,
                     image_height=plan.height,
                     image_width=plan.width,
                 )
-                executor.start(number, mailbox).send(config.model_dump_json())
+                slots.append(executor.start(number, mailbox))
+                slots[-1].send(config.model_dump_json())
+            stopped = epochs is not None
             while sum(isinstance(own[-1][1], Finished) for own in events.values() if own) < count:
                 mail = self._next(mailbox)
                 event = parse(mail.line)
                 events[mail.slot.number].append((time.monotonic(), event))
                 if isinstance(event, Failed):
                     raise BenchmarkError(f"a training failed: {event.kind}: {event.message}")
+                if not stopped and self._enough(list(events.values())):
+                    stopped = True
+                    for slot in slots:
+                        slot.send(json.dumps({"stop": f"bench-{slot.number}"}))
         finished = [own[-1][1] for own in events.values()]
         ends = [event for event in finished if isinstance(event, Finished)]
         device = next(event.device_name for _, event in events[0] if isinstance(event, Ready))
@@ -126,6 +153,14 @@ class Bench:
             ends,
             device,
         )
+
+    def _enough(self, trainers: list[list[tuple[float, Event]]]) -> bool:
+        """Whether all have trained beside each other for as long as the plan says."""
+        firsts = [next((at for at, event in own if isinstance(event, Epoch)), None) for own in trainers]
+        begun = [at for at in firsts if at is not None]
+        if len(begun) < len(trainers) or time.monotonic() - max(begun) < self.plan.measured_s:
+            return False
+        return epochs_together(trainers) >= self.plan.epochs
 
     def _next(self, mailbox: queue.SimpleQueue[SlotLine | SlotExit]) -> SlotLine:
         try:

@@ -38,23 +38,31 @@ class Trained:
         }
 
 
-def images_per_second(trainers: Sequence[Sequence[tuple[float, Event]]]) -> float | None:
+Said = Sequence[tuple[float, Event]]  # by one trainer: when, and what
+
+
+def images_per_second(trainers: Sequence[Said]) -> float | None:
     """Of all trainers together: of each the median of those epochs in which every one was training.
 
     An epoch counts that began after the first epoch of every trainer was over, and ended before any trainer had
     finished. None where a trainer has none.
     """
+    counted = _together(trainers)
+    return sum(map(statistics.median, counted)) if counted and all(counted) else None
+
+
+def epochs_together(trainers: Sequence[Said]) -> int:
+    """How many epochs count of the trainer that has the fewest."""
+    return min(map(len, _together(trainers)), default=0)
+
+
+def _together(trainers: Sequence[Said]) -> list[list[float]]:
+    """Images/s of the epochs of each trainer that count; empty where one has not begun."""
     epochs = [[(at, event) for at, event in own if isinstance(event, Epoch)] for own in trainers]
     if not all(epochs):
-        return None
+        return []
     warm, cool = max(own[0][0] for own in epochs), min(own[-1][0] for own in epochs)
-    rates = []
-    for own in epochs:
-        counted = []
-        for (begun, _), (end, event) in itertools.pairwise(own):
-            if begun >= warm and end <= cool:
-                counted.append(event.images_per_s)
-        if not counted:
-            return None
-        rates.append(statistics.median(counted))
-    return sum(rates)
+    return [
+        [event.images_per_s for (begun, _), (end, event) in itertools.pairwise(own) if begun >= warm and end <= cool]
+        for own in epochs
+    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-PACKAGES = ("tensorflow", "keras", "optuna", "mlflow", "sqlalchemy", "numpy")
+PACKAGES = ("tensorflow", "jax", "torch", "keras", "optuna", "mlflow", "sqlalchemy", "numpy")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -26,9 +26,17 @@ def describe() -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "load": f"{os.getloadavg()[0]:.1f} at the start (above 1: others work here, do not trust the times)",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "packages": ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES),
+        "packages": ", ".join(f"{name} {version}" for name in PACKAGES if (version := _version(name))),
         "commit": _commit(),
     }
+
+
+def _version(package: str) -> str:
+    """Empty where it is not there: one backend of Keras is enough."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _cpu() -> str:
