@@ -26,7 +26,7 @@ for database in "${databases[@]}"; do
 done
 echo "Artifacts ..."
 # tar ends with 1 where a file grew or came while it was packed, as studies may run; what it has is whole lines or files.
-pack='tar -C "$0" --exclude ./cache --exclude ./.folder --exclude ./.restored --exclude ./.before -cf - . || (($? == 1))'
+pack='tar -C "$0" --exclude ./cache --exclude ./.folder --exclude ./.leases --exclude ./.restored --exclude ./.before -cf - . || (($? == 1))'
 docker compose exec --no-TTY mlflow bash -euc "${pack//\$0//artifacts}" >"$partial/artifacts.tar"
 echo "Journals of studies that ran in containers ..."
 in_runs bash -euc "${pack//\$0//runs}" >"$partial/runs.tar"

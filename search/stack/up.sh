@@ -20,9 +20,16 @@ check_port optuna-dashboard 8080 DASHBOARD_PORT "$(setting DASHBOARD_PORT 8050)"
 images=$(setting BLOOD_CELLS_DIR "")
 [[ -z $images || -d $images ]] || problems+=("BLOOD_CELLS_DIR=$images: no such folder. Set it in .env, or leave it out")
 [[ -z $images || $images == /* ]] || problems+=("BLOOD_CELLS_DIR=$images: a path from the root is needed: $PWD/$images")
-# The images of Postgres declare their volume at another place from 18 on (docker-library/postgres, pull request 1259).
-[[ $(setting POSTGRES_IMAGE "") =~ postgres:([0-9]+) ]] && ((BASH_REMATCH[1] >= 18)) && [[ -z $(setting POSTGRES_VOLUME "") ]] &&
-  problems+=("POSTGRES_IMAGE is Postgres ${BASH_REMATCH[1]}, whose image wants its volume elsewhere. Set in .env: POSTGRES_VOLUME=/var/lib/postgresql")
+check_postgres() { # Postgres' images declare their volume at another place from 18 on (docker-library/postgres, pull 1259)
+  local image volumes
+  image=$(setting POSTGRES_IMAGE "")
+  [[ $image && -z $(setting POSTGRES_VOLUME "") ]] || return 0
+  docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image" >/dev/null 2>&1 || return 0
+  volumes=$(docker image inspect --format '{{range $path, $_ := .Config.Volumes}}{{$path}} {{end}}' "$image")
+  [[ $volumes == "/var/lib/postgresql " ]] || return 0
+  problems+=("POSTGRES_IMAGE=$image wants its volume elsewhere, as Postgres does from 18 on. Set in .env: POSTGRES_VOLUME=/var/lib/postgresql")
+}
+check_postgres
 if ((${#problems[@]})); then
   printf '%s\n' "${problems[@]}" "Nothing was started." >&2
   exit 2
@@ -32,6 +39,7 @@ choose_gpu
 choose_login
 if ! docker compose up --detach --wait "$@"; then
   docker compose logs --no-log-prefix same-folder >&2 2>/dev/null || true
+  docker compose logs --no-log-prefix postgres 2>/dev/null | grep -m 1 POSTGRES_VOLUME >&2 || true
   echo "The stack did not start. What each service said: docker compose logs" >&2
   exit 1
 fi

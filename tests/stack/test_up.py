@@ -19,10 +19,14 @@ case "$*" in
   "info"*) echo "$RUNTIMES" ;;
   "compose port"*) [ -z "$UP" ] || echo "127.0.0.1:$UP" ;;
   "compose up"*) [ -n "$STARTS" ] && UP=1 || exit 1 ;;
-  "compose logs"*) echo "The stack x belongs to another folder" ;;
+  "compose logs"*same-folder) echo "The stack x belongs to another folder" ;;
+  "compose logs"*postgres) echo "starting"; echo "POSTGRES_VOLUME is set, and"; echo "POSTGRES_VOLUME is set, and" ;;
   "compose exec --no-TTY mlflow python -m search.stack.access") [ -z "$LOGIN" ] || echo "Login of both: so" ;;
   "compose config"*) printf '{\\n  "name": "cells",\\n  "services": {}\\n}\\n' ;;
+  "image inspect --format"*) echo "$VOLUMES " ;;
+  "image inspect"*postgres*) [ -n "$VOLUMES" ] && [ -z "$ELSEWHERE" -o -e "$CALLS.pulled" ] ;;
   "image inspect"*) exit 1 ;;
+  "pull"*) [ -n "$VOLUMES" ] && touch "$CALLS.pulled" ;;
   *) exit 9 ;;
 esac
 """
@@ -109,18 +113,31 @@ def test_a_port_of_the_stacks_own_is_not_taken(folder: Folder, taken: int) -> No
     ]
 
 
-def test_an_image_of_postgres_that_wants_its_volume_elsewhere_is_told(folder: Folder) -> None:
-    (folder.path / ".env").write_text("POSTGRES_IMAGE=registry.example/postgres:18.2-trixie@sha256:00\n")
-    run = folder.up(RUNTIMES="nvidia")
+@pytest.mark.parametrize("elsewhere", ["", "yes"], ids=["an image that is here", "one that is pulled"])
+def test_an_image_of_postgres_that_wants_its_volume_elsewhere_is_told(folder: Folder, elsewhere: str) -> None:
+    image = "registry.example:5000/postgres@sha256:00"
+    (folder.path / ".env").write_text(f"POSTGRES_IMAGE={image}\n")
+    run = folder.up(RUNTIMES="nvidia", VOLUMES="/var/lib/postgresql", ELSEWHERE=elsewhere)
     assert (run.returncode, folder.was_started) == (2, False)
     assert run.stderr == (
-        "POSTGRES_IMAGE is Postgres 18, whose image wants its volume elsewhere. Set in .env: "
+        f"POSTGRES_IMAGE={image} wants its volume elsewhere, as Postgres does from 18 on. Set in .env: "
         "POSTGRES_VOLUME=/var/lib/postgresql\nNothing was started.\n"
     )
-    (folder.path / ".env").write_text("POSTGRES_IMAGE=postgres:18\nPOSTGRES_VOLUME=/var/lib/postgresql\n")
-    assert folder.up(RUNTIMES="nvidia", STARTS="yes", UP="1").returncode == 0
-    (folder.path / ".env").write_text("POSTGRES_IMAGE=postgres:17\n")
-    assert folder.up(RUNTIMES="nvidia", STARTS="yes", UP="1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "volumes"),
+    [
+        ("POSTGRES_IMAGE=postgres:18\nPOSTGRES_VOLUME=/var/lib/postgresql\n", "/var/lib/postgresql"),
+        ("POSTGRES_IMAGE=postgres:17\n", "/var/lib/postgresql/data"),
+        ("POSTGRES_IMAGE=postgres:none\n", ""),
+        ("", ""),
+    ],
+    ids=["told already", "up to 17", "no such image, which compose says", "the default"],
+)
+def test_other_images_of_postgres_are_started(folder: Folder, settings: str, volumes: str) -> None:
+    (folder.path / ".env").write_text(settings)
+    assert folder.up(RUNTIMES="nvidia", STARTS="yes", UP="1", VOLUMES=volumes).returncode == 0
 
 
 def test_a_folder_of_images_that_is_not_there_is_told(folder: Folder) -> None:
@@ -189,5 +206,6 @@ def test_a_start_that_fails_says_why(folder: Folder) -> None:
     assert run.returncode == 1
     assert run.stderr == (
         "The stack x belongs to another folder\n"
+        "POSTGRES_VOLUME is set, and\n"
         "The stack did not start. What each service said: docker compose logs\n"
     )  # fmt: skip
