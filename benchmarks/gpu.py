@@ -33,12 +33,13 @@ from search.executors import LocalExecutor, Slot, SlotExit, SlotLine, TrainerSou
 from trainer.config import TrainConfig
 from trainer.data import ImageSize, prepare
 from trainer.errors import DataError
-from trainer.events import Epoch, Event, Failed, Finished, Ready, parse
+from trainer.events import Epoch, Event, Failed, Finished, Ready, Stopped, parse
 from trainer.folder import resolve_data
 
 MOST_S = 540.0  # of the whole command
 STUDIED_MIB = {"gray": 1829.0, "color": 3400.0}  # of the studied work, on a GTX 1060 (/README.md)
 MANY = 100_000  # epochs: as many as a config may have
+LAST = "bench-last"
 NO_GPU = "No GPU: NVML shows none, so that nothing is measured. The command itself can be tried with --short."
 
 
@@ -116,36 +117,40 @@ class Bench:
             TimeoutError: it did not end in the time that is left.
         """
         plan = self.plan
+        config = TrainConfig(
+            trial="bench",
+            epochs=epochs or MANY,
+            batch_size=batch,
+            color=color,
+            image_height=plan.height,
+            image_width=plan.width,
+        )
         mailbox: queue.SimpleQueue[SlotLine | SlotExit] = queue.SimpleQueue()
-        events: dict[int, list[tuple[float, Event]]] = {number: [] for number in range(count)}
-        slots: list[Slot] = []
+        events: dict[Slot, list[tuple[float, Event]]] = {}
         with LocalExecutor(self.source, self._logs, gpus=plan.gpus, slots_per_gpu=count) as executor:
             for number in range(count):
-                config = TrainConfig(
-                    trial=f"bench-{number}",
-                    seed=number,
-                    epochs=epochs or MANY,
-                    batch_size=batch,
-                    color=color,
-                    image_height=plan.height,
-                    image_width=plan.width,
-                )
-                slots.append(executor.start(number, mailbox))
-                slots[-1].send(config.model_dump_json())
-            stopped = epochs is not None
+                slot = executor.start(number, mailbox)
+                events[slot] = []
+                slot.send(config.model_copy(update={"seed": number}).model_dump_json())
+            stopping = epochs is not None
             while sum(isinstance(own[-1][1], Finished) for own in events.values() if own) < count:
-                mail = self._next(mailbox)
-                event = parse(mail.line)
-                events[mail.slot.number].append((time.monotonic(), event))
-                if isinstance(event, Failed):
-                    raise BenchmarkError(f"a training failed: {event.kind}: {event.message}")
-                if not stopped and self._enough(list(events.values())):
-                    stopped = True
-                    for slot in slots:
-                        slot.send(json.dumps({"stop": f"bench-{slot.number}"}))
+                slot, event = self._next(mailbox)
+                match event:
+                    case Failed():
+                        raise BenchmarkError(f"a training failed: {event.kind}: {event.message}")
+                    case Stopped():  # tells no memory: one more epoch of the same graph does
+                        slot.send(config.model_copy(update={"trial": LAST, "epochs": 1}).model_dump_json())
+                    case Epoch(trial=trial) if trial == LAST:
+                        pass
+                    case _:
+                        events[slot].append((time.monotonic(), event))
+                if not stopping and self._enough(list(events.values())):
+                    stopping = True
+                    for each in events:
+                        each.send(json.dumps({"stop": config.trial}))
         finished = [own[-1][1] for own in events.values()]
         ends = [event for event in finished if isinstance(event, Finished)]
-        device = next(event.device_name for _, event in events[0] if isinstance(event, Ready))
+        device = next(event.device_name for own in events.values() for _, event in own if isinstance(event, Ready))
         return Trained(
             images_per_second(list(events.values())),
             [end.vram_peak_mib for end in ends],
@@ -162,14 +167,14 @@ class Bench:
             return False
         return epochs_together(trainers) >= self.plan.epochs
 
-    def _next(self, mailbox: queue.SimpleQueue[SlotLine | SlotExit]) -> SlotLine:
+    def _next(self, mailbox: queue.SimpleQueue[SlotLine | SlotExit]) -> tuple[Slot, Event]:
         try:
             mail = mailbox.get(timeout=max(0.0, self.left_s))
         except queue.Empty:
             raise TimeoutError from None
         if isinstance(mail, SlotExit):
             raise BenchmarkError(f"a trainer {mail.reason}:\n{log_tail(mail.slot.log)}")
-        return mail
+        return mail.slot, parse(mail.line)
 
 
 def measure(bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
