@@ -33,7 +33,7 @@ def test_only_epochs_count_in_which_all_were_training() -> None:
     assert images_per_second([one[:1], two]) is None
     assert images_per_second([[], two]) is None
     assert images_per_second([two]) == 15
-    assert [epochs_together(said) for said in ([one, two], [one[:1], two], [[], two], [two])] == [1, 0, 0, 2]
+    assert [epochs_together(said) for said in ([one, two], [one[:1], two], [[], two], [two])] == [2, 0, 0, 2]
 
 
 def test_bytes_that_a_step_must_move() -> None:
