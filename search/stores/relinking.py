@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from search.stores.marked import BEGIN, END
+from search.stores.marked import marked, parted
 
 NOTE = "mlflow.note.content"  # MLflow's tag of a description
 
@@ -31,10 +31,9 @@ def mover(before: Mapping[str, int], after: Mapping[str, int]) -> Callable[[str]
 
 def in_our_part(text: str, move: Callable[[str], str]) -> str:
     """A note whose part that is ours was changed; what a person wrote stays."""
-    before, begun, rest = text.partition(BEGIN)
-    ours, ended, after = rest.partition(END)
-    if begun and ended:
-        return f"{before}{begun}{move(ours)}{ended}{after}"
+    before, ours, after = parted(text)
+    if ours is not None:
+        return text if move(ours) == ours else f"{before}{marked(move(ours))}{after}"
     first, mark, others = text.partition("\n")
     if first.startswith("[Trial ") and first.endswith(")"):  # ours, of a trial
         return f"{move(first)}{mark}{others}"

@@ -18,7 +18,7 @@ from mlflow.entities import Experiment, Run, ViewType
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from search.stores.known import KnownStudy
-from search.stores.marked import BEGIN
+from search.stores.marked import parted
 from search.stores.mlflow.contents import FOLDER, NOTE, OWNER, UID
 from search.stores.mlflow.refusals import refusals
 from search.stores.mlflow.store import MlflowStore
@@ -216,4 +216,4 @@ def _known(experiment: Experiment, parent: Run | None) -> KnownStudy:
 
 def _question(note: str) -> str:
     """The first line of our part of a description."""
-    return (note.partition(BEGIN)[2] or note).strip().partition("\n")[0]
+    return (parted(note)[1] or note).strip().partition("\n")[0]
