@@ -94,7 +94,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         trial.report(value, 1)
         trial.set_user_attr("mlflow_run", run_id)
         study.tell(trial, value)
-    with ui.opened(places, threading.Event(), free_port(), free_port()) as servers:
+    with ui.opened(places, threading.Event()) as servers:
         yield Opened(places, servers, run_id)
 
 
@@ -290,7 +290,7 @@ def test_a_server_that_dies_later(tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = "import sys, time; print('out of cells', flush=True); sys.exit(3)"
     login = embedded.Login.in_folder(tmp_path, "s3cret", wanted=False)
-    server = embedded.start("MLflow", [sys.executable, "-c", code], {}, free_port(), "/", log, login)
+    server = embedded.start("MLflow", [sys.executable, "-c", code], {}, embedded.listening(0), "/", log, login)
     server.process.wait(60)
     with pytest.raises(StorageError, match=r"MLflow ended with status 3\. Its last words:\n  out of cells"):
         server.answers()
@@ -314,8 +314,9 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"--port-mlflow {port}: the port is taken"):
-            ui._port(port, "--port-mlflow", 5050)
-        assert ui._port(None, "--port-mlflow", port) != port  # the usual one is taken
+            ui._listening(port, "--port-mlflow", 5050)
+        with ui._listening(None, "--port-mlflow", port) as other:  # the usual one is taken
+            assert embedded.port_of(other) not in (0, port)
 
 
 def test_passwords_stand_in_no_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,8 +325,9 @@ def test_passwords_stand_in_no_argument(tmp_path: Path, monkeypatch: pytest.Monk
     url = 'postgresql://ada:se"cr\\et@127.0.0.1:9/db'
     login = embedded.Login.in_folder(tmp_path, "s3cret", wanted=True)
     assert oct(login.file.stat().st_mode & 0o777) == "0o600"
-    embedded.start_mlflow(url, tmp_path, 5050, tmp_path, login)
-    embedded.start_dashboard(url, 8050, tmp_path, login)
+    with embedded.listening(0) as listener:
+        embedded.start_mlflow(url, tmp_path, listener, tmp_path, login)
+        embedded.start_dashboard(url, listener, tmp_path, login)
     for _, command, environment, *_ in started:
         assert "ada" not in " ".join(command)
         assert "s3cret" not in str((command, environment))

@@ -1,0 +1,194 @@
+"""A study is the same whoever starts it: from a login, cron or systemd, with a strict umask, when the terminal is gone.
+
+Each circumstance is a real controller with real stores; what it trained is compared with what a login's trained. The
+trainers train nothing, and tell what their environment is; `tests/trainer/test_circumstances.py` trains for real.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.faults.controllers import Controllers, controllers, wait_until_no_trainer_is_left
+from tests.faults.installation import Installation, embedded
+from tests.search import noop_command
+from tests.search.workshop import PATIENCE_S, closed_gate, question
+
+STUDY = question((0.01, 0.001), seeds=1)
+TOML = """\
+question = "What does the learning rate do?"
+seeds = 1
+[scientific.learning_rate]
+levels = [0.01, 0.001]
+reference = 0.001
+[fixed]
+epochs = 3
+"""
+INTERRUPTED = 130
+
+
+class Trained(NamedTuple):
+    """What a trial was, and what came of it."""
+
+    params: dict[str, Any]
+    config: dict[str, Any]
+    state: str
+    accuracies: dict[str, float]
+    environment: dict[str, str]
+
+
+def trained(here: Installation) -> list[Trained]:
+    """The trials of the study, on which journals, Optuna and MLflow agree; so they do on the trainer's environment."""
+    records = here.books.check(STUDY.name, 2)
+    in_mlflow = {number: json.loads(text) for number, text in here.books.tags(STUDY.name, "environment").items()}
+    assert in_mlflow == {record.number: record.ready.environment for record in records}
+    found = []
+    for record in records:
+        assert record.finished is not None
+        accuracies = {split: measures.accuracy for split, measures in record.finished.splits.items()}
+        config = record.config.model_dump(exclude={"trial"})
+        found.append(Trained(dict(record.params), config, record.state, accuracies, record.ready.environment))
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+# --------------------------------------------------------------------------------------------- what a command is given
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Nothing but what the Python of the tests needs, where it needs it, and what keeps other runs out of this one."""
+    needed = ("LD_LIBRARY_PATH", "KERAS_BACKEND", "SEARCH_LEASES_DIR")
+    return {"PATH": "/usr/bin:/bin", **{name: os.environ[name] for name in needed if name in os.environ}, **variables}
+
+
+def command_in(here: Installation, variables: dict[str, str], **popen: Any) -> list[Trained]:
+    """Runs `search.run` with these variables alone, to its end."""
+    study = here.places.runs.parent / f"{STUDY.name}.toml"
+    study.write_text(TOML)
+    options = ["--study", str(study), "--data", str(here.data), "--runs", str(here.places.runs)]
+    command = [*noop_command.COMMAND, noop_command.NO_FIGURES, "search.run", *options, "--no-stack", "--slots", "1"]
+    given: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, **popen}
+    ran = subprocess.run([*command, "--gpus", "none"], env=variables, check=False, **given)
+    assert (ran.returncode, ran.stderr) == (0, b""), ran.stdout[-2000:]
+    return trained(here)
+
+
+@pytest.fixture(scope="module")
+def login(tmp_path_factory: pytest.TempPathFactory, tiny_images: Path, templates: Path) -> list[Trained]:
+    """What a person trains who has a terminal and a language."""
+    folder = tmp_path_factory.mktemp("login")
+    here = embedded(folder / "Ada's runs", tiny_images, templates)
+    (folder / "home").mkdir()
+    home = str(folder / "home")
+    variables = environment(HOME=home, USER="ada", LOGNAME="ada", SHELL="/bin/bash", TERM="xterm", LANG="en_US.UTF-8")
+    return command_in(here, variables)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({"HOME": "{home}", "SHELL": "/bin/sh", "LOGNAME": "ada"}, id="cron"),
+        pytest.param({"INVOCATION_ID": "0" * 32, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, id="systemd, no home"),
+        pytest.param({"HOME": "/proc", "USER": "root", "LANG": "tr_TR.ISO-8859-9"}, id="a home of another's"),
+    ],
+)
+def test_the_environment_changes_nothing(here: Installation, login: list[Trained], variables: dict[str, str]) -> None:
+    """In /proc, which is there, nobody makes a file: not even root, as whom tests may run."""
+    home = here.places.runs.parent / "home"
+    home.mkdir()
+    given = {name: value.format(home=home) for name, value in variables.items()}
+    assert command_in(here, environment(**given)) == login
+
+
+# ----------------------------------------------------------------------------------- how the process is, and its signals
+
+
+@pytest.fixture
+def made(here: Installation, tmp_path: Path) -> Iterator[Controllers]:
+    with controllers(tmp_path / "log", runs=str(here.places.runs), data=str(here.data)) as made:
+        yield made
+
+
+def accuracies(found: list[Trained]) -> list[tuple[Any, ...]]:
+    """Without the environment, which is that of the tests here."""
+    return [trial[:-1] for trial in found]
+
+
+def others_may(place: Path, kind: int) -> dict[str, str]:
+    """The files below a folder whose rights others have, of these kinds, as a listing shows them."""
+    found = {}
+    for path in place.rglob("*"):
+        mode = path.stat().st_mode
+        if mode & kind:
+            found[str(path.relative_to(place))] = stat.filemode(mode)
+    return found
+
+
+def test_a_strict_umask(here: Installation, made: Controllers, login: list[Trained]) -> None:
+    """Its owner reads all, others nothing; and who comes later with another umask goes on."""
+    for path in here.places.runs.iterdir():
+        path.chmod(0o600)
+    assert made.run(STUDY, umask=0o077) == 0, made.words()
+    assert accuracies(trained(here)) == accuracies(login)
+    assert others_may(here.places.runs, 0o077) == {}
+    assert all(os.access(path, os.R_OK) for path in here.places.runs.rglob("*"))
+    assert all(path.stat().st_mode & 0o400 for path in here.places.runs.rglob("*"))
+    again = question((0.01, 0.001), seeds=2)
+    assert made.run(again, umask=0o022) == 0, made.words()
+    here.books.check(STUDY.name, 4)
+
+
+def test_a_usual_umask_lets_others_read(here: Installation, made: Controllers) -> None:
+    assert made.run(STUDY, umask=0o022) == 0, made.words()
+    paths = [path for path in here.places.runs.rglob("*") if path.suffix in (".jsonl", ".json", ".log", ".npy")]
+    assert paths
+    assert [path for path in paths if not path.stat().st_mode & 0o044] == []
+
+
+def under_way(here: Installation, epochs: int) -> bool:
+    path = here.books.folder(STUDY.name) / "00000.jsonl"
+    text = path.read_text() if path.exists() else ""
+    return '"event":"started"' in text and text.count('"event":"epoch"') >= epochs
+
+
+def test_a_study_goes_on_after_its_terminal_under_nohup(
+    here: Installation, made: Controllers, login: list[Trained], tmp_path: Path
+) -> None:
+    with closed_gate(tmp_path / "gate") as open_gate:  # a training is under way, and waits
+        pid = made.begin(STUDY, nohup=True, settings={"gate": str(tmp_path / "gate")})
+        wait_for(lambda: under_way(here, 0))
+        os.kill(pid, signal.SIGHUP)
+        open_gate()
+        assert made.end() == 0, made.words()
+    assert accuracies(trained(here)) == accuracies(login)
+
+
+def test_a_terminal_that_is_closed_interrupts_once(here: Installation, made: Controllers) -> None:
+    """Shells send it and so does the system: the second one does not hurry the first. The same command goes on."""
+    pid = made.begin(STUDY, settings={"steps": True})  # after an epoch, the training waits for what comes
+    wait_for(lambda: under_way(here, 1))
+    os.kill(pid, signal.SIGHUP)
+    os.kill(pid, signal.SIGHUP)
+    assert made.end() == INTERRUPTED
+    wait_until_no_trainer_is_left(here.places.runs)
+    assert here.books.states(STUDY.name) == {"WAITING": 2}
+    log = (here.places.study(STUDY.name) / "controller.log").read_text()
+    assert "Interrupted: 1 trial is trained to the end of the epoch" in log
+    assert "Interrupted again" not in log
+    assert made.run(STUDY) == 0, made.words()
+    here.books.check(STUDY.name, 2)
