@@ -217,7 +217,7 @@ def start(
         process = subprocess.Popen(
             command,
             env={**server_environment(), **environment},
-            stdin=listener,
+            stdin=listener.fileno(),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
