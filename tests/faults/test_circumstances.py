@@ -1,7 +1,7 @@
 """A study is the same whoever starts it: from a login, cron or systemd, with a strict umask, when the terminal is gone.
 
 Each circumstance is a real controller with real stores; what it trained is compared with what a login's trained. The
-trainers train nothing, and tell what their environment is; `tests/trainer/test_circumstances.py` trains for real.
+trainers train nothing, and tell what their environment is; `tests/search/executors/test_circumstances.py` trains.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from search.study import Study
 from tests.faults.controllers import Controllers, controllers, wait_until_no_trainer_is_left
 from tests.faults.installation import Installation, embedded
 from tests.search import noop_command
@@ -115,13 +115,36 @@ def test_the_environment_changes_nothing(here: Installation, login: list[Trained
     assert command_in(here, environment(**given)) == login
 
 
-# ----------------------------------------------------------------------------------- how the process is, and its signals
+# ---------------------------------------------------------------------------------- how the process is, and its signals
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controllers]:
+    """For all tests, which begin no two controllers at once."""
+    with controllers(tmp_path_factory.mktemp("controllers") / "log") as made:
+        yield made
+
+
+class Made(NamedTuple):
+    """Controllers of this installation."""
+
+    here: Installation
+    controllers: Controllers
+
+    def begin(self, study: Study, **order: Any) -> int:
+        return self.controllers.begin(study, runs=str(self.here.places.runs), data=str(self.here.data), **order)
+
+    def end(self, status: int) -> None:
+        assert self.controllers.end() == status, self.controllers.words()
+
+    def run(self, study: Study, **order: Any) -> None:
+        self.begin(study, **order)
+        self.end(0)
 
 
 @pytest.fixture
-def made(here: Installation, tmp_path: Path) -> Iterator[Controllers]:
-    with controllers(tmp_path / "log", runs=str(here.places.runs), data=str(here.data)) as made:
-        yield made
+def made(here: Installation, shared: Controllers) -> Made:
+    return Made(here, shared)
 
 
 def accuracies(found: list[Trained]) -> list[tuple[Any, ...]]:
@@ -129,35 +152,23 @@ def accuracies(found: list[Trained]) -> list[tuple[Any, ...]]:
     return [trial[:-1] for trial in found]
 
 
-def others_may(place: Path, kind: int) -> dict[str, str]:
-    """The files below a folder whose rights others have, of these kinds, as a listing shows them."""
-    found = {}
-    for path in place.rglob("*"):
-        mode = path.stat().st_mode
-        if mode & kind:
-            found[str(path.relative_to(place))] = stat.filemode(mode)
-    return found
+def test_a_strict_umask(here: Installation, made: Made, login: list[Trained]) -> None:
+    """Its owner reads all and others nothing; who comes later with another umask goes on, and shows what is new."""
 
+    def rights(path: Path) -> int:
+        return path.stat().st_mode & 0o777
 
-def test_a_strict_umask(here: Installation, made: Controllers, login: list[Trained]) -> None:
-    """Its owner reads all, others nothing; and who comes later with another umask goes on."""
     for path in here.places.runs.iterdir():
-        path.chmod(0o600)
-    assert made.run(STUDY, umask=0o077) == 0, made.words()
+        path.chmod(0o600)  # databases, which were made for the tests
+    made.run(STUDY, umask=0o077)
     assert accuracies(trained(here)) == accuracies(login)
-    assert others_may(here.places.runs, 0o077) == {}
-    assert all(os.access(path, os.R_OK) for path in here.places.runs.rglob("*"))
-    assert all(path.stat().st_mode & 0o400 for path in here.places.runs.rglob("*"))
-    again = question((0.01, 0.001), seeds=2)
-    assert made.run(again, umask=0o022) == 0, made.words()
+    paths = set(here.places.runs.rglob("*"))
+    assert {(path.is_dir(), rights(path)) for path in paths} == {(True, 0o700), (False, 0o600)}
+    made.run(question((0.01, 0.001), seeds=2), umask=0o022)
     here.books.check(STUDY.name, 4)
-
-
-def test_a_usual_umask_lets_others_read(here: Installation, made: Controllers) -> None:
-    assert made.run(STUDY, umask=0o022) == 0, made.words()
-    paths = [path for path in here.places.runs.rglob("*") if path.suffix in (".jsonl", ".json", ".log", ".npy")]
-    assert paths
-    assert [path for path in paths if not path.stat().st_mode & 0o044] == []
+    new = {path for path in here.places.runs.rglob("*") if path not in paths}
+    assert {path.name for path in new} >= {"00002.jsonl", "00003.jsonl"}
+    assert {(path.is_dir(), rights(path)) for path in new} <= {(True, 0o755), (False, 0o644)}
 
 
 def under_way(here: Installation, epochs: int) -> bool:
@@ -167,28 +178,28 @@ def under_way(here: Installation, epochs: int) -> bool:
 
 
 def test_a_study_goes_on_after_its_terminal_under_nohup(
-    here: Installation, made: Controllers, login: list[Trained], tmp_path: Path
+    here: Installation, made: Made, login: list[Trained], tmp_path: Path
 ) -> None:
     with closed_gate(tmp_path / "gate") as open_gate:  # a training is under way, and waits
         pid = made.begin(STUDY, nohup=True, settings={"gate": str(tmp_path / "gate")})
         wait_for(lambda: under_way(here, 0))
         os.kill(pid, signal.SIGHUP)
         open_gate()
-        assert made.end() == 0, made.words()
+        made.end(0)
     assert accuracies(trained(here)) == accuracies(login)
 
 
-def test_a_terminal_that_is_closed_interrupts_once(here: Installation, made: Controllers) -> None:
+def test_a_terminal_that_is_closed_interrupts_once(here: Installation, made: Made) -> None:
     """Shells send it and so does the system: the second one does not hurry the first. The same command goes on."""
     pid = made.begin(STUDY, settings={"steps": True})  # after an epoch, the training waits for what comes
     wait_for(lambda: under_way(here, 1))
     os.kill(pid, signal.SIGHUP)
     os.kill(pid, signal.SIGHUP)
-    assert made.end() == INTERRUPTED
+    made.end(INTERRUPTED)
     wait_until_no_trainer_is_left(here.places.runs)
     assert here.books.states(STUDY.name) == {"WAITING": 2}
     log = (here.places.study(STUDY.name) / "controller.log").read_text()
     assert "Interrupted: 1 trial is trained to the end of the epoch" in log
     assert "Interrupted again" not in log
-    assert made.run(STUDY) == 0, made.words()
+    made.run(STUDY)
     here.books.check(STUDY.name, 2)
