@@ -120,21 +120,11 @@ class Meter(View):
                 file.write(json.dumps(sample) + "\n")
 
 
-def _without_terminal() -> None:
-    """As `nohup COMMAND </dev/null >/dev/null` has it."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):
-        os.dup2(nothing, stream)
-
-
 def _run(order: dict[str, Any]) -> int:
     search.pages.publish.draw = lambda *_: {}  # type: ignore[assignment]
     search.stores.stores.Tracker = partial(Tracker, with_pictures=False)  # type: ignore[assignment, misc]
     if "umask" in order:
         os.umask(order["umask"])
-    if order.get("nohup"):
-        _without_terminal()
     if order.get("boundary"):
         _die_at(order["boundary"], order["after"], order["nth"])
     places = Places.of(order["runs"], order.get("storage"), order.get("tracking"))

@@ -6,9 +6,10 @@ trainers train nothing, and tell what their environment is; `tests/search/execut
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import signal
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -76,27 +77,35 @@ def environment(**variables: str) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", **{name: os.environ[name] for name in needed if name in os.environ}, **variables}
 
 
-def command_in(here: Installation, variables: dict[str, str], **popen: Any) -> list[Trained]:
-    """Runs `search.run` with these variables alone, to its end."""
+def of_login(folder: Path, **variables: str) -> dict[str, str]:
+    """What a person has who has a terminal and a language."""
+    home = folder / "home"
+    home.mkdir()
+    names = {"HOME": str(home), "USER": "ada", "LOGNAME": "ada", "SHELL": "/bin/bash"}
+    return environment(**names, TERM="xterm", LANG="en_US.UTF-8", **variables)
+
+
+def command(here: Installation) -> list[str]:
+    """The study's command line."""
     study = here.places.runs.parent / f"{STUDY.name}.toml"
     study.write_text(TOML)
-    options = ["--study", str(study), "--data", str(here.data), "--runs", str(here.places.runs)]
-    command = [*noop_command.COMMAND, noop_command.NO_FIGURES, "search.run", *options, "--no-stack", "--slots", "1"]
-    given: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, **popen}
-    ran = subprocess.run([*command, "--gpus", "none"], env=variables, check=False, **given)
+    options = ["--study", str(study), "--data", str(here.data), "--runs", str(here.places.runs), "--no-stack"]
+    return [*noop_command.COMMAND, noop_command.NO_FIGURES, "search.run", *options, "--slots", "1", "--gpus", "none"]
+
+
+def command_in(here: Installation, variables: dict[str, str]) -> list[Trained]:
+    """Runs `search.run` with these variables alone, to its end."""
+    given: dict[str, Any] = {"env": variables, "stdin": subprocess.DEVNULL, "capture_output": True}
+    ran = subprocess.run(command(here), check=False, **given)
     assert (ran.returncode, ran.stderr) == (0, b""), ran.stdout[-2000:]
     return trained(here)
 
 
 @pytest.fixture(scope="module")
 def login(tmp_path_factory: pytest.TempPathFactory, tiny_images: Path, templates: Path) -> list[Trained]:
-    """What a person trains who has a terminal and a language."""
+    """What is trained from a login."""
     folder = tmp_path_factory.mktemp("login")
-    here = embedded(folder / "Ada's runs", tiny_images, templates)
-    (folder / "home").mkdir()
-    home = str(folder / "home")
-    variables = environment(HOME=home, USER="ada", LOGNAME="ada", SHELL="/bin/bash", TERM="xterm", LANG="en_US.UTF-8")
-    return command_in(here, variables)
+    return command_in(embedded(folder / "Ada's runs", tiny_images, templates), of_login(folder))
 
 
 @pytest.mark.parametrize(
@@ -177,29 +186,42 @@ def under_way(here: Installation, epochs: int) -> bool:
     return '"event":"started"' in text and text.count('"event":"epoch"') >= epochs
 
 
-def test_a_study_goes_on_after_its_terminal_under_nohup(
-    here: Installation, made: Made, login: list[Trained], tmp_path: Path
+@pytest.mark.parametrize("disowned", [True, False], ids=["disowned", "not disowned"])
+def test_a_terminal_that_is_closed(
+    here: Installation, made: Made, login: list[Trained], tmp_path: Path, disowned: bool
 ) -> None:
+    """A study goes on without it where SIGHUP is ignored, as under `nohup`; else it is interrupted as by Ctrl-C."""
+    if shutil.which("setsid") is None:
+        pytest.skip("no setsid: apt install util-linux")
+    shell = ["setsid", "--ctty", "sh", "-c", f"""{"trap '' HUP; " if disowned else ""}exec "$@\"""", "sh"]
     with closed_gate(tmp_path / "gate") as open_gate:  # a training is under way, and waits
-        pid = made.begin(STUDY, nohup=True, settings={"gate": str(tmp_path / "gate")})
-        wait_for(lambda: under_way(here, 0))
-        os.kill(pid, signal.SIGHUP)
-        open_gate()
-        made.end(0)
-    assert accuracies(trained(here)) == accuracies(login)
+        settings = {"gate": str(tmp_path / "gate")} if disowned else {"steps": True}
+        variables = of_login(tmp_path, NOOP_TRAINER=json.dumps(settings))
+        window, inside = os.openpty()
+        os.set_blocking(window, False)
+        process = subprocess.Popen([*shell, *command(here)], env=variables, stdin=inside, stdout=inside, stderr=inside)
+        os.close(inside)
 
+        def is_under_way() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                os.read(window, 1 << 16)  # else whoever writes waits for a reader
+            return under_way(here, 0 if disowned else 1)
 
-def test_a_terminal_that_is_closed_interrupts_once(here: Installation, made: Made) -> None:
-    """Shells send it and so does the system: the second one does not hurry the first. The same command goes on."""
-    pid = made.begin(STUDY, settings={"steps": True})  # after an epoch, the training waits for what comes
-    wait_for(lambda: under_way(here, 1))
-    os.kill(pid, signal.SIGHUP)
-    os.kill(pid, signal.SIGHUP)
-    made.end(INTERRUPTED)
+        try:
+            wait_for(is_under_way)
+            os.close(window)
+            open_gate()
+            assert process.wait(PATIENCE_S) == (0 if disowned else INTERRUPTED)
+        finally:
+            process.kill()
+            process.wait()
+    if disowned:
+        assert trained(here) == login
+        return
     wait_until_no_trainer_is_left(here.places.runs)
     assert here.books.states(STUDY.name) == {"WAITING": 2}
     log = (here.places.study(STUDY.name) / "controller.log").read_text()
     assert "Interrupted: 1 trial is trained to the end of the epoch" in log
     assert "Interrupted again" not in log
     made.run(STUDY)
-    here.books.check(STUDY.name, 2)
+    assert accuracies(trained(here)) == accuracies(login)
