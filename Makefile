@@ -63,6 +63,7 @@ hashes: setup ## write .ci/constraints-hashes.txt anew, for pip's --require-hash
 	$(python) .ci/hashes.py $(ARGS)
 
 sbom: setup ## write sbom.json: every package of .venv, in CycloneDX's form (needs uv, which fetches cyclonedx-bom)
+	@command -v uvx >/dev/null || { echo 'make sbom: needs uv, which is not there: pipx install uv' >&2; exit 1; }
 	uvx --from 'cyclonedx-bom>=7' cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	  --output-format JSON --output-file sbom.json $(python) $(ARGS)
 

@@ -19,7 +19,7 @@ from search.executors import (
     make_executor,
 )
 from search.settings import STORAGE, TRACKING, Places
-from search.stores.addresses import check_addresses
+from search.stores.addresses import check_addresses, check_names
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,11 @@ def chosen(
     """`choose`, from the flags of a command."""
     given = (bool(storage_url or os.environ.get(STORAGE)), bool(tracking_uri or os.environ.get(TRACKING)))
     places = Places.of(runs, storage_url, tracking_uri)
-    check_addresses(
-        places,
-        "--storage-url" if storage_url else f"${STORAGE}",
-        "--tracking-uri" if tracking_uri else f"${TRACKING}",
-    )
-    return choose(places, wanted, stack=stack, given=given)
+    tracking_by = "--tracking-uri" if tracking_uri else f"${TRACKING}"
+    check_addresses(places, "--storage-url" if storage_url else f"${STORAGE}", tracking_by)
+    environment = choose(places, wanted, stack=stack, given=given)
+    check_names(environment.places, tracking_by)
+    return environment
 
 
 def gpus_of(text: str | None) -> tuple[int, ...] | None:

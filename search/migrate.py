@@ -16,7 +16,7 @@ from search.addresses.urls import shown_url
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
 from search.errors import SettingsError
 from search.settings import STORAGE, TRACKING, Places
-from search.stores.addresses import check_addresses
+from search.stores.addresses import check_addresses, check_names
 from search.stores.optuna import upgrade_storage
 
 
@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(places: Places) -> int:
-    check_addresses(places, f"--storage-url (${STORAGE})", f"--tracking-uri (${TRACKING})")
+    tracking_by = f"--tracking-uri (${TRACKING})"
+    check_addresses(places, f"--storage-url (${STORAGE})", tracking_by)
+    check_names(places, tracking_by)
     if places.artifacts is None:
         raise SettingsError(f"{places.tracking_uri} is a server: MLflow's tables are made through its database")
     from search.stores.mlflow.schema import upgrade_database  # seconds of imports

@@ -15,6 +15,11 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def is_utf8(path: str) -> bool:
+    """Whether all bytes of a path are UTF-8."""
+    return plain(path) == path
+
+
 def first_upper(text: str) -> str:
     """The text with a capital letter, to begin a sentence."""
     return text[:1].upper() + text[1:]

@@ -32,7 +32,7 @@ from search.errors import SettingsError, StorageError
 from search.folder.manifest import study_folders
 from search.settings import Places
 from search.stack.access import LOGIN, USER, login_is_wanted, others_here
-from search.stack.embedded import HOST, Login, Server, start_dashboard, start_mlflow
+from search.stack.embedded import Login, Server, listening, port_of, start_dashboard, start_mlflow
 from search.stores.mlflow.embedded import follow_move, making_tables
 from search.stores.optuna import open_storage
 from search.stores.optuna.notes import Notes
@@ -73,10 +73,11 @@ def opened(
         login = Login.in_folder(folder, password or secrets.token_urlsafe(PASSWORD_BYTES), wanted=bool(password))
         places.runs.mkdir(parents=True, exist_ok=True)
         before = noted_ports(f"{SQLITE}{places.runs}/")
-        after = {
-            "mlflow": _port(port_mlflow, "--port-mlflow", before["mlflow"]) if places.artifacts else before["mlflow"],
-            "optuna": _port(port_optuna, "--port-optuna", before["optuna"]),
+        wanted = {"optuna": port_optuna} | ({"mlflow": port_mlflow} if places.artifacts else {})
+        listeners = {
+            name: stack.enter_context(_listening(port, f"--port-{name}", before[name])) for name, port in wanted.items()
         }
+        after = {**before, **{name: port_of(listener) for name, listener in listeners.items()}}
         servers = []
         if places.artifacts is not None:
             if places.tracking_uri.startswith(SQLITE):
@@ -87,13 +88,13 @@ def opened(
                 follow_move(database, places.artifacts)
                 if after != before:
                     relink(places.runs, mover(before, after))
-            servers.append(start_mlflow(places.tracking_uri, places.artifacts, after["mlflow"], folder, login))
+            servers.append(start_mlflow(places.tracking_uri, places.artifacts, listeners["mlflow"], folder, login))
             stack.callback(servers[-1].end)
         _make_optuna_tables(places.storage_url)
         if after != before:
             _relink_notes(places, mover(before, after))
             note_ports(places.runs, after)
-        servers.append(start_dashboard(places.storage_url, after["optuna"], folder, login))
+        servers.append(start_dashboard(places.storage_url, listeners["optuna"], folder, login))
         stack.callback(servers[-1].end)
         for server in servers:
             server.wait_until_it_answers(over)
@@ -117,13 +118,11 @@ def _make_optuna_tables(url: str) -> None:
         raise StorageError(f"Optuna's storage {shown_url(url)} cannot be used: {reason}") from error
 
 
-def _port(wanted: int | None, flag: str, usual: int) -> int:
-    """The port that is wanted, else the usual one, else any that is free."""
+def _listening(wanted: int | None, flag: str, usual: int) -> socket.socket:
+    """On the port that is wanted, else the usual one, else any that is free."""
     for port in (wanted,) if wanted else (usual, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was just left is free
-            probe.bind((HOST, port))
-            return int(probe.getsockname()[1])
+        with contextlib.suppress(OSError, OverflowError):  # the latter of what is no port
+            return listening(port)
     raise SettingsError(f"{flag} {wanted}: the port is taken or not allowed; without {flag} a free one is found")
 
 
@@ -180,7 +179,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     over = threading.Event()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: the terminal was closed
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as it is under `nohup`
+        numbers.append(signal.SIGHUP)  # the terminal was closed
+    for number in numbers:
         signal.signal(number, lambda *_: over.set())  # and not an exception, which could hit between start and note
     return ended(lambda: _main(options, over))
 

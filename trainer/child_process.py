@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,12 @@ def start_child(module: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         env=environment,
     )
+
+
+def leave_signals_to_parent() -> None:
+    """Call it in a child: Ctrl-C, or a terminal that is closed, reaches the parent as well, which ends its children."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def end_child(process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ with `channels_first` builds another model, `JAX_ENABLE_X64` other numbers. So a
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 
@@ -102,11 +103,15 @@ def set_up_backend() -> None:
 def set_up_matplotlib() -> None:
     """No window, no notebook, no `matplotlibrc`: figures look the same everywhere. For commands, which draw alone.
 
+    Of a home that is another's, or is not there, matplotlib says at each start that it keeps its list of fonts
+    elsewhere: that is no matter of who runs a study.
+
     A notebook that uses this package as a library keeps its own settings.
     """
     global _is_command
     _is_command = True
     os.environ["MPLBACKEND"] = FIXED["MPLBACKEND"]
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 def reset_matplotlib() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from search.addresses.ports import noted_ports
+from search.text import plain
 
 MLFLOW_UI, DASHBOARD_UI = "SEARCH_MLFLOW_UI", "SEARCH_DASHBOARD_UI"
 TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 shows its pages for language models without it
@@ -87,7 +88,7 @@ def shown_url(url: str) -> str:
     import sqlalchemy  # 0.3 s, which a command that shows no address need not wait for
 
     try:
-        parsed = sqlalchemy.make_url(url)
+        parsed = sqlalchemy.make_url(plain(url))  # which has no spelling of bytes that are no UTF-8
         hidden = {name: "***" for name in parsed.query if "password" in name}  # as libpq takes it, too
         return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:

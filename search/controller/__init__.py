@@ -7,7 +7,7 @@ own_code.py      code of one's own, tried before the first trial
 first_telling.py the id of a study, and that every store takes it
 setup.py         what one run works with, and what it asks of whoever started it
 controller.py    the loop: mail in, phases, trials out, crashes mended
-signals.py       Ctrl-C and SIGTERM
+signals.py       Ctrl-C, SIGTERM and a terminal that is closed
 phase.py         how far a run is
 mail.py          what arrives in the controller's mailbox
 trial_source.py  where trials come from: a design or a search

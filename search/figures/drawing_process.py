@@ -10,18 +10,18 @@ import importlib
 import os
 import pickle
 import select
-import signal
 import sys
 import traceback
 
+from trainer.child_process import leave_signals_to_parent
 from trainer.environment import set_up_matplotlib
 
 IDLE_S = 30.0  # its start takes a second or two of processor time; meanwhile it keeps some 110 MiB
 
 
 def main(idle_s: float = IDLE_S) -> None:
-    """Answer questions until stdin ends. Ctrl-C in a terminal reaches the parent as well, which ends it so."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Answer questions until stdin ends. The parent ends it so."""
+    leave_signals_to_parent()
     set_up_matplotlib()
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer

@@ -12,12 +12,12 @@ is `search.stack.tracking`.
 from __future__ import annotations
 
 import os
-import sys
+import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from search.addresses.urls import DASHBOARD_UI
 from search.errors import SettingsError
@@ -56,13 +56,24 @@ def app() -> Application:
     return application
 
 
-def main(host: str, port: str) -> None:
-    """Serves the application in one process, with a thread a request; gunicorn, the dashboard's default, has two."""
+def main() -> None:
+    """Serves the application on the socket that is standard input, as `search.ui` starts it: in one process, with a
+    thread a request; gunicorn, the dashboard's default, has two.
+    """
+    listener = socket.socket(fileno=os.dup(0))
+    server = Server(listener.getsockname(), WSGIRequestHandler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    server.server_name, server.server_port = listener.getsockname()
+    server.setup_environ()
+    server.set_app(app())
+    server.serve_forever()
 
-    class Server(ThreadingMixIn, WSGIServer):
-        daemon_threads = True
 
-    make_server(host, int(port), app(), server_class=Server).serve_forever()
+class Server(ThreadingMixIn, WSGIServer):
+    """A thread a request; none keeps the process from its end."""
+
+    daemon_threads = True
 
 
 def guarded(application: Application, allowed: set[str], password: str | None = None) -> Application:
@@ -97,4 +108,4 @@ def _refuse(start_response: Callable[..., Any], status: str, sentence: str, *hea
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

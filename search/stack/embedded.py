@@ -3,6 +3,9 @@
 Both answer under their own names alone, take nothing from pages of other ports, and ask for a login where one is wanted
 (`search.stack.access`). A password is handed over in the environment or in a file that only the user can read, never in
 an argument, which everyone can list.
+
+The socket that a server listens on is made here and handed over as its standard input, as process managers do it
+(https://uvicorn.dev/deployment/): no other program can take the port before the server does.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -119,12 +123,13 @@ class Server:
             KeyboardInterrupt: `over` was set.
         """
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.answers():
-            if over.is_set():
-                raise KeyboardInterrupt
+        while not over.is_set():
+            if self.answers():
+                return
             if time.monotonic() > deadline:
                 raise StorageError(f"{self.name} does not answer after {START_TIMEOUT_S} s. Its log:\n{self._tail()}")
             time.sleep(0.1)
+        raise KeyboardInterrupt
 
     def _tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
@@ -139,13 +144,35 @@ class Server:
                 self.process.wait(END_TIMEOUT_S)
 
 
-def start_mlflow(uri: str, artifacts: Path, port: int, folder: Path, login: Login) -> Server:
+def listening(port: int) -> socket.socket:
+    """A socket that listens on a port of this machine, 0 for any that is free. What connects waits for its server.
+
+    Raises:
+        OSError: the port is taken or not allowed.
+    """
+    found = socket.socket()
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was just left is free
+        found.bind((HOST, port))
+        found.listen()
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+def port_of(listener: socket.socket) -> int:
+    """The port that a socket listens on."""
+    return int(listener.getsockname()[1])
+
+
+def start_mlflow(uri: str, artifacts: Path, listener: socket.socket, folder: Path, login: Login) -> Server:
     """MLflow on a database. Its accounts lie in `folder`, and not in that database.
 
     Args:
         uri: the database.
         artifacts: the folder of its artifacts.
-        port: of this machine.
+        listener: of `listening`, closed here: it is the server's.
         folder: for its log and what it needs while it runs.
         login: what it asks for.
     """
@@ -158,17 +185,17 @@ def start_mlflow(uri: str, artifacts: Path, port: int, folder: Path, login: Logi
     }
     place = artifacts.absolute().as_uri()
     options = ["--default-artifact-root", place, "--artifacts-destination", place, "--workers", "1"]
-    options += ["--host", HOST, "--port", str(port), "--allowed-hosts", _names(port)]
+    options += ["--uvicorn-opts", "--fd 0", "--allowed-hosts", _names(port_of(listener))]
     command = [sys.executable, "-P", "-m", "search.stack.tracking", *options]
     probe = "/api/2.0/mlflow/experiments/search?max_results=1"  # /health does not ask the database
-    return start("MLflow", command, environment, port, probe, folder / "mlflow.log", login)
+    return start("MLflow", command, environment, listener, probe, folder / "mlflow.log", login)
 
 
-def start_dashboard(url: str, port: int, folder: Path, login: Login) -> Server:
+def start_dashboard(url: str, listener: socket.socket, folder: Path, login: Login) -> Server:
     """The Optuna dashboard on a storage; as `start_mlflow`."""
-    environment = {**login.environment(), STORAGE: normal_url(url), ALLOWED_HOSTS: _names(port)}
-    command = [sys.executable, "-P", "-m", "search.stack.dashboard", HOST, str(port)]
-    return start("Optuna dashboard", command, environment, port, "/api/studies", folder / "dashboard.log", login)
+    environment = {**login.environment(), STORAGE: normal_url(url), ALLOWED_HOSTS: _names(port_of(listener))}
+    command = [sys.executable, "-P", "-m", "search.stack.dashboard"]
+    return start("Optuna dashboard", command, environment, listener, "/api/studies", folder / "dashboard.log", login)
 
 
 def _names(port: int) -> str:
@@ -176,14 +203,21 @@ def _names(port: int) -> str:
 
 
 def start(
-    name: str, command: list[str], environment: dict[str, str], port: int, probe: str, log: Path, login: Login
+    name: str,
+    command: list[str],
+    environment: dict[str, str],
+    listener: socket.socket,
+    probe: str,
+    log: Path,
+    login: Login,
 ) -> Server:
-    """Starts a server; it does not answer yet."""
-    with log.open("wb") as output:
+    """Starts a server, which gets the socket as its standard input; it does not answer yet."""
+    port = port_of(listener)
+    with log.open("wb") as output, listener:
         process = subprocess.Popen(
             command,
             env={**server_environment(), **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=listener.fileno(),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from search.addresses.urls import normal_url, shown_url
 from search.errors import SettingsError
-from search.settings import Places
+from search.settings import RUNS, Places
+from search.text import is_utf8
 
 TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "postgres", "mysql", "mssql")  # that MLflow knows
 
@@ -60,6 +62,31 @@ def _check_file(url: str, named_by: str) -> None:
             f"{named_by} {url}: found no file; allowed: sqlite:///FILE, or sqlite:////FOLDER/FILE from the root (with "
             "%3F for a question mark in a name)"
         )
+
+
+def check_names(places: Places, tracking_by: str) -> None:
+    """Whether MLflow, where it is no server, can keep its files in the folders that are named.
+
+    It writes addresses in UTF-8: of a folder whose name is in Latin-1, MLflow 3.17 opens no database, and puts
+    artifacts into a folder of another name.
+
+    Args:
+        places: the addresses, of a stack that was found, too.
+        tracking_by: what named MLflow's.
+
+    Raises:
+        SettingsError: a name is not UTF-8.
+    """
+    if places.artifacts is None:
+        return
+    if not is_utf8(str(places.runs)):
+        folder = os.fsencode(places.runs).decode("utf-8", "backslashreplace")
+        raise SettingsError(
+            f"{folder}: the name of the folder of runs is not UTF-8, so that MLflow can keep no files in it; allowed: "
+            f"another folder (--runs or ${RUNS}), or an MLflow server (--tracking-uri http://...)"
+        )
+    if not is_utf8(places.tracking_uri):
+        raise SettingsError(f"{tracking_by} {shown_url(places.tracking_uri)}: the file's name is not UTF-8")
 
 
 def _place(url: str) -> tuple[object, ...]:

@@ -26,6 +26,12 @@ RUNS = """
     left join tags s on s.run_uuid = r.run_uuid and s.key = 'state'
     where e.name = :name and r.lifecycle_stage = 'active'
 """
+TAGS = """
+    select n.value, t.value from tags t
+    join runs r on r.run_uuid = t.run_uuid join experiments e on e.experiment_id = r.experiment_id
+    join tags n on n.run_uuid = t.run_uuid and n.key = 'trial'
+    where e.name = :name and t.key = '{key}' and r.lifecycle_stage = 'active'
+"""
 POINTS = """
     select m.run_uuid, m.key, m.step, m.value from metrics m
     join runs r on r.run_uuid = m.run_uuid join experiments e on e.experiment_id = r.experiment_id
@@ -74,6 +80,10 @@ class Books:
     def runs(self, name: str) -> list[tuple[str, str, int, str]]:
         """MLflow's runs of trials that are not hidden: id, status, the trial's number and state."""
         return [(run, status, int(trial), state) for run, status, trial, state in self._rows(RUNS, name)]
+
+    def tags(self, name: str, key: str) -> dict[int, str]:
+        """A tag of the trials' runs in MLflow, by the trial's number."""
+        return {int(number): value for number, value in self._rows(TAGS.format(key=key), name)}
 
     def _rows(self, query: str, name: str) -> list[Any]:
         engine = sqlalchemy.create_engine(normal_url(self._database))

@@ -123,6 +123,8 @@ class Meter(View):
 def _run(order: dict[str, Any]) -> int:
     search.pages.publish.draw = lambda *_: {}  # type: ignore[assignment]
     search.stores.stores.Tracker = partial(Tracker, with_pictures=False)  # type: ignore[assignment, misc]
+    if "umask" in order:
+        os.umask(order["umask"])
     if order.get("boundary"):
         _die_at(order["boundary"], order["after"], order["nth"])
     places = Places.of(order["runs"], order.get("storage"), order.get("tracking"))

@@ -46,6 +46,7 @@ from typing import Any
 
 from trainer import __version__
 from trainer.config import TrainConfig
+from trainer.environment import noted
 from trainer.errors import ConfigError
 from trainer.events import (
     PROTOCOL,
@@ -166,6 +167,7 @@ class Noop:
                 threads=1,
                 pid=os.getpid(),
                 versions={"noop": "1"},
+                environment=noted(),
                 version=__version__,
                 code=self._settings.get("code", code_fingerprint()),
                 machine=platform.node(),

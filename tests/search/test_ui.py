@@ -64,12 +64,6 @@ def tell(tracker: Tracker, study: StudyRecord) -> str:
     return runs[0]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Opened:
     """A UI on stores with one study: its first run, and the two addresses."""
 
@@ -94,7 +88,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         trial.report(value, 1)
         trial.set_user_attr("mlflow_run", run_id)
         study.tell(trial, value)
-    with ui.opened(places, threading.Event(), free_port(), free_port()) as servers:
+    with ui.opened(places, threading.Event()) as servers:
         yield Opened(places, servers, run_id)
 
 
@@ -290,7 +284,7 @@ def test_a_server_that_dies_later(tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = "import sys, time; print('out of cells', flush=True); sys.exit(3)"
     login = embedded.Login.in_folder(tmp_path, "s3cret", wanted=False)
-    server = embedded.start("MLflow", [sys.executable, "-c", code], {}, free_port(), "/", log, login)
+    server = embedded.start("MLflow", [sys.executable, "-c", code], {}, embedded.listening(0), "/", log, login)
     server.process.wait(60)
     with pytest.raises(StorageError, match=r"MLflow ended with status 3\. Its last words:\n  out of cells"):
         server.answers()
@@ -314,8 +308,57 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"--port-mlflow {port}: the port is taken"):
-            ui._port(port, "--port-mlflow", 5050)
-        assert ui._port(None, "--port-mlflow", port) != port  # the usual one is taken
+            ui._listening(port, "--port-mlflow", 5050)
+        with ui._listening(None, "--port-mlflow", port) as other:  # the usual one is taken
+            assert embedded.port_of(other) not in (0, port)
+
+
+def test_no_other_program_takes_a_port_before_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its choice on: stores are made and links mended before the servers start."""
+    tried: list[str] = []
+
+    def start(url: str, artifacts: Path, listener: socket.socket, *rest: Any) -> embedded.Server:
+        with pytest.raises(OSError, match="Address already in use"):
+            embedded.listening(embedded.port_of(listener))
+        tried.append(url)
+        raise StorageError("not started")
+
+    monkeypatch.setattr(ui, "start_mlflow", start)
+    with pytest.raises(StorageError, match="not started"), ui.opened(Places.of(str(tmp_path)), threading.Event()):
+        pytest.fail("it opened")
+    assert tried == [f"sqlite:///{tmp_path}/mlflow.db"]
+
+
+def test_a_server_gets_the_socket_and_frees_the_port_at_its_end(tmp_path: Path) -> None:
+    program = (
+        "import os, socket; connection, _ = socket.socket(fileno=0).accept(); "
+        "connection.recv(9999); connection.send(b'HTTP/1.0 200 OK\\r\\n\\r\\nhello'); connection.close()"
+    )
+    login = embedded.Login.in_folder(tmp_path, "s3cret", wanted=False)
+    listener = embedded.listening(0)
+    port = embedded.port_of(listener)
+    server = embedded.start("Greeter", [sys.executable, "-c", program], {}, listener, "/", tmp_path / "log", login)
+    assert listener.fileno() == -1, "else connections wait for a server that is gone"
+    with server.get("/", timeout_s=60) as response:
+        assert response.read() == b"hello"
+    server.process.wait(60)
+    embedded.listening(port).close()
+
+
+def test_under_nohup_both_outlive_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    seen: list[Any] = []
+    monkeypatch.setattr(ui, "ended", lambda _: seen.append(signal.getsignal(signal.SIGHUP)) or 0)
+    try:
+        for given in (signal.SIG_DFL, signal.SIG_IGN):
+            signal.signal(signal.SIGHUP, given)
+            assert ui.main([]) == 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert callable(seen[0])
+    assert seen[1] == signal.SIG_IGN
 
 
 def test_passwords_stand_in_no_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,8 +367,9 @@ def test_passwords_stand_in_no_argument(tmp_path: Path, monkeypatch: pytest.Monk
     url = 'postgresql://ada:se"cr\\et@127.0.0.1:9/db'
     login = embedded.Login.in_folder(tmp_path, "s3cret", wanted=True)
     assert oct(login.file.stat().st_mode & 0o777) == "0o600"
-    embedded.start_mlflow(url, tmp_path, 5050, tmp_path, login)
-    embedded.start_dashboard(url, 8050, tmp_path, login)
+    with embedded.listening(0) as listener:
+        embedded.start_mlflow(url, tmp_path, listener, tmp_path, login)
+        embedded.start_dashboard(url, listener, tmp_path, login)
     for _, command, environment, *_ in started:
         assert "ada" not in " ".join(command)
         assert "s3cret" not in str((command, environment))

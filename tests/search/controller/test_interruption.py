@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
+import pytest
+
 from search.controller.interruption import interruption
+from search.controller.signals import signals_interrupt
 from search.folder.record import TrialRecord
 from tests.search.workshop import Watcher, Workshop, question
 
@@ -41,3 +47,30 @@ def test_it_is_said_before_the_epoch_ends(shop: Workshop) -> None:
         interruption(1, again=False),
         interruption(1, again=True),
     ]
+
+
+def test_a_terminal_that_is_closed_interrupts_but_hurries_nothing() -> None:
+    count = 0
+
+    def interrupt() -> None:
+        nonlocal count
+        count += 1
+
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with signals_interrupt(interrupt):
+        seen = []
+        for kind in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            os.kill(os.getpid(), kind)
+            seen.append(count)
+    assert seen == [1, 1, 2, 2, 3]
+    assert {kind: signal.getsignal(kind) for kind in before} == before
+
+
+def test_under_nohup_it_does_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_interrupt(lambda: pytest.fail("interrupted")):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -54,6 +54,24 @@ def test_a_process_that_is_gone_is_started_again(process: DrawingProcess) -> Non
     assert process.call("operator", "add", 1, 2) == 3
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_a_terminal_sends_is_the_commands(process: DrawingProcess, number: signal.Signals) -> None:
+    pid = process.call("os", "getpid")
+    os.kill(pid, number)
+    assert process.call("os", "getpid") == pid
+
+
+def test_a_home_of_anothers_is_no_matter_of_its_user(
+    process: DrawingProcess, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Matplotlib, which keeps a list of fonts there, would say at each start that it cannot."""
+    monkeypatch.setenv("HOME", "/proc")  # where nobody makes a file, not even root
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    process.load("matplotlib")
+    process.close()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_process_that_dies_of_a_question_is_told(process: DrawingProcess) -> None:
     with pytest.raises(DrawingError) as caught:
         process.call("os", "_exit", 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,26 @@ def test_a_folder_of_any_name_is_the_one_that_is_opened(name: str, tmp_path: Pat
         assert (folder / file).exists()
     assert sorted(path.name for path in folder.iterdir()) == ["mlflow.db", "optuna.db"]
     assert sqlite_url(Path("/x/plain name.db")) == "sqlite:////x/plain name.db"
+
+
+def test_mlflow_keeps_no_files_under_a_name_that_is_not_utf8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would open no database there, and put artifacts elsewhere; a server of its own may be told from there."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    words = (
+        f"{tmp_path}/caf\\xe9: the name of the folder of runs is not UTF-8, so that MLflow can keep no files in it; "
+        "allowed: another folder (--runs or $SEARCH_RUNS_DIR), or an MLflow server (--tracking-uri http://...)"
+    )
+    for tracking in (None, f"sqlite:///{tmp_path}/mlflow.db", "postgresql://ada@127.0.0.1:9/mlflow"):
+        with pytest.raises(SettingsError) as raised:
+            chosen(str(folder), None, tracking, stack=False)
+        assert str(raised.value) == words
+    with pytest.raises(SettingsError) as raised:
+        chosen(str(tmp_path), None, f"sqlite:///{folder}/mlflow.db", stack=False)
+    named = f"sqlite:///{tmp_path}/caf%5Cudce9/mlflow.db"  # as addresses write a backslash
+    assert str(raised.value) == f"--tracking-uri {named}: the file's name is not UTF-8"
+    assert migrate.main(["--runs", str(folder)]) == 2
+    assert capsys.readouterr().err == f"{words}\n"
+    assert chosen(str(folder), None, "http://127.0.0.1:9", stack=False).places.runs == folder
+    assert list(tmp_path.iterdir()) == []

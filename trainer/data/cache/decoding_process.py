@@ -7,20 +7,20 @@ line on stdout.
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trainer.child_process import leave_signals_to_parent
 from trainer.data.cache.decoding import ChunkDecoder, Output
 from trainer.data.images.depth import Range, Ranges
 from trainer.data.images.resizing import ImageSize
 
 
 def main() -> None:
-    """Answer chunks until stdin ends. The parent ends it so; Ctrl-C in a terminal reaches the parent as well."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Answer chunks until stdin ends. The parent ends it so."""
+    leave_signals_to_parent()
     plan = json.loads(sys.stdin.readline() or "null")
     if plan is None:
         return

@@ -6,19 +6,19 @@ One JSON line on stdin says what to do. Lines on stdout say how far it is, and t
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trainer.child_process import leave_signals_to_parent
 from trainer.data.photographs.finder import find_photographs
 from trainer.errors import DataError
 
 
 def main() -> None:
-    """Answer the question on stdin. Ctrl-C in a terminal reaches the parent as well, which ends this process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Answer the question on stdin."""
+    leave_signals_to_parent()
     question = json.loads(sys.stdin.readline() or "null")
     if question is None:
         return
