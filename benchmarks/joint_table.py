@@ -1,10 +1,11 @@
 """Trains models drawn at random from the space of `joint`, two replicates each, into a table for `benchmarks.replay`.
 
-    python -m benchmarks.joint_table --data ../shared/data/blood-cells --trainings 800
+    python -m benchmarks.joint_table --data DIR --trainings 800
 
-Small, so that a table is hours' work: 48x64 pixels, colour, batches of 16; a training ends 20 epochs after it starts
-to learn, or at epoch 30 where it has not. It goes on where it ended: every row is written when its training is over. A
-model is a function of its number (a scrambled Sobol sequence), so a longer table begins with the rows of a shorter one.
+Small, so that a table is hours' work: 48x64 pixels, colour, batches of 64 (of 16, one training in twelve learnt); a
+training ends 20 epochs after it starts to learn, or at epoch 30 where it has not. It goes on where it ended: every row
+is written when its training is over. A model is a function of its number (a scrambled Sobol sequence), so a longer
+table begins with the rows of a shorter one.
 
 Columns: config, replicate (its seed and its fold of the photographs), the space's parameters; state (`failed`: the loss
 was not finite); epochs, start_epoch (empty: it stayed at chance), model_parameters; val_accuracy, test_accuracy,
@@ -38,7 +39,7 @@ from trainer.config import TrainConfig
 TABLE = Path(__file__).with_name("joint_table.csv")
 REPLICATES = 2
 SOBOL_SEED = 20_261_128
-SIZE = {"image_height": 48, "image_width": 64, "color": True, "batch_size": 16}
+SIZE = {"image_height": 48, "image_width": 64, "color": True, "batch_size": 64}
 DEEPEST = 5
 CLOCK = {"epochs": 50, "epochs_after_start": 20, "evaluate_last": 5}
 MEASURED = ("state", "epochs", "start_epoch", "model_parameters", "val_accuracy", "test_accuracy", "train_accuracy")
