@@ -1,6 +1,6 @@
 """Measures the project against its peers, side by side, and prints the ratios.
 
-    python -m benchmarks --peer ../shared/peers/diy_study.py --data ../shared/data/blood-cells
+    python -m benchmarks --peer FILE --data DIR
     python -m benchmarks --only overhead --repeat 5
 
 peer      the pooling question by this project and by a script that a user would write (needs --peer)
