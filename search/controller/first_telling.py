@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search.addresses.urls import dashboard_study, shown_url
 from search.errors import StorageError
-from search.folder.manifest import FILE, Manifest, has_manifest, write_manifest
+from search.folder.manifest import FILE, ID_FILE, Manifest, begin, has_manifest, write_manifest
 from search.folder.record import StudyRecord
 from search.settings import Places
 from search.stores.opening import Opening
@@ -44,6 +44,8 @@ class FirstTelling:
             StorageError: a store refuses; `take_back` has nothing left of a new study.
         """
         url, name = self._places.storage_url, record.name
+        if not has_manifest(self._folder):
+            begin(self._folder, record.uid)
         store = OptunaStudy(url, name, study, record.uid, claims=record.claims)
         self._stores.store = store
         page = dashboard_study(store.study_id, self._places.dashboard_url, url)
@@ -59,6 +61,7 @@ class FirstTelling:
         elif store.name != name:
             self._say(f"Optuna's study {name} is called {store.name} by now, and is told under that name")
         write_manifest(self._folder, Manifest(study, record, shown_url(self._places.tracking_uri)))
+        (self._folder / ID_FILE).unlink(missing_ok=True)
         data = record.data
         attributes = {"question": study.question, "data": f"{data.name} ({data.fingerprint})", "demo": data.is_demo}
         attributes["kind"] = record.kind  # `search.stack.tidied` reads it

@@ -27,6 +27,7 @@ from search.study.diff import meaning_diff
 from trainer.whole_file import whole_file
 
 FILE = "study.json"
+ID_FILE = "study.id"  # of a study whose stores are being opened, until the manifest has it
 # 1 had no keys `version` and `quick`; what it lacks has a default in `DataInfo`. 2 knew no looks, and the first of them
 # no `uid`.
 VERSION = 3
@@ -87,8 +88,29 @@ def identified(folder: Path) -> tuple[str, bool]:
     """
     noted = read_manifest(folder)
     if noted is None:
-        return uuid.uuid4().hex, False
+        return _begun(folder) or uuid.uuid4().hex, False
     return noted.record.uid or uuid.uuid4().hex, noted.record.claims
+
+
+def begin(folder: Path, uid: str) -> None:
+    """Notes the id of a new study before a store is told of it: a run that is killed then is gone on with.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    try:
+        with whole_file(folder / ID_FILE) as part:
+            part.write_text(uid, encoding="ascii")
+    except OSError as error:
+        raise StorageError(f"{folder / ID_FILE}: {error.strerror or error}") from None
+
+
+def _begun(folder: Path) -> str:
+    """The id that `begin` noted; empty: none."""
+    try:
+        return uuid.UUID((folder / ID_FILE).read_text(encoding="ascii")).hex
+    except (OSError, ValueError):
+        return ""
 
 
 def has_manifest(folder: Path) -> bool:

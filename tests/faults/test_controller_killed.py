@@ -67,6 +67,14 @@ def test_killed_at_each_boundary_once(here: Installation, tmp_path: Path) -> Non
         finish(here, made, SEARCH, 36, len(moments))
 
 
+def test_killed_while_a_new_study_is_told_of(here: Installation, tmp_path: Path) -> None:
+    """Optuna has the study by then, and its folder is not noted to have begun: it is nobody else's for that."""
+    with controllers(tmp_path / "log", runs=str(here.places.runs), data=str(here.data)) as made:
+        for after in (False, True):
+            kill(here, made, SEARCH, "MLflow", after, 1)
+        finish(here, made, SEARCH, 36, 2)
+
+
 def test_killed_while_the_queue_is_written(here: Installation, tmp_path: Path) -> None:
     with controllers(tmp_path / "log", runs=str(here.places.runs), data=str(here.data)) as made:
         for after in (False, True):
