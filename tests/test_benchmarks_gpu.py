@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from tests.trainer.conftest import keras
 from trainer.events import Epoch, Event
 
 __all__ = ["keras"]
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def epoch(rate: float) -> Event:
@@ -120,6 +124,18 @@ def test_what_does_not_fit_into_the_time_is_named(tmp_path: Path, monkeypatch: p
     found = gpu.measure(bench, lambda _: None)
     assert found["left_out"][-2:] == [f"{count} stacked seeds: no time was left" for count in (1, 2)]
     assert found["stacked seeds"]["at_least_doubles"] is None
+
+
+def test_nothing_is_imported_that_trainers_do_not_need() -> None:
+    """A machine with the trainer's packages alone can be measured."""
+    block = (
+        "import sys\n"
+        "for name in ('docker', 'mlflow', 'optuna', 'plotly', 'ray', 'requests', 'scipy', 'sqlalchemy'):\n"
+        "    sys.modules[name] = None\n"
+        "import benchmarks.gpu\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_without_a_gpu_nothing_is_measured(

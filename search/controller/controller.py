@@ -14,7 +14,7 @@ import time
 
 from search.console.callbacks import Tally
 from search.controller.bookkeeper import Bookkeeper
-from search.controller.faults import check_machine, failure_of, why
+from search.controller.faults import check_machine, failure_of, lost_its_machine, why
 from search.controller.interruption import Interruptions
 from search.controller.looks import design_source
 from search.controller.mail import Interrupted, Mail, Mails, NotProposed, Prepared, Proposed, Restart
@@ -184,7 +184,7 @@ class Controller:
             state.retire()  # what it left in the process or on the device is not the next trial's business
         if self._packing.retries(state, work, event, list(self._slots)):
             work.journal.close()
-            state.work = None
+            state.work, work.trial.alone = None, True
             self._trials.put_back(work.trial)
             return
         record = self._books.add(state, work, event)
@@ -268,6 +268,7 @@ class Controller:
         """The slot died in the middle of a trial: train it again, or call it failed."""
         trial = work.trial
         trial.attempts += 1
+        trial.losses += lost_its_machine(state, mail)
         failure = failure_of(state, work, mail)
         if failure is None:
             self._packing.lost(work)

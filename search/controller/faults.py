@@ -9,6 +9,7 @@ from search.text import first_upper
 from trainer.events import Failed, Started, TrialEvent
 
 ATTEMPTS = 3  # a trial whose slot dies is trained again; this often it is the trial's own fault
+LOSSES = 10  # of its machine, which say nothing of the trial; so often, it may be what takes the machines down
 # Failures that are no matter of the trial, and what mends them: the images were read before the first trial.
 NOT_THE_TRIALS = {
     "disk": "Free some space, and run the same command to go on.",
@@ -46,17 +47,27 @@ def failure_of(state: SlotState, work: Work, mail: SlotExit) -> Failed | None:
 
     Args:
         state: of the slot.
-        work: what it trained; `attempts` counts this one already.
+        work: what it trained; `attempts` and `losses` count this one already.
         mail: the slot's exit.
     """
-    if work.trial.attempts < ATTEMPTS and not mail.out_of_memory and state.silent_s is None:
+    trial = work.trial
+    few = trial.attempts - trial.losses < ATTEMPTS and trial.losses < LOSSES
+    if few and not mail.out_of_memory and state.silent_s is None:
         return None
     return Failed(
         trial=work.record.config.trial,
         kind="out_of_memory" if mail.out_of_memory else "error",
-        message=f"the trainer {why(mail)}, attempt {work.trial.attempts} of {ATTEMPTS}",
+        message=f"the trainer {why(mail)}, attempt {trial.attempts} of {max(ATTEMPTS, trial.attempts)}",
         traceback=log_tail(mail.slot.log),
     )
+
+
+def lost_its_machine(state: SlotState, mail: SlotExit) -> bool:
+    """Whether the slot died by no fault of its trial: it gave no sign of life, or the way to its machine ended.
+
+    Of a connection that is lost no status of the trainer's is known; ssh has 255 for it (ssh(1), EXIT STATUS).
+    """
+    return state.lost_s is not None or (bool(mail.slot.where) and mail.status in (None, 255))
 
 
 def why(mail: SlotExit) -> str:

@@ -41,7 +41,7 @@ class Packing:
     that they are faster together than the number before (`RISE`); where they are not, that is gone back to, for good.
     Where trainings are too short, or too different, to know it, the number doubles once each slot has trained one. A
     trial that lacked memory beside others is trained again, alone, before that counts as its own; afterwards one
-    trainer less shares a card.
+    trainer less shares a card. Where the number is fixed, no other trial at all trains beside that one.
 
     Args:
         slots: at once, at the most.
@@ -65,22 +65,22 @@ class Packing:
         self._peak = 0.0
         self._each = self._room = 0.0  # of a trainer, and of all on the card with the least room, MiB
         self._has_said = False  # that nothing is measured
-        self._alone: int | None = None  # the trial that is trained again, alone
+        self._alone: set[int] = set()  # trials that are trained again, alone
 
     @property
     def limit(self) -> int:
         """How many slots there may be; their numbers are below it."""
         if not self._cards:
             return self._slots
-        return self._trainers(1 if self._alone is not None else self._per_card)
+        return self._trainers(1 if self._alone else self._per_card)
 
     def _trainers(self, per_card: int) -> int:
         return min(self._slots, self._cards * per_card)
 
     def heard(self, work: Work, event: TrialEvent) -> None:
         """A trial has said this, or this is said of it, and it is written down."""
-        if self._alone == work.trial.number and work.record.terminal is not None:
-            self._alone = None
+        if work.record.terminal is not None:
+            self._alone.discard(work.trial.number)
         if not self._cards:
             return
         if isinstance(event, Epoch):
@@ -161,18 +161,26 @@ class Packing:
 
     def retries(self, state: SlotState, work: Work, event: TrialEvent, slots: Sequence[SlotState]) -> bool:
         """Whether a trial that failed for memory is trained again, for it was not alone on its card."""
-        if not self._cards or not isinstance(event, Failed) or event.kind != "out_of_memory":
+        if not isinstance(event, Failed) or event.kind != "out_of_memory":
             return False
-        card = state.slot.number % self._cards
-        beside = [s for s in slots if s is not state and s.work is not None and s.slot.number % self._cards == card]
-        if not beside:
+        card = self._card(state)
+        beside = [other for other in slots if other is not state and other.work and self._card(other) == card]
+        if card == "" or not beside:
             return False
         self.lost(work)
-        self._cap(min(self._per_card, len(beside)))
-        self._alone = work.trial.number
-        share = "1 trainer has a GPU alone" if self._per_card == 1 else f"{self._per_card} trainers share a GPU"
-        self._say(f"Trial {self._alone} lacked GPU memory beside others: it is trained again alone, then {share}.")
+        self._alone.add(work.trial.number)
+        again = f"Trial {work.trial.number} lacked GPU memory beside others: it is trained again alone"
+        if self._cards:
+            self._cap(min(self._per_card, len(beside)))
+            share = "1 trainer has a GPU alone" if self._per_card == 1 else f"{self._per_card} trainers share a GPU"
+            self._say(f"{again}, then {share}.")
+        else:
+            self._say(f"{again}. With fewer trainers a GPU (--slots-per-gpu) no trial is trained twice.")
         return True
+
+    def _card(self, state: SlotState) -> int | str:
+        """What slots on one GPU have in common; empty: it has none, or none that is known."""
+        return state.slot.number % self._cards if self._cards else state.slot.card
 
     def missing(self, there: Collection[int], wanted: int) -> list[int]:
         """Numbers of slots that are to be started now.
@@ -187,7 +195,11 @@ class Packing:
 
     def holds(self, slots: Sequence[SlotState]) -> bool:
         """Whether no trial may begin yet: one is to be trained alone, and others are not over."""
-        return self._alone is not None and any(state.slot.number >= self.limit for state in slots)
+        if not self._alone:
+            return False
+        if self._cards:
+            return any(state.slot.number >= self.limit for state in slots)
+        return any(state.work is not None for state in slots)
 
 
 def is_measured(executor: Executor, slots_per_gpu: int | None) -> bool:
@@ -203,8 +215,8 @@ def is_measured(executor: Executor, slots_per_gpu: int | None) -> bool:
     return slots_per_gpu is None and executor.on_gpu and executor.free_vram_mib() is not None
 
 
-def packing_of(executor: Executor, slots: int, slots_per_gpu: int | None, say: Callable[[str], None]) -> Packing | None:
-    """The packing of a run; None where the number of its slots is fixed.
+def packing_of(executor: Executor, slots: int, slots_per_gpu: int | None, say: Callable[[str], None]) -> Packing:
+    """The packing of a run; without measurement the number of its slots is fixed.
 
     Args:
         executor: of the run.
@@ -213,10 +225,10 @@ def packing_of(executor: Executor, slots: int, slots_per_gpu: int | None, say: C
         say: tells the user.
     """
     if slots_per_gpu is not None or not executor.on_gpu:
-        return None
+        return Packing(slots, say=say)
     free = executor.free_vram_mib()
     if free is None:
         trainers = "1 trainer" if slots == 1 else f"{slots} trainers"
         say(f"The memory of the GPUs cannot be asked from here: {trainers}, and no more beside them {SAY_MORE}.")
-        return None
+        return Packing(slots, say=say)
     return Packing(slots, len(free), executor.free_vram_mib, say)

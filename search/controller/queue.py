@@ -23,13 +23,23 @@ Graph = tuple[Any, ...]
 
 @dataclass
 class Waiting:
-    """A trial that is to be trained. `attempts` counts the slots that died in it."""
+    """A trial that is to be trained.
+
+    Attributes:
+        number, params, role: as Optuna and the study have them.
+        config: the training.
+        attempts: slots that died in it.
+        losses: those of them that were lost with their machine.
+        alone: whether it is trained while no other trial is, as it lacked memory beside others.
+    """
 
     number: int
     params: dict[str, ParamValue]
     role: Role
     config: TrainConfig
     attempts: int = 0
+    losses: int = 0
+    alone: bool = False
 
     @property
     def seed(self) -> int:
@@ -90,6 +100,8 @@ class Queue:
             others: of the other slots.
             device: of the slot, its name.
         """
+        if self._trials[0].alone:
+            return self._trials.popleft()
         soon = list(itertools.islice(self._trials, LOOK_AHEAD * len(cells(self._study))))
         furthest = soon[0].seed + LOOK_AHEAD - 1
         soon = [trial for trial in soon if trial.seed <= furthest]

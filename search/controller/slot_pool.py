@@ -237,6 +237,7 @@ class SlotPool:
     def next_mail(self, deadline: float | None) -> Mail | None:
         """The next mail; None where the deadline (of `time.monotonic`) has passed. Ends slots that keep silent."""
         while True:
+            self._silence.beat(list(self))  # however much mail there is
             left = deadline - time.monotonic() if deadline is not None else -1.0
             idle = left > 0 and not all(state.busy for state in self)
             silence = self._silence.wait_s(list(self))

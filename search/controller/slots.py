@@ -103,7 +103,7 @@ class Silence:
         return max(0.0, min(ends) - time.monotonic()) if ends else None
 
     def look(self, slots: list[SlotState]) -> None:
-        """No mail came for `wait_s`: ends slots that were silent too long, and says that the controller is there."""
+        """No mail came for `wait_s`: ends slots that were silent too long."""
         now = time.monotonic()
         ends = [(state, self._hangs_at(state), self._lost_at(state)) for state in slots]
         if any(end is not None and now - end > AWAY_S for _, *both in ends for end in both):
@@ -117,6 +117,10 @@ class Silence:
             elif lost_at is not None and now >= lost_at:
                 state.lost_s = max(self._lost_s, 0.0 if state.ready else START_S)
                 state.slot.kill()
+
+    def beat(self, slots: list[SlotState]) -> None:
+        """Says to slots on other machines that the controller is there, where it is time to."""
+        now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + BEAT_S
             for state in slots:

@@ -15,6 +15,8 @@ _leases.py    what the controllers of this user have taken of this machine
 _identity.py  which controller a container belongs to
 """
 
+from typing import TYPE_CHECKING, Any
+
 from search.executors._base import (
     Executor,
     Mailbox,
@@ -27,7 +29,6 @@ from search.executors._base import (
     log_tail,
 )
 from search.executors._command import ALIVE_S
-from search.executors._docker import DockerExecutor
 from search.executors._host_settings import HostSettings, chosen_hosts
 from search.executors._leases import Capacity, Lease, Leases, Share, no_room, room_in_words, share_of
 from search.executors._local import LocalExecutor
@@ -35,6 +36,9 @@ from search.executors._machine import MOST_PER_GPU, available_cores
 from search.executors._table import EXECUTORS, ExecutorEntry, executors_in_words, make_executor
 from search.executors.hosts import Connections, Found, HostsExecutor, look_at_all
 from search.executors.ray import RayExecutor
+
+if TYPE_CHECKING:
+    from search.executors._docker import DockerExecutor
 
 __all__ = [
     "ALIVE_S",
@@ -70,3 +74,12 @@ __all__ = [
     "room_in_words",
     "share_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`DockerExecutor`, with Docker's SDK, once somebody asks for it: what trains otherwise needs no SDK."""
+    if name == "DockerExecutor":
+        from search.executors._docker import DockerExecutor
+
+        return DockerExecutor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -124,6 +124,7 @@ class Slot(ABC):
     number: int  # 0, 1, 2 ...; its replacement has the same
     log: Path  # what it wrote on stderr
     has_gpu: bool = False  # whether it was given one
+    card: str = ""  # the GPU that it was given, by a name that slots on the same one share; empty: none, or not known
     where: str = ""  # the name of its machine; empty: this one
 
     @property

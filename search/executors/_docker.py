@@ -162,6 +162,7 @@ class DockerExecutor(Executor):
             raise ExecutorError(f"Slot {number} cannot be started. {error}") from None
         slot = DockerSlot(number, attached, self._logs / f"slot-{number}.log", mailbox)
         slot.has_gpu = bool(self._gpus)
+        slot.card = str(self._gpus[number % len(self._gpus)]) if self._gpus else ""
         self._slots.append(slot)
         return slot
 

@@ -133,6 +133,7 @@ class LocalExecutor(Executor):
         self._slots = [slot for slot in self._slots if slot.alive]
         slot = LocalSlot(number, command, environment, self._logs / f"slot-{number}.log", mailbox, self._kills)
         slot.has_gpu = bool(self._gpus)
+        slot.card = environment.get("CUDA_VISIBLE_DEVICES", "") if self._gpus else ""
         self._slots.append(slot)
         return slot
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from search.errors import SettingsError
 from search.executors._base import Executor, Order
-from search.executors._docker import DockerExecutor
 from search.executors._local import LocalExecutor
 from search.executors.hosts import HostsExecutor
 from search.executors.ray import RayExecutor
@@ -26,9 +25,15 @@ class ExecutorEntry:
     make: Callable[[Order], Executor]
 
 
+def _docker(order: Order) -> Executor:
+    from search.executors._docker import DockerExecutor  # Docker's SDK is imported where containers are wanted
+
+    return DockerExecutor.of(order)
+
+
 EXECUTORS: dict[str, ExecutorEntry] = {
     LocalExecutor.name: ExecutorEntry("processes of this machine", LocalExecutor.of),
-    DockerExecutor.name: ExecutorEntry("containers of this machine", DockerExecutor.of),
+    "docker": ExecutorEntry("containers of this machine", _docker),
     HostsExecutor.name: ExecutorEntry("processes of other machines, over ssh", HostsExecutor.of),
     RayExecutor.name: ExecutorEntry("processes of a Ray cluster", RayExecutor.of),
 }

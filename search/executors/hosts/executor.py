@@ -95,6 +95,7 @@ class HostsExecutor(Executor):
             by_ssh=machine.host.by_ssh,
         )
         slot.has_gpu = gpu is not None
+        slot.card = f"{machine.host.name} {gpu}" if gpu is not None else ""
         self._slots.append(slot)
         return slot
 
@@ -139,10 +140,10 @@ class HostsExecutor(Executor):
             for machine in found:
                 lacking = [gpu for gpu in machine.host.gpus or () if gpu >= len(machine.gpus)]
                 if lacking:
-                    raise ExecutorError(
-                        f"{machine.host.name}: GPU {lacking[0]} was asked for, and nvidia-smi shows "
-                        f"{len(machine.gpus)} there. Correct `gpus` in hosts.toml"
-                    )
+                    raise ExecutorError(_lacking(machine, lacking[0], "Correct `gpus` in hosts.toml"))
+                if machine.host.gpus is None and self._resources.gpus and not self._gpus(machine):
+                    mend = "Correct --gpus, or give this machine `gpus` of its own in hosts.toml ([]: its CPU)"
+                    raise ExecutorError(_lacking(machine, self._resources.gpus[0], mend))
             self._found = found
         return self._found
 
@@ -174,6 +175,11 @@ class HostsExecutor(Executor):
                     gpus = self._gpus(machine)
                     places.append((machine, gpus[turn % len(gpus)] if gpus else None))
         return places
+
+
+def _lacking(machine: Found, gpu: int, mend: str) -> str:
+    there = f"nvidia-smi shows {len(machine.gpus)} there"
+    return f"{machine.host.name}: GPU {gpu} was asked for, and {there}. {mend}"
 
 
 def _devices(gpus: Sequence[int], machine: Found) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from search.controller.slots import BEAT
 from search.errors import ExecutorError, StorageError
 from search.executors import HostSettings, HostsExecutor, Mailbox, Resources, Slot, TrainerSource
 from search.folder.record import TrialRecord
@@ -124,6 +125,51 @@ def test_a_training_that_hangs_is_no_lost_slot(shop: Workshop) -> None:
     assert other.state == "COMPLETE"
     assert isinstance(record.terminal, Failed)
     assert record.terminal.message == "the trainer said nothing for 3 s (--hang-s) and was ended, attempt 1 of 3"
+
+
+@pytest.mark.parametrize(("losses", "state"), [(9, "COMPLETE"), (10, "FAIL")])
+def test_what_is_lost_with_its_machine_is_no_fault_of_the_trial(shop: Workshop, losses: int, state: str) -> None:
+    """A connection that ends, again and again, up to a number at which the trial may be what takes machines down."""
+    link, lost = shop.place / "link to lab1", [0]
+
+    def lose(record: TrialRecord) -> None:
+        if record.number == 0 and record.epochs and record.terminal is None and lost[0] < losses:
+            lost[0] += 1
+            psutil.Process(record.ready.pid).kill()
+
+    def make(source: TrainerSource, logs: Path) -> Machines:
+        made = machines({"steps": True})(source, logs)
+        link.write_text('#!/bin/sh\n"$@"\nstatus=$?\n[ $status = 0 ] && exit 0\nexit 255\n')  # as ssh has it
+        return made
+
+    class Lose(Watcher):
+        def trial(self, record: TrialRecord, tally: Any) -> None:
+            super().trial(record, tally)
+            shop.step(record)
+
+    assert shop.run(question(seeds=1), view=Lose(lose), make=make) == "finished"
+    assert (shop.states(), lost[0]) == ([state, "COMPLETE"], losses)
+
+
+def test_machines_are_told_that_the_controller_is_there_however_much_others_say(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mailbox is never empty here: whoever asks for mail gets some."""
+    monkeypatch.setattr("search.controller.slots.BEAT_S", 0.0)
+    monkeypatch.setattr("search.controller.slots.Silence.look", lambda *_: pytest.fail("no mail is waited for"))
+    sent: list[str] = []
+
+    class Chatty(Machines):
+        def start(self, number: int, mailbox: Mailbox) -> Slot:
+            slot = super().start(number, mailbox)
+            send = slot.send
+            monkeypatch.setattr(slot, "send", lambda line: (sent.append(line), send(line))[1])
+            return slot
+
+    monkeypatch.setattr("search.controller.slots.Silence.wait_s", lambda *_: None)
+    told = lambda source, logs: Chatty(source, logs, {"lab1": {}})  # noqa: E731
+    assert shop.run(question(seeds=1), make=told) == "finished"
+    assert sent.count(BEAT) > 2
 
 
 class Cut(Watcher):

@@ -51,8 +51,9 @@ def filled(found: Packing) -> Packing:
     return found
 
 
-def slot(number: int, busy: bool = True) -> SlotState:
-    return SlotState(SimpleNamespace(number=number), work=work(number) if busy else None)  # type: ignore[arg-type]
+def slot(number: int, busy: bool = True, card: str = "") -> SlotState:
+    one: Any = SimpleNamespace(number=number, card=card)
+    return SlotState(one, work=work(number) if busy else None)
 
 
 def packing(card: Card, slots: int = 16) -> tuple[Packing, list[str]]:
@@ -169,7 +170,27 @@ def test_who_is_on_another_card_is_not_beside() -> None:
     assert not found.retries(slots[0], work(0), lacking(), slots)
     failed = Failed(trial="t", kind="error", message="made up")
     assert not found.retries(slots[0], work(0), failed, [*slots, slot(4)])
-    assert not Packing(4).retries(slots[0], work(0), lacking(), [*slots, slot(4)])
+    assert not Packing(4).retries(slots[0], work(0), lacking(), [*slots, slot(4)]), "on which card it is is not known"
+
+
+def test_beside_so_many_as_the_user_says_it_is_trained_again_while_no_other_trial_is() -> None:
+    said: list[str] = []
+    found = Packing(4, say=said.append)
+    slots = [slot(0, card="lab1 0"), slot(1, card="lab2 0"), slot(2, busy=False, card="lab1 0")]
+    assert not found.retries(slots[0], work(0), lacking(), slots), "nobody trains beside it"
+    slots[2].work = work(2)
+    assert found.retries(slots[0], work(0), lacking(), slots)
+    assert found.retries(slots[2], work(2), lacking(), [*slots[1:], slot(3, card="lab1 0")])
+    assert said == [
+        f"Trial {number} lacked GPU memory beside others: it is trained again alone. With fewer trainers a GPU "
+        "(--slots-per-gpu) no trial is trained twice."
+        for number in (0, 2)
+    ]
+    assert (found.limit, found.holds(slots), found.holds([slot(0, busy=False)])) == (4, True, False)
+    found.heard(work(0, over=True), stopped())
+    assert found.holds(slots), "one is still to be trained alone"
+    found.heard(work(2, over=True), stopped())
+    assert not found.holds(slots)
 
 
 # ---------------------------------------------------------------------------------------------------- where it is set
@@ -191,20 +212,19 @@ def test_what_is_free_is_asked_of_nvml_in_the_order_of_slots(nvml: dict[int, int
     executor = LocalExecutor(TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path, gpus=[1, 0])
     assert executor.free_vram_mib() == [2048.0, 8192.0]
     found = packing_of(executor, 12, None, lambda _: None)
-    assert found is not None
     assert found.limit == 2
-    assert packing_of(executor, 12, 3, lambda _: None) is None
+    assert packing_of(executor, 12, 3, lambda _: None).limit == 12
     said: list[str] = []
     del nvml[0]  # the driver refuses
-    assert packing_of(executor, 2, None, said.append) is None
+    assert packing_of(executor, 2, None, said.append).limit == 2
     assert said == [
         "The memory of the GPUs cannot be asked from here: 2 trainers, and no more beside them (--slots-per-gpu N says "
         "how many share one)."
     ]
-    assert packing_of(executor, 1, None, said.append) is None
+    assert packing_of(executor, 1, None, said.append).limit == 1
     assert said[1].startswith("The memory of the GPUs cannot be asked from here: 1 trainer, and ")
     on_cpu = LocalExecutor(TrainerSource(tmp_path, tmp_path, tmp_path), tmp_path, gpus=[])
-    assert packing_of(on_cpu, 2, None, said.append) is None
+    assert packing_of(on_cpu, 2, None, said.append).limit == 2
     assert len(said) == 2
 
 
@@ -295,6 +315,42 @@ def test_a_run_fills_the_card_and_trains_again_alone_what_lacked_memory(
     ]
     assert [shop.attempts(number) for number in range(4)] == [1, 2, 1, 1]
     again, others = shop.records()[1], [record for record in shop.records() if record.number != 1]
+    for other in others:
+        assert other.finished_at is not None and again.finished_at is not None
+        assert other.finished_at <= again.started_at or other.started_at >= again.finished_at
+
+
+def test_a_run_of_two_a_gpu_trains_again_alone_what_lacked_memory(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both train their first epochs beside each other; the first that comes to its fourth lacks memory, once."""
+    monkeypatch.setattr(Noops, "gpus", [0])
+    monkeypatch.setattr(Noops, "slots_per_gpu", 2)
+    marks = shop.place / "marks"
+    marks.mkdir()
+    study = question((0.1, 0.01, 0.001, 0.0001), seeds=1, epochs=5)
+    settings = {"gpu": True, "steps": True, "faults": {"*": ["out_of_memory", 4, 1]}, "marks": str(marks)}
+    held: dict[int, TrialRecord] = {}
+
+    class Steps(Watcher):
+        def trial(self, record: TrialRecord, tally: Any) -> None:
+            if not record.epochs or record.terminal is not None:
+                return
+            if len(record.epochs) == 1 and len(held) < 2:
+                held[record.number] = record
+                for other in held.values() if len(held) == 2 else ():
+                    shop.step(other)
+            else:
+                shop.step(record)
+
+    view = Steps()
+    assert shop.run(study, slots=2, view=view, settings=settings, packing=Packing(2, say=view.say)) == "finished"
+    assert shop.states() == ["COMPLETE"] * 4
+    (said,) = [sentence for sentence in view.said if "lacked" in sentence]
+    number = int(said.split()[1])
+    assert number in held
+    assert sorted(shop.attempts(one) for one in range(4)) == [1, 1, 1, 2]
+    again, others = shop.records()[number], [record for record in shop.records() if record.number != number]
     for other in others:
         assert other.finished_at is not None and again.finished_at is not None
         assert other.finished_at <= again.started_at or other.started_at >= again.finished_at

@@ -24,9 +24,14 @@ def source(tmp_path: Path) -> TrainerSource:
     return TrainerSource(place / "data", place / "cache", place / "models")
 
 
-def refused(source: TrainerSource, *hosts: HostSettings, command: tuple[str, ...] | None = ("true",)) -> str:
+def refused(
+    source: TrainerSource,
+    *hosts: HostSettings,
+    command: tuple[str, ...] | None = ("true",),
+    gpus: tuple[int, ...] | None = (),
+) -> str:
     """What `check` says of machines that cannot be used."""
-    executor = HostsExecutor(source, source.cache.parent / "logs", hosts, Resources(gpus=()), command=command)
+    executor = HostsExecutor(source, source.cache.parent / "logs", hosts, Resources(gpus=gpus), command=command)
     with executor, pytest.raises(ExecutorError) as caught:
         executor.check()
     return str(caught.value)
@@ -172,6 +177,9 @@ def test_a_gpu_that_is_not_there(server: Sshd, source: TrainerSource) -> None:
     assert re.fullmatch(
         r"lab1: GPU 31 was asked for, and nvidia-smi shows \d+ there\. Correct `gpus` in hosts\.toml", said
     )
+    said = refused(source, server.host(source.cache), gpus=(31,))
+    mend = r"Correct --gpus, or give this machine `gpus` of its own in hosts\.toml \(\[\]: its CPU\)"
+    assert re.fullmatch(rf"lab1: GPU 31 was asked for, and nvidia-smi shows \d+ there\. {mend}", said)
 
 
 def test_gpus_are_dealt_out_by_machine(server: Sshd, source: TrainerSource, tmp_path: Path) -> None:
