@@ -20,7 +20,6 @@ from search.controller.slots import Silence, SlotState, Work
 from search.errors import ExecutorError, StorageError
 from search.executors import Executor, Slot, SlotExit, SlotLine, log_tail
 from trainer.events import Alive, Ready, TrialEvent, parse, protocol_of
-from trainer.outside import typed
 
 STARTS = 3  # a slot that dies this often in a row before it is ready will not get better
 RESTART_MOST_S = 30.0  # between tries to reach a machine that is away; each costs it and the network a connection
@@ -220,7 +219,7 @@ class SlotPool:
         elif not patient or now - self._stuck_since > RESTART_PATIENCE_S:
             raise ExecutorError(
                 f"No machine has answered for {RESTART_PATIENCE_S:g} s. Run the same command to go on when they are "
-                f"back: {typed('search.hosts', 'check')} says which are."
+                f"back: {self._executor.who_answers()} says which are."
             )
         self._later(number, min(RESTART_S * 2 ** min(failed - 1, 10), RESTART_MOST_S))
 

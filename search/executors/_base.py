@@ -177,6 +177,10 @@ class Executor(ABC):
             ExecutorError: as `check`.
         """
 
+    def who_answers(self) -> str:
+        """The command that says which machines answer, for messages; empty where there is no other machine."""
+        return ""
+
     @abstractmethod
     def default_slots(self) -> int:
         """How many slots suit this machine."""

@@ -32,7 +32,7 @@ EACH = 2  # slots of a node
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three raylets on two busy cores start their first workers in minutes."""
-    monkeypatch.setattr("search.executors.ray.cluster.LOOK_S", 900.0)
+    monkeypatch.setattr("search.executors.ray.driver.LOOK_S", 900.0)
 
 
 def run(here: Installation, cluster: RayCluster, study: Study, slots: int, view: Watcher) -> Outcome:

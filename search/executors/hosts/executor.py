@@ -18,6 +18,7 @@ from search.executors.hosts.code import own_code_as_tar
 from search.executors.hosts.connection import Connections, Refused, there
 from search.executors.hosts.look import SOURCE, Found, look_at_all, refuse
 from search.executors.hosts.slot import HostSlot
+from trainer.outside import typed
 
 
 class HostsExecutor(Executor):
@@ -62,6 +63,9 @@ class HostsExecutor(Executor):
                 "--executor hosts: found no machine; allowed: --hosts lab1,lab2:2, or a file hosts.toml"
             )
         return cls(order.source, order.logs, order.hosts, order.resources)
+
+    def who_answers(self) -> str:
+        return typed("search.hosts", "check")
 
     def check(self) -> str:
         found = self._look()

@@ -1,4 +1,4 @@
-"""A Ray cluster: the one module that imports Ray, and only once a cluster is asked for.
+"""A Ray cluster: the one module that imports Ray, and only once a cluster is asked for, in the driver's process.
 
 Checked with Ray 2.60. A threaded actor takes calls in any order, so that a relay has three concurrency groups of one
 thread: each keeps the order of its calls.
@@ -7,20 +7,21 @@ thread: each keeps the order of its calls.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import math
-import signal
+import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.errors import ExecutorError, SettingsError
+from search.errors import ExecutorError
 from search.executors.hosts import there
 from search.executors.ray import relay
 from search.executors.ray.relay import Launch, Relay, Said
 
 INSTALL = "pip install 'ray>=2.60'"
-LOOK_S = 60.0  # a worker starts in a second or two, and imports nothing of ours
+PROBE_S = 10.0  # Ray itself tries for minutes to reach a head
 SHARES = 10_000  # of a GPU: Ray counts resources in these units (FixedPoint in src/ray/common/scheduling/)
 GROUPS = {"out": 1, "in": 1, "kill": 1}  # threads of a relay, by what its calls are for
 
@@ -62,7 +63,7 @@ class Actor:
         try:
             said: list[Said] = ray.get(self._handle.read.options(concurrency_group="out").remote())
         except Exception as error:  # Ray has a tree of them, and its connection raises others
-            raise Lost(_first_line(error)) from error
+            raise Lost(first_line(error)) from error
         return said
 
     def send(self, line: str) -> None:
@@ -93,45 +94,30 @@ class Cluster:
 
     Args:
         address: as `ray.init` takes it: `auto`, or HOST:PORT.
-
-    Raises:
-        SettingsError: it is the address of Ray's client.
     """
 
     def __init__(self, address: str) -> None:
-        if "://" in address:
-            raise SettingsError(
-                f"--ray-address {address}: allowed: auto, or HOST:PORT of the cluster's head. Run the search on a "
-                "machine of the cluster; Ray's client (ray://) is not used"
-            )
         self.address = address
-        self._is_ours = False
         self._relay: Any = None
 
     def connect(self) -> None:
-        """Connects, unless this process is connected.
+        """Connects.
 
         Raises:
-            ExecutorError: Ray is not installed, or there is no such cluster.
+            ExecutorError: there is no such cluster.
         """
-        if self._relay is not None:
-            return
-        with _signals_kept():
-            try:
-                import ray
-                from ray import cloudpickle
-            except ImportError:
-                raise ExecutorError(f"--executor ray: Ray is not installed. Install it: {INSTALL}") from None
-            if not ray.is_initialized():
-                try:
-                    ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
-                except Exception as error:
-                    raise ExecutorError(
-                        f"There is no Ray cluster at {self.address}: {_first_line(error)}\nStart one here: ray start "
-                        "--head, and join it on other machines: ray start --address HOST:6379; or say where its head "
-                        "is: --ray-address HOST:6379"
-                    ) from None
-                self._is_ours = True
+        import ray
+        from ray import cloudpickle
+
+        try:
+            _probe(self.address)
+            ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
+        except Exception as error:
+            raise ExecutorError(
+                f"There is no Ray cluster at {self.address}: {first_line(error)}\nStart one here: ray start "
+                "--head, and join it on other machines: ray start --address HOST:6379; or say where its head "
+                "is: --ray-address HOST:6379"
+            ) from None
         for module in (there, relay, sys.modules[__name__]):
             cloudpickle.register_pickle_by_value(module)
         self._relay = ray.remote(concurrency_groups=GROUPS, max_restarts=0, scheduling_strategy="SPREAD")(Relay)
@@ -148,11 +134,11 @@ class Cluster:
                 found.append(Node(node["NodeID"], name, has.get("CPU", 0.0), has.get("GPU", 0.0)))
         return sorted(found, key=lambda node: (node.name, node.node_id))
 
-    def look(self, nodes: Sequence[Node], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    def look(self, nodes: Sequence[Node], asked: dict[str, Any], timeout_s: float) -> list[dict[str, Any]]:
         """What `there.look` finds on nodes, all at once.
 
         Raises:
-            ExecutorError: one does not answer.
+            ExecutorError: one does not answer in so many seconds.
         """
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -161,10 +147,10 @@ class Cluster:
         at = [NodeAffinitySchedulingStrategy(node.node_id, soft=False) for node in nodes]
         try:
             waiting = [task.options(scheduling_strategy=place).remote(asked) for place in at]
-            found: list[dict[str, Any]] = ray.get(waiting, timeout=LOOK_S)
+            found: list[dict[str, Any]] = ray.get(waiting, timeout=timeout_s)
         except Exception as error:
             raise ExecutorError(
-                f"A node of the Ray cluster does not answer: {_first_line(error)}. `ray status` lists them"
+                f"A node of the Ray cluster does not answer: {first_line(error)}. `ray status` lists them"
             ) from None
         return found
 
@@ -187,13 +173,20 @@ class Cluster:
         return Actor(asked.remote(launch, code, own, _own_gpus))
 
     def close(self) -> None:
-        """Leaves the cluster, if it was entered here."""
-        if self._is_ours:
-            import ray
+        """Leaves the cluster."""
+        import ray
 
-            with _signals_kept():
-                ray.shutdown()
-        self._is_ours, self._relay = False, None
+        ray.shutdown()
+
+
+def check_installed() -> None:
+    """Whether Ray can be imported, without doing so.
+
+    Raises:
+        ExecutorError: it is not installed.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ExecutorError(f"--executor ray: Ray is not installed. Install it: {INSTALL}")
 
 
 def ray_share(share: float) -> float:
@@ -208,17 +201,18 @@ def _own_gpus() -> list[str]:
     return [str(gpu) for gpu in ray.get_runtime_context().get_accelerator_ids().get("GPU", [])]
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, in a line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__).rstrip(".")
 
 
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Ray sets a handler of SIGTERM that ends the process; this one's own puts its books in order first."""
-    try:
-        before = signal.getsignal(signal.SIGTERM)
-        yield
-    finally:
-        with contextlib.suppress(ValueError, TypeError):  # not the main thread, where Ray sets none either
-            signal.signal(signal.SIGTERM, before)
+def _probe(address: str) -> None:
+    """Whether anything listens there.
+
+    Raises:
+        OSError: nothing does.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), PROBE_S).close()

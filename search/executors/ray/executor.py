@@ -17,7 +17,8 @@ from search.executors._machine import MOST_SLOTS
 from search.executors.hosts.code import code_as_tar, own_code_as_tar
 from search.executors.hosts.executor import unequal
 from search.executors.hosts.look import Found, refuse
-from search.executors.ray.cluster import Cluster, Node
+from search.executors.ray.cluster import Node
+from search.executors.ray.driver import Driver
 from search.executors.ray.look import data_on_nodes, look_at_nodes
 from search.executors.ray.relay import Launch
 from search.executors.ray.slot import RaySlot
@@ -61,7 +62,8 @@ class RayExecutor(Executor):
                 f"--gpus {','.join(map(str, self._resources.gpus))}: with --executor ray allowed are all and none; Ray "
                 "deals the GPUs of its nodes out"
             )
-        self._cluster = Cluster(address)
+        self._cluster = Driver(address)
+        self._gone = ""
         self._nodes: list[Node] = []
         self._found: list[Found] = []
         self._code: Any = None
@@ -71,6 +73,9 @@ class RayExecutor(Executor):
     @classmethod
     def of(cls, order: Order) -> RayExecutor:
         return cls(order.source, order.logs, order.resources, address=order.ray_address)
+
+    def who_answers(self) -> str:
+        return "ray status"
 
     def check(self) -> str:
         self._look()
@@ -106,7 +111,7 @@ class RayExecutor(Executor):
         return min(by_cpus, MOST_SLOTS)
 
     def start(self, number: int, mailbox: Mailbox) -> Slot:
-        self._look()
+        self._look_again()
         self._keep_own_code()
         on_gpu, threads = self._uses_gpus, self._resources.threads
         launch = Launch(
@@ -123,8 +128,8 @@ class RayExecutor(Executor):
         self._slots = [slot for slot in self._slots if slot.alive]
         try:
             actor = self._cluster.start(launch, self._code, own, cpus=threads, gpu_share=share)
-        except Exception as error:  # whatever Ray raises where its head is gone
-            raise ExecutorError(f"Slot {number} cannot be started: {error}") from error
+        except ExecutorError as error:
+            raise ExecutorError(f"Slot {number} cannot be started: {error}") from None
         slot = RaySlot(number, actor, self._logs / f"slot-{number}.log", mailbox, has_gpu=on_gpu)
         self._slots.append(slot)
         return slot
@@ -148,6 +153,13 @@ class RayExecutor(Executor):
         """
         if self._found:
             return
+        try:
+            self._look_at_cluster()
+        except ExecutorError:
+            self._cluster.close()  # whoever is refused does not close what was never begun
+            raise
+
+    def _look_at_cluster(self) -> None:
         self._cluster.connect()
         self._nodes = [node for node in self._cluster.nodes() if node.cpus >= 1]
         threads = self._resources.threads
@@ -161,6 +173,27 @@ class RayExecutor(Executor):
         refuse(found)
         self._code = self._cluster.keep(code_as_tar())
         self._found = found
+
+    def _look_again(self) -> None:
+        """Connects another time where the driver was lost: the cluster may be back.
+
+        Raises:
+            ExecutorError: it is not.
+        """
+        if self._cluster.lost:
+            self._gone = self._cluster.lost
+            self._code = self._own = None
+            self._nodes, self._found = [], []
+        try:
+            self._look()
+        except ExecutorError as error:
+            if not self._gone:
+                raise
+            raise ExecutorError(
+                f"The Ray cluster at {self._cluster.address} was lost: {self._gone}. {str(error).splitlines()[0]}. "
+                f"Run the same command to go on when it is back: {self.who_answers()} says so."
+            ) from None
+        self._gone = ""
 
     def _keep_own_code(self) -> None:
         """The study's own files: there when the first slot is started, and not yet when nodes are looked at."""

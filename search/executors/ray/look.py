@@ -9,12 +9,13 @@ from typing import Any
 from search.executors._base import TrainerSource
 from search.executors._host_settings import HostSettings
 from search.executors.hosts.look import PACKAGES, Found, packages_to_install
-from search.executors.ray.cluster import Cluster, Node
+from search.executors.ray.cluster import Node
+from search.executors.ray.driver import Driver
 from trainer.fingerprint import code_fingerprint
 
 
 def look_at_nodes(
-    cluster: Cluster, nodes: list[Node], source: TrainerSource, cache: str, program: str | None
+    cluster: Driver, nodes: list[Node], source: TrainerSource, cache: str, program: str | None
 ) -> list[Found]:
     """What nodes have, with what is wrong with each.
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from search.errors import ExecutorError
 from search.executors._base import Mailbox, Slot, SlotExit, SlotLine
 from search.executors._machine import reason_of
-from search.executors.ray.cluster import Actor, Lost
+from search.executors.ray.cluster import Lost
+from search.executors.ray.driver import RemoteActor
 
 CLUSTER = "the Ray cluster"  # the place of a slot before Ray has found it one
 KILL_S = 3.0  # a relay that was told to kill its trainer answers in milliseconds, one that was cut off never does
@@ -29,7 +30,7 @@ class RaySlot(Slot):
         has_gpu: whether it was given a GPU, or a share of one.
     """
 
-    def __init__(self, number: int, actor: Actor, log: Path, mailbox: Mailbox, *, has_gpu: bool) -> None:
+    def __init__(self, number: int, actor: RemoteActor, log: Path, mailbox: Mailbox, *, has_gpu: bool) -> None:
         self.number, self.log, self.where, self.has_gpu = number, log, CLUSTER, has_gpu
         self._actor, self._mailbox = actor, mailbox
         self._lock = threading.Lock()
@@ -78,6 +79,7 @@ class RaySlot(Slot):
                     self._take(kind, what)
         except Lost as lost:
             self._tell(SlotExit(self, None, f"was lost: {lost}"))
+            self._actor.end()  # Ray may have lost the way to it alone, and its CPUs are for the next
         except OSError as error:  # the log cannot be written
             self._actor.end()
             self._tell(SlotExit(self, None, f"was ended, its log cannot be written: {error}"))
@@ -111,4 +113,4 @@ class RaySlot(Slot):
             self.kill()
             self._over.wait()
         if self._killing:
-            self._killing.join(KILL_S)  # a head that is lost does not answer
+            self._killing.join(KILL_S)

@@ -17,18 +17,14 @@ from tests.search.executors.conformance import ExecutorSuite, Reader, config, co
 from tests.search.noop_trainer import SEEDS
 from trainer.events import Finished, Ready, Started
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray>=2.60'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray>=2.60'")
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
-    """A head with eight CPUs by its own count. This process stays connected to it."""
+    """A head with eight CPUs by its own count."""
     with running_cluster(8) as cluster:
-        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-        try:
-            yield cluster
-        finally:
-            ray.shutdown()
+        yield cluster
 
 
 class TestRayExecutor(ExecutorSuite):
