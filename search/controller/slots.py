@@ -128,9 +128,18 @@ class Silence:
                     state.slot.send(BEAT)
 
     def _hangs_at(self, state: SlotState) -> float | None:
-        return state.heard_at + self._hang_s if self._hang_s is not None and state.busy else None
+        if self._hang_s is None or not state.busy or self._waits(state):
+            return None
+        return state.heard_at + self._hang_s
 
     def _lost_at(self, state: SlotState) -> float | None:
-        if not state.slot.where or state.is_given_up:
+        if not state.slot.where or state.is_given_up or self._waits(state):
             return None
         return state.alive_at + max(self._lost_s, 0.0 if state.ready else START_S)
+
+    @staticmethod
+    def _waits(state: SlotState) -> bool:
+        """Whether it has no place yet, for however long; its times count from when it has."""
+        if state.slot.waits:
+            state.heard_at = state.alive_at = time.monotonic()
+        return state.slot.waits

@@ -125,6 +125,7 @@ class Slot(ABC):
     log: Path  # what it wrote on stderr
     has_gpu: bool = False  # whether it was given one
     card: str = ""  # the GPU that it was given, by a name that slots on the same one share; empty: none, or not known
+    waits: bool = False  # for a place on some machine: nothing of it runs yet
     where: str = ""  # the name of its machine; empty: this one
 
     @property

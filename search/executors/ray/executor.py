@@ -130,7 +130,7 @@ class RayExecutor(Executor):
             actor = self._cluster.start(launch, self._code, own, cpus=threads, gpu_share=share)
         except ExecutorError as error:
             raise ExecutorError(f"Slot {number} cannot be started: {error}") from None
-        slot = RaySlot(number, actor, self._logs / f"slot-{number}.log", mailbox, has_gpu=on_gpu)
+        slot = RaySlot(number, actor, self._logs / f"slot-{number}.log", mailbox, has_gpu=on_gpu, shared=share < 1)
         self._slots.append(slot)
         return slot
 

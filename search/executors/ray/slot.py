@@ -28,14 +28,18 @@ class RaySlot(Slot):
         log: the file here for what the trainer writes on stderr.
         mailbox: where its lines go.
         has_gpu: whether it was given a GPU, or a share of one.
+        shared: whether others may be on the same GPU. Which one is not known here: those of a node count as one.
     """
 
-    def __init__(self, number: int, actor: RemoteActor, log: Path, mailbox: Mailbox, *, has_gpu: bool) -> None:
+    def __init__(
+        self, number: int, actor: RemoteActor, log: Path, mailbox: Mailbox, *, has_gpu: bool, shared: bool = False
+    ) -> None:
         self.number, self.log, self.where, self.has_gpu = number, log, CLUSTER, has_gpu
         self._actor, self._mailbox = actor, mailbox
         self._lock = threading.Lock()
         self._over = threading.Event()  # the exit was told
-        self._has_place = False
+        self._shared = has_gpu and shared
+        self.waits = True
         self._killing: threading.Thread | None = None
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +53,7 @@ class RaySlot(Slot):
 
     def close(self) -> None:
         self._actor.close()
-        if not self._has_place:  # nothing of it runs yet, and Ray may have no room for long
+        if self.waits:  # nothing of it runs yet, and Ray may have no room for long
             self.kill()
 
     def kill(self) -> None:
@@ -60,11 +64,11 @@ class RaySlot(Slot):
             self._killing.start()
 
     def _kill(self) -> None:
-        if self._has_place:
+        if not self.waits:
             self._actor.kill()
             self._over.wait(KILL_S)
         if not self._over.is_set():
-            self._tell(SlotExit(self, None, "was given up" if self._has_place else "was not started"))
+            self._tell(SlotExit(self, None, "was not started" if self.waits else "was given up"))
             self._actor.end()
 
     def _read(self) -> None:
@@ -89,7 +93,8 @@ class RaySlot(Slot):
             if self._over.is_set():
                 return
             if isinstance(what, str):
-                self.where, self._has_place = what, True
+                self.where, self.card = what, what if self._shared else ""
+                self.waits = False
             elif kind == "log":
                 self._log.write(what)
             else:
