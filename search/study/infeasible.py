@@ -1,8 +1,8 @@
 """What a search does with a trial that exceeds a constraint, by what its sampler can learn from it.
 
 TPE learns from a trial that was stopped, so that the trial is stopped as soon as it is known to exceed a constraint.
-Gaussian processes and NSGA-II read trials that are COMPLETE alone: theirs is trained to its end, unless the pruner stops
-it. The others read no constraint, and nothing is gained by a training that is neither recommended nor trained
+Gaussian processes and NSGA-II read trials that are COMPLETE alone: theirs is trained to its end, unless the pruner
+stops it. The others read no constraint, and nothing is gained by a training that is neither recommended nor trained
 again: it is stopped. (Read in Optuna 5.0: `samplers/_tpe/sampler.py`, `_gp/sampler.py`, `_ga/_base.py`, `_cmaes.py`.)
 """
 

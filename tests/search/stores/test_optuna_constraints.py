@@ -44,7 +44,7 @@ def share_infeasible(name: str, state: TrialState) -> float:
 
 @pytest.mark.filterwarnings(
     "ignore:Constraints have been set"
-)  # CMA-ES says it itself, where a study is told by Optuna
+)  # by CMA-ES
 @pytest.mark.parametrize("name", NAMES)
 def test_the_table_says_which_samplers_learn_from_constraints(name: str) -> None:
     learns = SAMPLERS[name].learns_constraints
