@@ -23,7 +23,6 @@ from search.study.constraints import excess
 from search.study.design import reference_params
 from search.text import shown
 
-
 NO_REFERENCE = "No reference model is trained beside them: the space of the search does not contain it."
 
 

@@ -42,9 +42,7 @@ def share_infeasible(name: str, state: TrialState) -> float:
     return sum(late) / len(late)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Constraints have been set"
-)  # by CMA-ES
+@pytest.mark.filterwarnings("ignore:Constraints have been set")  # by CMA-ES
 @pytest.mark.parametrize("name", NAMES)
 def test_the_table_says_which_samplers_learn_from_constraints(name: str) -> None:
     learns = SAMPLERS[name].learns_constraints
