@@ -23,7 +23,7 @@ def test_what_a_sampler_cannot_learn_from_a_stopped_trial_is_trained_to_its_end_
     assert stops_infeasible(study) == (learns != "COMPLETE")
     said = {
         "PRUNED": None,
-        "COMPLETE": f"The sampler {name} {FINISHED} are not recommended.",
+        "COMPLETE": f"The sampler {name} {FINISHED} not recommended.",
         None: f"The sampler {name} {NOTHING} like them may be proposed. tpe, gp and nsgaii learn from them.",
     }
     assert infeasible_text(study) == said[learns]
