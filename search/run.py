@@ -197,7 +197,10 @@ def _report(study: Study, outcome: Outcome, places: Places, console: Console) ->
     if outcome.end == "interrupted":
         console.print("\nInterrupted. Run the same command to go on.")
     if outcome.end == "timeout":
-        console.print("\nOut of time. Run the same command to go on.")
+        from search.answer.confirmed import ending_text
+
+        others = ending_text(outcome.answer.recorded)
+        console.print(f"\nOut of time. Run the same command to go on.{f' {others}' if others else ''}", markup=False)
     console.print("\nWhere to look:")
     if places.tracking_uri.startswith(("http://", "https://")):
         table = outcome.mlflow_page or mlflow_ui(places.tracking_uri)

@@ -1,6 +1,7 @@
 """What a search recommends: the best of the few that were trained again, on new seeds, beside the reference model.
 
-All were trained at the same seeds and folds, none of which the search had used. They are ranked by the mean of the
+All were trained at the same seeds, none of which the search had used, and in turn on all folds: the search used those
+too, one a trial, so that each was chosen by the photographs of one of them. They are ranked by the mean of the
 measure that decides over these seeds, on validation; the test images measure, and choose nothing. Of a search that went
 on after that, the best are chosen anew, and those that were trained again before stay beside them.
 """
@@ -21,6 +22,8 @@ from search.study.confirm import CANDIDATES, candidates, confirmed_before, is_se
 from search.study.constraints import excess
 from search.study.design import reference_params
 from search.text import shown
+
+NO_REFERENCE = "No reference model is trained beside them: the space of the search does not contain it."
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,13 @@ class Confirmed:
         candidates: those that were trained again at all, the best by validation on the new seeds first.
         seeds: on how many they are trained.
         is_over: whether all of these trainings have ended.
+        has_reference: whether the reference model is trained beside them; it is where the space contains it.
     """
 
     candidates: tuple[Candidate, ...]
     seeds: int
     is_over: bool
+    has_reference: bool = True
 
     @property
     def is_undecided(self) -> bool:
@@ -102,6 +107,7 @@ def confirmed(recorded: StoredStudy) -> Confirmed | None:
         tuple(sorted(found, key=lambda one: (-one.rank, one.trial.number))),
         study.search.confirm,
         is_over=fewest >= study.search.confirm or not groups,
+        has_reference=reference is not None,
     )
 
 
@@ -111,7 +117,17 @@ def going_on_text(recorded: StoredStudy) -> str | None:
     if study.search is None or not study.search.confirm or is_searched(study, recorded.results):
         return None
     text = f"When the search is over, the best {CANDIDATES} by validation are trained again on "
-    return f"{text}{count(study.search.confirm, 'new seed')}, and the recommendation is made among these."
+    text += f"{count(study.search.confirm, 'new seed')}, and the recommendation is made among these."
+    return text if reference_params(study) is not None else f"{text} {NO_REFERENCE}"
+
+
+def ending_text(recorded: StoredStudy) -> str | None:
+    """How a search that is not over may be ended with what it has; None for other studies, and where it is over."""
+    search, made = recorded.study.search, sum(role == "search" for _, role, _ in recorded.results)
+    if search is None or not made or is_searched(recorded.study, recorded.results):
+        return None
+    text = f"With --n-trials {made} it ends the search with the {count(made, 'trial')} that it has"
+    return f"{text}, trains the best of them again, and recommends one." if search.confirm else f"{text}."
 
 
 def seen_text(recorded: StoredStudy) -> str | None:
@@ -147,12 +163,14 @@ def confirmed_text(found: Confirmed, measure: str) -> str:
         else:
             why = "learns at 80 % of them"
         return f"Trained again on {n}, none of the best {CANDIDATES} {why}: none is recommended."
-    others = "" if best.level.is_reference else " beside the reference model"
+    others = "" if best.level.is_reference or not found.has_reference else " beside the reference model"
     text = (
         f"Trained again on {n}{others}, the best of {count(len(found.candidates), 'configuration')} by validation is "
         f"{best.name} ({_described(best.trial)}): test {measure} {share_text(best.level.accuracy['test'])}"
     )
     reference = next((one for one in found.candidates if one.level.is_reference), None)
+    if not found.has_reference:
+        return f"{text}. {NO_REFERENCE}"
     if reference is None or best is reference:
         return f"{text}."
     text += f", the reference model {share_text(reference.level.accuracy['test'])}"

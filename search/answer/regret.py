@@ -50,7 +50,7 @@ def end_text(recorded: StoredStudy) -> str | None:
         text = f"It ended after {len(figures)} of at most {search.n_trials} trials: the last {search.patience} "
         text += "were no better than the best before them." if search.patience > 1 else "was no better."
     else:
-        text = f"It went on to its end, after {count(search.n_trials, 'trial')}."
+        text = f"It went on to its end, after {count(len(figures), 'trial')}."
     gain = expected_gain(figures, search.patience)
     if not math.isfinite(gain):
         return text

@@ -63,15 +63,16 @@ def pruned(recorded: StoredStudy) -> Pruned | None:
         at_chance=sum(start_so_far(record) is None for record in stopped),
         saved=sum(max(0, planned_epochs(record) - len(record.epochs)) for record in stopped),
         trained=sum(len(record.epochs) for record in over),
-        rungs=_rungs(over, recorded.study.measure, search.pruner),
+        rungs=_rungs(recorded, over, search.pruner),
     )
 
 
-def _rungs(over: Sequence[TrialRecord], measure: str, pruner: str) -> tuple[Rung, ...]:
+def _rungs(recorded: StoredStudy, over: Sequence[TrialRecord], pruner: str) -> tuple[Rung, ...]:
     rungs_of = PRUNERS[pruner].rungs
     if rungs_of is None:
         return ()
-    curves = {record.number: curve_of(record, measure) for record in over}
+    curves = {record.number: curve_of(record, recorded.study.measure) for record in over}
+    rivals = {record.number for record in over if recorded.keeps(record)}  # others are not ranked against the rest
     ranked: dict[int, list[Curve]] = {}
     for curve in curves.values():
         for rung in rungs_of(curve.length, curve.number):
@@ -84,7 +85,12 @@ def _rungs(over: Sequence[TrialRecord], measure: str, pruner: str) -> tuple[Rung
             # One that never left chance is ranked at all rungs at once, and stopped at the first.
             ends[min(mine) if start_so_far(record) is None else max(mine)] += 1
     return tuple(
-        Rung(rung, len(there), ends[rung], threshold([curve.values[rung - 1] for curve in there]))
+        Rung(
+            rung,
+            len(there),
+            ends[rung],
+            threshold([curve.values[rung - 1] for curve in there if curve.number in rivals]),
+        )
         for rung, there in sorted(ranked.items())
     )
 

@@ -26,6 +26,7 @@ from search.study.conditions import condition_text
 from search.study.cost import estimate
 from search.study.design import is_at_most, plan, trial_count
 from search.study.diff import meaning_diff
+from search.study.infeasible import infeasible_text
 from search.study.samplers import SAMPLERS
 from search.text import shown
 from trainer.data import Index, scan
@@ -84,6 +85,8 @@ def _design(study: Study, begins_with: str) -> list[str]:
         if not study.search
         else f"sampler: {study.search.sampler}, {SAMPLERS[study.search.sampler].words}"
     )
+    if (infeasible := infeasible_text(study)) is not None:
+        lines.append(f"constraints: {infeasible}")
     if begins_with:
         lines.append(f"starts from: {begins_with}")
     most = "at most " if is_at_most(study) else ""

@@ -28,6 +28,7 @@ from search.controller.slots import Silence, SlotState, Work
 from search.controller.trial_source import SearchSource, TrialSource
 from search.errors import StorageError
 from search.executors import SlotExit, SlotLine
+from search.folder.device import kind_of
 from search.folder.record import TrialRecord
 from search.study.design import trial_count
 from trainer.events import Failed, Model, Stopped, TrialEvent
@@ -256,8 +257,7 @@ class Controller:
             state.retire()
             return
         others = {other.graph for other in self._slots if other is not state}
-        device = state.ready.device_name
-        trial = self._trials.take(state.graph, others, device) if self._still_time() else None
+        trial = self._trials.take(state.graph, others, kind_of(state.ready)) if self._still_time() else None
         if trial is not None:
             self._slots.introduce(state)
             self._books.begin(state, state.ready, trial)

@@ -11,12 +11,14 @@ from typing import Any
 
 from search.folder.record import Role
 from search.study import Study
+from search.study.confirm import CANDIDATES
 from search.study.cost import relative_cost
 from search.study.factorial import cells
 from search.study.space import ParamValue
 from trainer.config import TrainConfig
 
 LOOK_AHEAD = 3  # seeds
+COMPARED = ("replicate", "confirm")  # the roles of trainings that are compared at equal seeds
 
 Graph = tuple[Any, ...]
 
@@ -63,7 +65,7 @@ class Queue:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._trials: deque[Waiting] = deque()
-        self._devices: dict[int, str] = {}  # of the replicates, by seed
+        self._devices: dict[int, str] = {}  # of the trainings that are compared, by seed
 
     def __len__(self) -> int:
         return len(self._trials)
@@ -92,17 +94,19 @@ class Queue:
         one with most left to do, so that what is long is not left to the end, when other slots stand idle. All this
         within LOOK_AHEAD seeds: further, and a study that is stopped early would have compared few levels.
 
-        Levels are compared at equal seeds. So where devices differ, the levels of a seed keep to the kind of device on
-        which the first of them was begun, and no level sits on one machine; unless a slot would stand idle for it.
+        Levels are compared at equal seeds, and so are the best of a search and the reference model when they are
+        trained again. So where devices differ, the trainings of a seed keep to the kind of device on which the first of
+        them was begun, and no level sits on one machine; unless a slot would stand idle for it.
 
         Args:
             last: of the slot.
             others: of the other slots.
-            device: of the slot, its name.
+            device: of the slot, its kind (`search.folder.device`).
         """
         if self._trials[0].alone:
             return self._trials.popleft()
-        soon = list(itertools.islice(self._trials, LOOK_AHEAD * len(cells(self._study))))
+        a_seed = CANDIDATES + 1 if self._trials[0].role == "confirm" else len(cells(self._study))
+        soon = list(itertools.islice(self._trials, LOOK_AHEAD * a_seed))
         furthest = soon[0].seed + LOOK_AHEAD - 1
         soon = [trial for trial in soon if trial.seed <= furthest]
         soon = [trial for trial in soon if self._devices.get(trial.seed, device) == device] or soon
@@ -113,6 +117,6 @@ class Queue:
         free = [trial for trial in soon if trial.graph not in others]
         chosen = ours[0] if ours else max(free or soon, key=lambda trial: left[trial.graph])
         self._trials.remove(chosen)
-        if chosen.role == "replicate":
+        if chosen.role in COMPARED:
             self._devices.setdefault(chosen.seed, device)
         return chosen

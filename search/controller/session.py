@@ -48,6 +48,7 @@ from search.stores.optuna import OptunaStudy, names_in
 from search.stores.stores import Stores
 from search.study import Study
 from search.study.design import trial_count
+from search.study.infeasible import infeasible_text
 from search.study.space import ParamValue
 from search.text import plain
 from trainer.data import scan
@@ -165,6 +166,8 @@ class _Session(Callbacks):
             self.study = self._with_prior(new)
         if self.study.code is not None:
             self.study = try_code(self.study, self.folder, self.executor, class_names, options.hang_s, self.view.say)
+        if (said := infeasible_text(self.study)) is not None:
+            self.view.say(said)
         slots = options.slots or self.executor.most_slots()
         setup = Setup(
             study=self.study,

@@ -28,6 +28,7 @@ NOT_OURS = (ValueError, KeyError, RuntimeError)
 # What no storage raises that is away: a sampler's own mistakes.
 MISTAKES = (TypeError, AttributeError, AssertionError, ArithmeticError, ImportError)
 NOT_AMONG_THE_BEST = "not trained: the search went on, and these settings are not among its best any more"
+NO_MORE_TRIALS = "not trained: the search was ended with fewer trials"
 QUEUED_AT_ONCE = 100  # trials; written to Optuna between two tellings
 
 
@@ -189,11 +190,13 @@ class SearchSource(TrialSource):
         return len(self._waiting) + to_come
 
     def extend(self, results: Sequence[Result], under_way: Sequence[Waiting]) -> None:
-        busy = sum(trial.role == "search" for trial in (*under_way, *self._waiting))
-        self._asked = busy + sum(role == "search" for _, role, _ in results)
         self._is_searched = is_searched(self._study, results)
         if not self._has_begun:
             self._held = self._waiting.without(lambda one: one.role == "confirm" and one.number not in self._begun)
+            if self._is_searched:
+                self._drop_starts()
+        busy = sum(trial.role == "search" for trial in (*under_way, *self._waiting))
+        self._asked = busy + sum(role == "search" for _, role, _ in results)
         if not self._has_begun and not self._is_searched:
             # At the start of a run, also of those that an earlier run left no time to write into Optuna's queue.
             self._asked += self._enqueue(results, under_way)
@@ -201,6 +204,14 @@ class SearchSource(TrialSource):
             self._let_go(results)
             self._enqueue(results, under_way)  # what is trained again, where anything is
         self._has_begun = True
+
+    def _drop_starts(self) -> None:
+        """What a search was to start from, and was ended before: it fails in Optuna. Who queues trials there by hand
+        wants them trained.
+        """
+        starts = [dict(start.params) for start in self._study.starts]
+        for trial in self._waiting.without(lambda one: one.number not in self._begun and one.params in starts):
+            self._optuna.later(partial(self.store.refuse, trial.number, NO_MORE_TRIALS))
 
     def _let_go(self, results: Sequence[Result]) -> None:
         """What was held back is trained where it is among the best now; the rest never will be, and fails in Optuna."""

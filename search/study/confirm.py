@@ -1,7 +1,9 @@
-"""What a search trains again when its trials are over: the best by validation, on new seeds and folds.
+"""What a search trains again when its trials are over: the best by validation, on new seeds and all folds.
 
 The best of many is too good: it was chosen with the luck of its seed and of its fold. So the best few are trained
-again beside the reference model, all at the same seeds, and the recommendation is made among these.
+again beside the reference model, where the space of the search contains it, all at the same seeds and in turn on all
+folds, and the recommendation is made among these. Seeds are new; the folds are those of which each trial of the search
+had one.
 """
 
 from __future__ import annotations

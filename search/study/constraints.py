@@ -1,7 +1,7 @@
 """What the trials of a search must keep: `[constraints]` of a study file, each an upper limit of a cost.
 
-A trial that exceeds one is infeasible: Optuna is told by how much, so that its sampler looks elsewhere, and the trial
-is neither recommended nor trained again.
+A trial that exceeds one is infeasible: it is neither recommended nor trained again. Optuna is told by how much; what
+its sampler makes of that stands in `search.study.infeasible`.
 """
 
 from __future__ import annotations

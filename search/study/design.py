@@ -68,7 +68,11 @@ def plan(
     """
     if study.search is not None:
         again = [PlannedTrial(params, "confirm") for params in confirming(study, results, reference_params(study))]
-        return _first_of_search(study) + again
+        first = _first_of_search(study)
+        if is_searched(study, results):  # what it was to start from, and was ended before, is wanted no more
+            there = {_key(params) for params, role, _ in results if role == "search"}
+            first = [trial for trial in first if _key(trial.params) in there]
+        return first + again
     levels = cells(study)
     if study.tune:
         levels = [{**level, RATE: rate} for level in levels for rate in study.rates]

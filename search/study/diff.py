@@ -15,11 +15,12 @@ ABSENT = "none"
 def meaning_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The changes of meaning from one `Study.canonical()` to another, a line each: "fixed.epochs: 60 -> 30".
 
-    No change of meaning: levels or seeds added to a question, levels in another order there, a larger `n_trials`, and
-    another margin, which changes what is said of trials. In a search every change of the space is one, as Optuna
-    compares no trials of two spaces. A parameter that the old record does not know and the new one leaves at its
-    default came with a newer version of the project: no change either; nor is accuracy as the measure that decides.
-    Another measure is one: it would be chosen after results were seen, and Optuna has the values of the first.
+    No change of meaning: levels or seeds added to a question, levels in another order there, another `n_trials`, as a
+    smaller budget but ends a search sooner, and another margin, which changes what is said of trials. In a search every
+    change of the space is one, as Optuna compares no trials of two spaces. A parameter that the old record does not
+    know and the new one leaves at its default came with a newer version of the project: no change either; nor is
+    accuracy as the measure that decides. Another measure is one: it would be chosen after results were seen, and Optuna
+    has the values of the first.
     """
     before, after = dict(_flat(old)), dict(_flat(new))
     question = old.get("kind") == new.get("kind") in ("levels", "factorial")
@@ -51,7 +52,9 @@ def _only_more(path: str, was: Any, now: Any, question: bool) -> bool:
         return True
     if was is None or now is None:
         return False
-    if path in ("seeds", "search.n_trials"):
+    if path == "search.n_trials":  # a budget: with fewer than there are, the search is over
+        return True
+    if path == "seeds":
         return bool(now >= was)
     compared = question and path.startswith("scientific.") and path.endswith(".levels")
     return compared and all(level in now for level in was)

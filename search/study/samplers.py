@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from search.errors import SamplerError
 from trainer.registry import Registry
@@ -67,6 +67,9 @@ class Sampler:
         starts_at_random: whether `n_startup_trials` means something to it.
         learns_from_any: whether it learns from trials that no sampler of its kind proposed.
         learns_from_pruned: whether it learns from trials that are PRUNED: that they are worse than the others.
+        learns_constraints: the state that a trial which exceeds a constraint must have for it to learn from that:
+            "COMPLETE", with values; or "PRUNED", and then from one that is COMPLETE too. None: it learns nothing
+            from constraints. Of `auto` the entry that it takes says it (`search.study.infeasible`).
         package: what it needs beside Optuna, by the name that it is imported and installed by; "" for nothing.
         optuna_class: its name in `optuna.samplers`, whose keywords `[search.options]` may have; "" for none.
     """
@@ -78,6 +81,7 @@ class Sampler:
     starts_at_random: bool = False
     learns_from_any: bool = False
     learns_from_pruned: bool = False
+    learns_constraints: Literal["COMPLETE", "PRUNED"] | None = None
     package: str = ""
     optuna_class: str = ""
 
@@ -160,12 +164,21 @@ def chosen(proposal: Proposal) -> str:
     """
     from optuna.distributions import CategoricalDistribution
 
-    names = any(isinstance(spec, CategoricalDistribution) for spec in proposal.space.values())
-    if names or proposal.n_objectives > 1 or len(proposal.space) < 2:
+    return suited(
+        has_names=any(isinstance(spec, CategoricalDistribution) for spec in proposal.space.values()),
+        n_parameters=len(proposal.space),
+        n_objectives=proposal.n_objectives,
+        n_trials=proposal.n_trials,
+    )
+
+
+def suited(*, has_names: bool, n_parameters: int, n_objectives: int, n_trials: int) -> str:
+    """As `chosen`, of a search with so many parameters, of which some are names or none."""
+    if has_names or n_objectives > 1 or n_parameters < 2:
         return "tpe"
-    if proposal.n_trials <= GP_TRIALS and SAMPLERS["gp"].is_installed:
+    if n_trials <= GP_TRIALS and SAMPLERS["gp"].is_installed:
         return "gp"
-    return "cmaes" if proposal.n_trials >= CMAES_TRIALS and SAMPLERS["cmaes"].is_installed else "tpe"
+    return "cmaes" if n_trials >= CMAES_TRIALS and SAMPLERS["cmaes"].is_installed else "tpe"
 
 
 def _auto(proposal: Proposal) -> BaseSampler:
@@ -220,6 +233,7 @@ SAMPLERS.register(
         starts_at_random=True,
         learns_from_any=True,
         learns_from_pruned=True,
+        learns_constraints="PRUNED",
         optuna_class="TPESampler",
     ),
 )
@@ -237,7 +251,7 @@ SAMPLERS.register(
         optuna_class="CmaEsSampler",
     ),
 )
-SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii, optuna_class="NSGAIISampler"))
+SAMPLERS.register("nsgaii", Sampler("NSGA-II", _nsgaii, learns_constraints="COMPLETE", optuna_class="NSGAIISampler"))
 SAMPLERS.register(
     "gp",
     Sampler(
@@ -245,6 +259,7 @@ SAMPLERS.register(
         _gp,
         starts_at_random=True,
         learns_from_any=True,
+        learns_constraints="COMPLETE",
         package="torch",
         optuna_class="GPSampler",
     ),

@@ -238,6 +238,18 @@ def test_a_folder_of_runs_with_a_broken_journal(elsewhere: Path, capsys: pytest.
     assert "this is no journal of a trial" in capsys.readouterr().err
 
 
+def test_a_dry_run_says_that_a_sampler_learns_nothing_from_constraints(
+    tmp_path: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "small.toml"
+    text = 'question = "Which?"\n[search]\nn_trials = 9\nsampler = "random"\n[constraints]\nparameters = 5000\n'
+    file.write_text(f"{text}[scientific.depth]\nlow = 1\nhigh = 4\n")
+    arguments = ["--study", str(file), "--dry-run", "--data", str(tiny_images), "--no-stack"]
+    assert run.main([*arguments, "--runs", str(tmp_path / "runs")]) == 0
+    said = capsys.readouterr().out
+    assert "constraints: The sampler random learns nothing from constraints: trials that exceed one are stopped" in said
+
+
 def test_a_dry_run_with_looks_says_at_most(
     tmp_path: Path, tiny_images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

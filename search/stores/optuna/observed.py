@@ -39,7 +39,7 @@ def observed_trials(study: Study, space: Mapping[str, BaseDistribution], cost_me
             distributions={name: space[name] for name in one.params},  # of conditional parameters those it had
             values=[one.values[name] for name in names] if one.values else None,
             user_attrs={"from": f"{one.study} {one.number}"},
-            constraints={MEMORY: 0.0, **excess},
+            constraints=dict(sorted({MEMORY: 0.0, **excess}.items())),  # in the order of `OptunaStudy.tell`
         )
         found.append(trial)
     return found

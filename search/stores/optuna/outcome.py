@@ -33,7 +33,8 @@ class Ending:
         state: COMPLETE, PRUNED or FAIL.
         values: of the objectives, where it is COMPLETE.
         constraints: of a search, by name: 0 or less where the trial kept it. One of which nothing is known is left out.
-            TPE ignores FAIL, and learns from a constraint that is broken.
+            TPE ignores FAIL, and learns from a constraint that is broken in a trial that was stopped; for what else
+            learns, `search.study.infeasible`.
     """
 
     state: TrialState

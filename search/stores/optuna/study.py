@@ -274,7 +274,9 @@ class OptunaStudy:
             end = ending(record, self._study_file, self.objectives, self.cost_metric)
             if self._study_file.search and end.constraints:
                 trial = optuna.Trial(self._study, known._trial_id)
-                for key in end.constraints.keys() - trial.constraints:  # a telling that failed may have written some
+                # In one order, as GPSampler tells constraints of several trials apart by their places. A telling that
+                # failed may have written the first of them.
+                for key in sorted(end.constraints.keys() - trial.constraints):
                     trial.set_constraint(key, end.constraints[key])
             self._storage.set_trial_state_values(known._trial_id, end.state, end.values)
             set_times(self._storage, known._trial_id, record)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from search.answer import answer_of
 from search.commands import ExitStatus, ended
 from search.controller.ending import Outcome
 from search.folder.load import StoredStudy
-from tests.search.workshop import question
+from search.run import _report
+from search.settings import Places
+from tests.search.fabricate import trial_record
+from tests.search.workshop import hunt, question
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -45,6 +50,25 @@ def test_a_study_is_told_when_both_stores_know_its_end(
     answer = answer_of(StoredStudy("rates", question(), None, "run", ()))
     outcome = Outcome("rates", "finished", Path(), [], untold, refused, answer, 0.0, ended=done)
     assert outcome.is_told is told
+
+
+def test_a_run_that_is_out_of_time_says_how_to_go_on_and_how_to_end(tmp_path: Path) -> None:
+    places = Places(tmp_path, f"sqlite:///{tmp_path}/optuna.db", f"sqlite:///{tmp_path}/mlflow.db")
+    trials = (trial_record(0, {"learning_rate": 0.01, "depth": 2}, role="search"),)
+    for study, records, more in (
+        (question(), (), ""),
+        (
+            hunt(9, confirm=5),
+            trials,
+            " With --n-trials 1 it ends the search with the 1 trial that it has, trains the best of them again, and "
+            "recommends one.",
+        ),
+    ):
+        answer = answer_of(StoredStudy(study.name, study, None, "run", records))
+        console = Console(file=io.StringIO(), width=300)
+        _report(study, Outcome(study.name, "timeout", tmp_path, [], {}, [], answer, 0.0), places, console)
+        assert isinstance(console.file, io.StringIO)
+        assert f"Out of time. Run the same command to go on.{more}\n" in console.file.getvalue()
 
 
 def test_a_command_works_without_standard_streams(tmp_path: Path) -> None:

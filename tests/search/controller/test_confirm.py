@@ -8,14 +8,16 @@ import pytest
 from optuna.trial import TrialState
 
 from search.answer import StoredStudy, answer_of
-from search.answer.confirmed import confirmed
+from search.answer.confirmed import confirmed, ending_text
 from search.answer.tables.rows import tables
-from search.controller.trial_source import NOT_AMONG_THE_BEST
+from search.controller.trial_source import NO_MORE_TRIALS, NOT_AMONG_THE_BEST
 from search.folder.record import TrialRecord
 from search.stores.optuna.queue import trial_params
 from search.study import Study
 from search.study.confirm import CONFIRM_SEED, candidates, settings
 from search.study.design import reference_params
+from search.study.diff import meaning_diff
+from search.study.starts import Start
 from tests.search import workshop
 from tests.search.workshop import Watcher, Workshop, hunt
 
@@ -235,3 +237,56 @@ def test_a_search_ends_when_trials_are_no_better(tmp_path: Path, storage: Path, 
     )
     assert shop.run(study) == "finished"
     assert shop.records() == records
+
+
+def test_a_search_that_runs_out_of_time_is_ended_by_fewer_trials(tmp_path: Path, storage: Path) -> None:
+    """The best of what it has are trained again; what it was to start from is not. With more trials it goes on."""
+    starts = tuple(Start(params={"learning_rate": 0.001, "depth": depth}, why="made up") for depth in (1, 2, 3, 5, 6))
+    whole = hunt(20, sampler="random", confirm=2).model_copy(update={"starts": starts})
+    shop = workshop.workshop(tmp_path / "runs", storage)
+
+    def out_of_time(record: TrialRecord) -> None:
+        if view.tally.complete == 3:
+            assert shop.controller is not None
+            shop.controller._deadline = 0.0  # of a clock that runs since the machine started
+
+    view = Watcher(out_of_time)
+    assert shop.run(whole, view=view) == "timeout"
+    begun = stored(whole, shop.records())
+    assert len(begun.records) == 3
+    assert ending_text(begun) == (
+        "With --n-trials 3 it ends the search with the 3 trials that it has, trains the best of them again, and "
+        "recommends one."
+    )
+    assert ending_text(stored(hunt(20), shop.records())) == (
+        "With --n-trials 3 it ends the search with the 3 trials that it has."
+    )
+    fewer = hunt(3, sampler="random", confirm=2).model_copy(update={"starts": starts})
+    assert meaning_diff(whole.canonical(), fewer.canonical()) == []
+    assert shop.run(fewer) == "finished"
+    records = shop.records()
+    assert [record.role for record in records] == ["search"] * 3 + ["confirm"] * 6
+    assert ending_text(stored(fewer, records)) is None
+    search = answer_of(stored(fewer, records)).search
+    assert search is not None
+    assert search.confirmed is not None
+    assert search.confirmed.is_over
+    dropped = [trial for trial in shop.trials("hunt") if trial.state == TrialState.FAIL]
+    assert [trial.user_attrs["failure"] for trial in dropped] == [NO_MORE_TRIALS] * 3
+    assert shop.run(fewer) == "finished"
+    assert shop.records() == records, "nothing is left to do"
+
+    more = hunt(8, sampler="random", confirm=2).model_copy(update={"starts": starts})
+    assert shop.run(more) == "finished"
+    searched = [record for record in shop.records() if record.role == "search"]
+    assert len(searched) == 8
+    assert all(dict(start.params) in [record.params for record in searched] for start in starts)
+
+
+def test_a_budget_below_what_was_made_ends_a_search_and_counts_what_was_made(tmp_path: Path, storage: Path) -> None:
+    shop = workshop.workshop(tmp_path / "runs", storage)
+    assert shop.run(hunt(4, sampler="random")) == "finished"
+    fewer = hunt(2, sampler="random", confirm=1, patience=9)
+    assert shop.run(fewer) == "finished"
+    assert [record.role for record in shop.records()].count("search") == 4
+    assert "It went on to its end, after 4 trials." in answer_of(stored(fewer, shop.records())).sentence

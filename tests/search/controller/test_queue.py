@@ -7,8 +7,9 @@ from pathlib import Path
 from search.controller.queue import LOOK_AHEAD, Queue, Waiting
 from search.folder.journal import read_trials
 from search.study import Study
+from search.study.confirm import CONFIRM_SEED, Given
 from search.study.design import config_of, plan
-from tests.search.workshop import Workshop, question
+from tests.search.workshop import Workshop, hunt, question
 
 LEVELS = ("max", "average", "strided")
 LONGEST_FIRST = ("strided", "average", "max")
@@ -69,3 +70,23 @@ def test_the_levels_of_a_seed_keep_to_one_kind_of_device() -> None:
     assert taken == {"A": [0, 0, 0], "B": [1, 1, 1]}
     assert waiting.take((), [], "B").seed == 2
     assert waiting.take((), [], "A").seed == 2  # nothing else is left
+
+
+def test_what_a_search_trains_again_at_a_seed_keeps_to_one_kind_of_device() -> None:
+    """The best five and the reference model, so that the recommendation is not one of a device."""
+    study = hunt(6, confirm=3)
+    results: list[Given] = [
+        ({"learning_rate": 0.001, "depth": depth}, "search", depth / 10) for depth in (1, 2, 3, 5, 6, 4)
+    ]
+    again = [trial for trial in plan(study, results) if trial.role == "confirm"]
+    assert len(again) == 3 * 6
+    waiting = Queue(study)
+    waiting.extend(
+        Waiting(number, trial.params, trial.role, config_of(study, trial.params, ""))
+        for number, trial in enumerate(again)
+    )
+    taken: dict[str, list[int]] = {"A": [], "B": []}
+    for turn in range(12):
+        device = "AB"[turn % 2]
+        taken[device].append(waiting.take((), [], device).seed - CONFIRM_SEED)
+    assert taken == {"A": [0] * 6, "B": [1] * 6}

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from search.answer.words.devices import device_caveats, device_facts
 from search.folder.record import TrialRecord
+from search.study.confirm import CONFIRM_SEED
+from search.study.design import reference_params
 from tests.search.fabricate import trial_record
-from tests.search.workshop import question
+from tests.search.workshop import hunt, question
 
 STUDY = question((0.01, 0.001), seeds=2)
 
@@ -54,3 +56,52 @@ def test_seeds_that_are_mixed_are_told() -> None:
     facts = dict(device_facts(STUDY, records))
     assert facts["Trials by device"] == "A, tensorflow 2.21.0: 3 trials (0, 3-4); B, tensorflow 2.21.0: 1 trial (1)"
     assert facts["Devices and levels"].startswith("At seed 0 (of 2 seeds) levels were trained on different kinds")
+
+
+SEARCH = hunt(2, confirm=2)
+BEST = {"learning_rate": 0.001, "depth": 2}
+
+
+def again(device: str, number: int, params: dict[str, object], seed: int) -> TrialRecord:
+    seed += CONFIRM_SEED
+    record = trial_record(number, {**params, "seed": seed}, seed=seed, role="confirm")  # type: ignore[dict-item]
+    return replace(record, ready=record.ready.model_copy(update={"device_name": device}))
+
+
+def searched(*devices: str) -> list[TrialRecord]:
+    """The best at two seeds, then the reference model, on these devices; the search itself ran on one of them."""
+    reference: dict[str, object] = dict(reference_params(SEARCH) or {})
+    plan = [(dict(BEST), 0), (dict(BEST), 1), (reference, 0), (reference, 1)]
+    before = [trial_record(0, reference_params(SEARCH), role="search"), trial_record(1, BEST, role="search")]
+    here = [
+        again(device, 2 + place, dict(params), seed)
+        for place, (device, (params, seed)) in enumerate(zip(devices, plan, strict=True))
+    ]
+    return before + here
+
+
+def test_what_a_search_trained_again_on_other_devices_than_the_reference_model_is_told() -> None:
+    apart = searched("A", "A", "B", "B")
+    confounded = (
+        "Confounded: trial 1 was trained again on other kinds of devices than the reference model, so that a "
+        "difference between them may be one of the devices."
+    )
+    assert device_caveats(SEARCH, apart) == [confounded]
+    assert dict(device_facts(SEARCH, apart))["Devices and configurations"] == (
+        f"At seeds 2000000 and 2000001 (of 2 seeds) configurations were trained on different kinds of devices: "
+        f"differences there hold those of the devices. {confounded}"
+    )
+    fair = searched("A", "B", "A", "B")
+    assert device_caveats(SEARCH, fair) == []
+    assert dict(device_facts(SEARCH, fair))["Devices and configurations"] == (
+        "All configurations of a seed were trained on one kind of device, so that the comparison holds the device "
+        "fixed."
+    )
+    assert [label for label, _ in device_facts(SEARCH, searched("A", "A", "A", "A"))] == ["Trials by device"]
+
+
+def test_another_version_of_the_backend_is_another_kind_of_device() -> None:
+    records = searched("A", "A", "A", "A")
+    older = records[-1].ready.model_copy(update={"versions": {"tensorflow": "2.20.0"}})
+    records[-2:] = [replace(record, ready=older) for record in records[-2:]]
+    assert device_caveats(SEARCH, records)[0].startswith("Confounded: trial 1 was trained again on other kinds")
