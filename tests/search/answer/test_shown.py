@@ -18,7 +18,6 @@ from search.executors import Executor, TrainerSource
 from search.settings import Places
 from search.stack.embedded import Server
 from search.stores.mlflow import Tracker
-from tests.search.test_ui import free_port
 from tests.search.workshop import Noops, hunt, question
 
 pytestmark = [
@@ -54,7 +53,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory, tiny_images: Path, chromium:
         run_study(study, Options(tiny_images, slots=1, command="python -m search.run"), places, View(), make)
         for study in (question(seeds=2, name="pooling"), hunt(8).model_copy(update={"name": "joint"}))
     ]
-    with ui.opened(places, threading.Event(), free_port(), free_port()) as servers:
+    with ui.opened(places, threading.Event()) as servers:
         yield Shown(places, servers, outcomes[0].answer.headline)
 
 
