@@ -13,6 +13,8 @@ from search.errors import ExecutorError, StudyFileError
 from search.executors import Executor, Slot, SlotExit, SlotLine, log_tail
 from search.folder.code import keep, note_models, was_tried
 from search.study import Study
+from search.study.conditions import active, with_parents
+from search.study.factorial import cells
 from search.study.space import Levels, ParamValue, Range
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
@@ -79,15 +81,20 @@ def request(study: Study, class_names: Sequence[str]) -> str:
 
 
 def configs_of(study: Study) -> list[TrainConfig]:
-    """What the study may train, as far as it makes other models: its base, each level and end, and the corners."""
+    """What the study may train, as far as it makes other models: its base, each level and end, and the corners, with
+    conditional parameters only where they are proposed; of two crossed parameters every combination.
+    """
     base = study.base_config()
-    ends = {name: _ends(spec) for name, spec in {**study.scientific, **study.nuisance}.items()}
-    changes: list[dict[str, ParamValue]] = [{name: value} for name, values in ends.items() for value in values]
+    specs = {**study.scientific, **study.nuisance}
+    ends = {name: _ends(spec) for name, spec in specs.items()}
+    changes = [with_parents(specs, {name: value}) for name, values in ends.items() for value in values]
     changes += [{name: values[place] for name, values in ends.items()} for place in (0, -1)]
+    if study.kind == "factorial":
+        changes += cells(study)
     found = {base.graph(): base}
     for change in changes:
         try:
-            config = TrainConfig.of({**base.model_dump(), **change})
+            config = TrainConfig.of({**base.model_dump(), **active(specs, change)})
         except ConfigError:  # a corner that no trial is made of: every pair was found to be allowed
             continue
         found.setdefault(config.graph(), config)

@@ -31,10 +31,11 @@ from trainer.model.layers import ClassNames
 from trainer.own import build as own
 from trainer.own.loading import load_function, located, place_of
 from trainer.own.names import file_and_function, is_own, kind_of
-from trainer.own.parameters import reads_noted
+from trainer.own.parameters import OF_THE_BUILT_IN, Read, reads_noted
 from trainer.own.travelling import python_files
 
 IMAGES = 4  # of noise: enough for batch statistics
+APPLIED = "learning_rate, batch_size or optimizer"  # examples, for a message
 
 
 class Request(BaseModel):
@@ -85,7 +86,7 @@ def check(configs: Sequence[TrainConfig], class_names: Sequence[str], code: Path
                 text = str(error).strip().splitlines() or ["no message"]
                 problems.setdefault(f"{_named(config)}: {type(error).__name__}: {text[0][:500]}")
     if not problems:
-        problems.update(dict.fromkeys(_unread(configs, read)))
+        problems.update(dict.fromkeys([*_unread(configs, read), *_copies(configs, read, code or own.HERE)]))
     return Checked(problems=list(problems), models=list(summaries.values()))
 
 
@@ -150,14 +151,36 @@ def _augmented(config: TrainConfig, pixels: Any, folder: Path) -> Iterator[str]:
         yield f"{place_of(function)}: the augmentation changes images in inference too; it must look at `training`"
 
 
-def _unread(configs: Sequence[TrainConfig], read: set[str]) -> Iterator[str]:
+def _unread(configs: Sequence[TrainConfig], read: set[Read]) -> Iterator[str]:
     """Parameters that the study varies or fixes and that no function asked for: their levels would be all the same."""
     declared = {name: None for config in configs for name in config.model_extra or {}}
     for name in declared:
-        if name not in read:
+        if all(name != there for _, there in read):
             kind = kind_of(name) or ""
             functions = sorted({getattr(config, kind) for config in configs if is_own(getattr(config, kind))})
             yield f"{', '.join(functions)}: config.{name} is never read, so that its value would change nothing"
+
+
+def _copies(configs: Sequence[TrainConfig], read: set[Read], folder: Path) -> Iterator[str]:
+    """Settings of the trainer's own layers that vary, and that the function in their place never reads: the study would
+    compare copies of one model.
+    """
+    for kind, arguments in (("model", own.MODEL_ARGUMENTS), ("augmentation", own.AUGMENTATION_ARGUMENTS)):
+        for reference in sorted({getattr(config, kind) for config in configs if is_own(getattr(config, kind))}):
+            alike = [config for config in configs if getattr(config, kind) == reference]
+            for name in OF_THE_BUILT_IN[kind]:
+                values = list(dict.fromkeys(getattr(config, name) for config in alike))
+                if len(values) < 2 or (reference, name) in read:
+                    continue
+                function = load_function(folder, reference, arguments)
+                reads = [other for other in OF_THE_BUILT_IN[kind] if (reference, other) in read]
+                instead = f" or a setting that it reads ({', '.join(reads)})" if reads else ""
+                yield (
+                    f"{place_of(function)}: {file_and_function(reference)[1]} never reads config.{name}, which the "
+                    f"study varies ({', '.join(map(str, values))}): its trials would compare copies of one {kind}; "
+                    f'allowed: to read it, to vary a parameter of its own ("{kind}.NAME"){instead}, or a setting that '
+                    f"the trainer applies itself, as {APPLIED}"
+                )
 
 
 def _named(config: TrainConfig) -> str:

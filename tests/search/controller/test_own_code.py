@@ -148,6 +148,15 @@ def test_a_changed_file_is_refused_with_the_difference(house: Installation, file
     assert (outcome.folder / "code" / "my_model.py").read_text() == MODEL
 
 
+WITHOUT_POOLING = """\
+import keras
+
+
+def build(config, input_shape, class_names):
+    images = keras.Input(input_shape, dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
+    return keras.Model(images, keras.layers.Dense(len(class_names))(x))
+"""
 PROBLEM = "my_model.py, line 2: ValueError: no"
 
 
@@ -193,6 +202,35 @@ def test_what_is_tried_are_the_ends_and_corners(files: Path) -> None:
     assert [config.model_extra for config in found] == [{"model.units": 8}, {"model.units": 64}]
     levels = ", ".join(str(n) for n in range(1, 61))
     assert len(configs_of(width(files, STUDY.replace("[8, 16]", f"[{levels}]")))) == MOST
+
+
+def test_what_is_tried_are_all_combinations_and_no_inactive_parameter(files: Path) -> None:
+    levels = 'levels = ["reference", "my_model.py:build"]\nreference = "reference"\n'
+    crossed = f'question = "Q?"\nseeds = 1\n[scientific.model]\n{levels}[scientific.pooling]\nlevels = ["blur", "max"]\n'
+    found = configs_of(width(files, crossed + 'reference = "max"\n'))
+    assert [(config.model, config.pooling) for config in found] == [
+        ("my_model.py:build", "max"), ("my_model.py:build", "blur"),
+    ]  # fmt: skip
+    space = '[scientific.model]\nlevels = ["reference", "my_model.py:build"]\n[scientific.depth]\nlow = 1\nhigh = 3\n'
+    searched = f'question = "Q?"\n[search]\nn_trials = 3\n{space}'
+    assert {config.depth for config in configs_of(width(files, searched))} == {3}
+    only = 'when = {model = ["reference"]}\n'
+    assert [config.depth for config in configs_of(width(files, searched + only))] == [3]
+    ours = 'when = {model = ["my_model.py:build"]}\n'
+    assert {config.depth for config in configs_of(width(files, searched + ours))} == {1, 3}
+
+
+def test_the_command_refuses_a_question_about_what_the_model_never_reads(
+    tmp_path: Path, tiny_images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the real trainer."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(WITHOUT_POOLING)
+    arguments = ["--study", "pooling", "--data", str(tiny_images), "--runs", "runs", "--no-stack", "--gpus", "none"]
+    assert run.main([*arguments, "--model", "mine.py:build", "--slots", "1"]) == 2
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "The study pooling cannot train your code: mine.py, line 4: build never reads config.pooling," in said
+    assert not Path("runs", "studies").exists()
 
 
 def test_a_search_over_a_model_of_ones_own_to_its_champion(house: Installation, files: Path) -> None:

@@ -172,3 +172,86 @@ def test_a_slot_answers(keras: Any, tmp_path: Path) -> None:
     line = json.dumps({"check": {"configs": [config], "class_names": NAMES}})
     assert answer(line, write(tmp_path)).models[0].name == "my_model.py:build"
     assert answer('{"check": {}}', tmp_path).problems[0].startswith("the request to check code cannot be read: ")
+
+
+POOLINGS = ("max", "blur")
+
+
+def reading(*lines: str) -> str:
+    """A model's file whose function begins with these lines."""
+    head = HEAD.replace("    units = config.model.units\n", "".join(f"    {line}\n" for line in lines))
+    return PREFIX + head + "    return keras.Model(images, keras.layers.Dense(3)(x))\n"
+
+
+def compared(folder: Path, text: str, name: str, *values: Any) -> list[str]:
+    """Of a study that varies one setting, and trains a file of this text."""
+    (folder / "mine.py").write_text(text)
+    return check(folder, *({"model": "mine.py:build", name: value} for value in values)).problems
+
+
+COPIES = (
+    "mine.py, line 5: build never reads config.pooling, which the study varies (max, blur): its trials would compare "
+    'copies of one model; allowed: to read it, to vary a parameter of its own ("model.NAME")'
+)
+APPLIED = ", or a setting that the trainer applies itself, as learning_rate, batch_size or optimizer"
+
+
+def test_a_study_would_compare_copies_of_a_model(keras: Any, tmp_path: Path) -> None:
+    assert compared(tmp_path, reading(), "pooling", "max", "blur") == [COPIES + APPLIED]
+
+
+def test_what_the_function_reads_is_allowed_and_told(keras: Any, tmp_path: Path) -> None:
+    text = reading("config.dropout_rate, config.learning_rate, config.depth")
+    told = " or a setting that it reads (depth, dropout_rate)"
+    assert compared(tmp_path, text, "pooling", "max", "blur") == [COPIES + told + APPLIED]
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "augmentation", "color", "class_weight", "optimizer"])
+def test_what_the_trainer_applies_needs_no_reading(keras: Any, tmp_path: Path, name: str) -> None:
+    values = {
+        "learning_rate": (0.1, 0.2), "augmentation": ("none", "flip"), "color": (False, True),
+        "class_weight": ("none", "balanced"), "optimizer": ("adam", "sgd"),
+    }  # fmt: skip
+    assert compared(tmp_path, reading(), name, *values[name]) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "config.pooling",
+        'getattr(config, "pooling")',
+        "dict(config.model_dump())",
+        "vars(config)",
+        "from trainer.vocabulary import POOLINGS; (lambda whole: POOLINGS[whole.pooling])(config)",
+    ],
+)
+def test_however_a_setting_is_read(keras: Any, tmp_path: Path, line: str) -> None:
+    assert compared(tmp_path, reading(line), "pooling", "max", "blur") == []
+
+
+def test_of_two_models_each_reads_for_itself(keras: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(reading())
+    (tmp_path / "other.py").write_text(reading("config.pooling"))
+    models = [{"model": f"{stem}.py:build", "pooling": pooling} for stem in ("mine", "other") for pooling in POOLINGS]
+    assert check(tmp_path, *models).problems == [COPIES + APPLIED]
+    assert check(tmp_path, *models[1:]).problems == [], "one pooling alone is no comparison"
+
+
+def test_a_study_would_compare_copies_of_an_augmentation(keras: Any, tmp_path: Path) -> None:
+    configs = [{**AUGMENTED, "augmentation_strength": strength} for strength in (0.5, 1.0)]
+    assert check(write(tmp_path), *configs).problems == [
+        "my_augmentation.py, line 20: build never reads config.augmentation_strength, which the study varies (0.5, "
+        "1.0): its trials would compare copies of one augmentation; allowed: to read it, to vary a parameter of its "
+        'own ("augmentation.NAME")' + APPLIED
+    ]
+
+
+def test_the_trainers_own_model_reads_what_a_function_in_its_place_must(keras: Any) -> None:
+    """Settings of layers that `trainer.model.build` learns of later belong to the table as well."""
+    from trainer.model.build import _reference
+    from trainer.own.parameters import OF_THE_BUILT_IN, OwnConfig, reads_noted
+
+    config = TrainConfig.of({**SMALL, "model": "mine.py:build", "normalization": "lrn", "dropout_rate": 0.1})
+    with reads_noted() as read:
+        _reference(keras.Input((12, 16, 1)), OwnConfig(config, "model", Path()), 3, "float32")  # type: ignore[arg-type]
+    assert read == {("mine.py:build", name) for name in OF_THE_BUILT_IN["model"]}
