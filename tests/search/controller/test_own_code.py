@@ -206,7 +206,9 @@ def test_what_is_tried_are_the_ends_and_corners(files: Path) -> None:
 
 def test_what_is_tried_are_all_combinations_and_no_inactive_parameter(files: Path) -> None:
     levels = 'levels = ["reference", "my_model.py:build"]\nreference = "reference"\n'
-    crossed = f'question = "Q?"\nseeds = 1\n[scientific.model]\n{levels}[scientific.pooling]\nlevels = ["blur", "max"]\n'
+    crossed = (
+        f'question = "Q?"\nseeds = 1\n[scientific.model]\n{levels}[scientific.pooling]\nlevels = ["blur", "max"]\n'
+    )
     found = configs_of(width(files, crossed + 'reference = "max"\n'))
     assert [(config.model, config.pooling) for config in found] == [
         ("my_model.py:build", "max"), ("my_model.py:build", "blur"),
