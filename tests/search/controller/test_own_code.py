@@ -206,7 +206,9 @@ def test_what_is_tried_are_the_ends_and_corners(files: Path) -> None:
 
 def test_what_is_tried_are_all_combinations_and_no_inactive_parameter(files: Path) -> None:
     levels = 'levels = ["reference", "my_model.py:build"]\nreference = "reference"\n'
-    crossed = f'question = "Q?"\nseeds = 1\n[scientific.model]\n{levels}[scientific.pooling]\nlevels = ["blur", "max"]\n'
+    crossed = (
+        f'question = "Q?"\nseeds = 1\n[scientific.model]\n{levels}[scientific.pooling]\nlevels = ["blur", "max"]\n'
+    )
     found = configs_of(width(files, crossed + 'reference = "max"\n'))
     assert [(config.model, config.pooling) for config in found] == [
         ("my_model.py:build", "max"), ("my_model.py:build", "blur"),
@@ -267,7 +269,9 @@ def test_the_command_takes_a_model_and_refuses_what_is_wrong_with_it(
     assert run.main([*arguments, "--model", "theirs.py:build"]) == 2
     assert '--set model: found "theirs.py"; there is no such file' in "".join(capsys.readouterr())
     assert run.main([*arguments, "--model", "mine.py:build", "--dry-run"]) == 0
-    assert "not estimated for code of your own" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "not estimated for code of your own" in said.out
+    assert "code: mine.py, which a trainer tries before the first trial\n" in said.out
 
 
 TINY: Mapping[str, Any] = {"image_height": 32, "image_width": 32, "batch_size": 16, "epochs": 1}
