@@ -3,29 +3,33 @@
     python -m benchmarks.replay                         every search, 50 times
     python -m benchmarks.replay --figure replay.svg     and drawn
 
-A sampler's proposal is taken to the training in the table that is nearest to it and was not used in this search yet;
-the sampler is told that training's own params and figures, so that it learns nothing untrue. Of a training that a
-pruner stops, the epochs until then count. The searches are this project's own samplers and pruners, and Optuna at its
-defaults, with two objectives: accuracy on validation, and the number of parameters. Starts from questions are the
-reference model, the best level of each parameter in a model without interactions that is fitted to the whole table, and
-their combination: what questions would have told, whose own trainings are not counted.
+A sampler's proposal is taken to the model in the table that is nearest to it and was not used in this search yet; the
+sampler is told that model's own params and figures, so that it learns nothing untrue. Of a training that a pruner
+stops, the epochs until then count. The searches are this project's own samplers and pruners, and Optuna at its
+defaults, with two objectives: accuracy on validation, and the number of parameters. Some start from what questions
+found (`benchmarks.replay_questions`), whose epochs are counted or, as for a user who has asked them anyway, are not;
+beside them stand the questions alone, with the combination of their best levels and no search.
 
-Reported, at shares of the epochs of 60 trainings:
+Of each model one replicate, drawn anew in each repeat, is what searches and questions see. Reported, at shares of the
+epochs of 60 trainings (the budget of each search; questions come on top), and at the end:
 
-    accuracy     on test images, of the model that is best on validation: of its other replicate, which the search has
-                 not seen, so that luck does not count
+    accuracy     on test images, of the model that is best on validation: of its other replicate, which nothing has
+                 seen, so that luck does not count
     hypervolume  of the models on the front (validation accuracy, parameters), again at the other replicate's test
                  accuracy: above chance, and below the largest model on a logarithmic axis, as a share of the table's
 
-Intervals are 95 %, by bootstrap over the repeats; the repeats of all searches begin with equal seeds.
+Intervals are 95 %, over the repeats, those of shares by bootstrap; the repeats of all searches begin with equal seeds.
+They say how far chance in a search carries, on this table; another table would give other figures.
+
+A confirmation on new seeds, as `joint` has it, cannot be replayed: training the best five again would use up the second
+replicate, and no third is there that neither selection saw.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,15 +38,14 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.joint_table import CLOCK, TABLE
+from benchmarks.replay_figures import GRID, Figures, counted, drawn, shown
+from benchmarks.replay_questions import asked
 from benchmarks.replay_world import CHANCE, Params, Row, World, read
 from search.study.pruners import PRUNERS, Curve
 from search.study.samplers import Proposal, build_sampler
 from search.study.space import Levels
-
-SHARES = (1 / 6, 1 / 3, 1 / 2, 2 / 3, 1.0)  # of the budget, at which figures are reported
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ class Search:
     sampler: str = "tpe"
     n_startup: int = 20
     pruner: str = "none"
-    questions: bool = False
+    questions: bool = False  # whether it starts from what they found
+    counts: bool = False  # whether their epochs count
+    alone: bool = False  # whether it ends with their best levels together
     chance: bool = True  # whether a training that stayed at chance is told PRUNED, worse than any that learnt
     peer: bool = False  # Optuna at its defaults, asked by Optuna's own study
 
@@ -69,6 +74,9 @@ SEARCHES = {
     "tpe20-questions": Search("TPE, 20, starts from questions", questions=True),
     "joint": Search("TPE, 20, starts, pruning (`joint`)", pruner="asha", questions=True),
     "tpe10-both": Search("TPE, 10, starts, pruning", n_startup=10, pruner="asha", questions=True),
+    "joint-counted": Search("the same, questions counted", pruner="asha", questions=True, counts=True),
+    "questions": Search("questions alone", questions=True, alone=True),
+    "questions-counted": Search("questions alone, counted", questions=True, counts=True, alone=True),
     "random-asha": Search("random search, pruning", "random", pruner="asha"),
 }
 
@@ -80,7 +88,14 @@ class Course:
     epochs: list[int] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     volume: list[float] = field(default_factory=list)
+    trainings: int = 0  # of the search; those of questions are not among them
     pruned: int = 0
+
+    def add(self, epochs: int, world: World, seen: Sequence[Row]) -> None:
+        """Notes what is found when so many epochs were trained in all, by trainings that went to their end."""
+        self.epochs.append(epochs)
+        self.accuracy.append(world.truth(max(seen, key=_val)) if seen else CHANCE)
+        self.volume.append(world.share([(world.truth(one), one.parameters) for one in _front(seen)]))
 
     def at(self, epochs: float, values: Sequence[float]) -> float:
         """The figure when so many epochs were trained; before the first training was over, what chance gives."""
@@ -89,29 +104,34 @@ class Course:
 
 
 def replayed(world: World, search: Search, seed: int) -> Course:
-    """One search, until the budget is spent."""
+    """One search, until the budget is spent, or no model is left."""
     distributions = _distributions(world)
     study = optuna.create_study(directions=["maximize", "minimize"], storage=None, sampler=_peer(search, seed))
-    order = np.random.default_rng(seed)
-    flipped = {row.config: bool(order.integers(2)) for row in world.rows}  # which replicate comes first
-    used: set[int] = set()
+    rng = np.random.default_rng(seed)
+    visible = {config: world.other[config, int(rng.integers(2))] for config in world.configs}
+    found = asked(world, list(visible.values()), rng) if search.questions else None
+    starts = found.starts if found else ()
     course = Course()
+    spent = found.epochs if found and search.counts else 0
+    if found and search.alone:
+        course.add(spent, world, [visible[world.nearest(found.together)]])
+        return course
+    used: set[int] = set()
     seen: list[Row] = []
     curves: list[Curve] = []
-    spent, number = 0, 0
-    while spent < world.budget and len(used) < len(world.rows):
-        if search.questions and number < len(world.starts):
-            wanted = world.starts[number]
+    end = spent + world.budget
+    while spent < end and len(used) < len(world.configs):
+        number = course.trainings
+        if number < len(starts):
+            wanted = starts[number]
         elif search.peer:
             wanted = _asked(study, distributions)
         else:
             proposal = Proposal(seed * 100_003 + number, seed, search.n_startup, distributions)
             study.sampler = build_sampler(search.sampler, proposal)
             wanted = _asked(study, distributions)
-        index = world.nearest(wanted, used)
-        first = world.rows[index]
-        row = world.other[first.config, first.replicate ^ flipped[first.config]]
-        used.add(index)
+        row = visible[world.nearest(wanted, used)]
+        used.add(row.config)
         epochs = _stopped_after(search.pruner, row, number, curves)
         spent += row.epochs if epochs is None else epochs
         params = {name: row.params[name] for name in distributions}
@@ -125,10 +145,8 @@ def replayed(world: World, search: Search, seed: int) -> Course:
             state, values = TrialState.COMPLETE, [row.val, float(row.parameters)]
             seen.append(row)
         study.add_trial(create_trial(state=state, params=params, distributions=distributions, values=values))
-        number += 1
-        course.epochs.append(spent)
-        course.accuracy.append(world.truth(max(seen, key=_val)) if seen else CHANCE)
-        course.volume.append(world.share([(world.truth(one), one.parameters) for one in _front(seen)]))
+        course.trainings += 1
+        course.add(spent, world, seen)
     return course
 
 
@@ -184,20 +202,6 @@ def _distributions(world: World) -> dict[str, BaseDistribution]:
     return found
 
 
-@dataclass(frozen=True)
-class Figures:
-    """All repeats of one search: shape (repeats, len(GRID)), at shares of the budget."""
-
-    accuracy: np.ndarray
-    volume: np.ndarray
-    trainings: float  # a search, on average
-    pruned: float
-
-
-GRID = np.arange(1, 61) / 60
-RESAMPLED = 2000
-
-
 def measured(world: World, search: Search, repeats: int) -> Figures:
     """Replays a search."""
     courses = [replayed(world, search, seed) for seed in range(repeats)]
@@ -205,61 +209,10 @@ def measured(world: World, search: Search, repeats: int) -> Figures:
     return Figures(
         np.array([[course.at(epochs, course.accuracy) for epochs in at] for course in courses]),
         np.array([[course.at(epochs, course.volume) for epochs in at] for course in courses]),
-        float(np.mean([len(course.epochs) for course in courses])),
+        float(np.mean([course.trainings for course in courses])),
         float(np.mean([course.pruned for course in courses])),
+        float(np.mean([course.epochs[-1] for course in courses])) / world.budget,
     )
-
-
-def reaches(ours: np.ndarray, random: np.ndarray) -> tuple[float, float, float]:
-    """The share of the budget in which the mean of `ours` reaches the final mean of `random`, and its 95 % interval;
-    above 1 where it does not.
-
-    Args:
-        ours, random: of equal shape (repeats, len(GRID)).
-    """
-
-    def share(chosen: np.ndarray) -> float:
-        over = ours[chosen].mean(axis=0) >= random[chosen, -1].mean()
-        return float(GRID[over.argmax()]) if over.any() else math.inf
-
-    repeats, rng = len(ours), np.random.default_rng(0)
-    resampled = [share(rng.integers(repeats, size=repeats)) for _ in range(RESAMPLED)]
-    low, high = np.quantile(resampled, [0.025, 0.975], method="nearest")
-    return share(np.arange(repeats)), float(low), float(high)
-
-
-def shown(figures: Mapping[str, Figures], kind: str, scale: float) -> Table:
-    """Means at the shares of the budget, and in which share random search's final figure is reached."""
-    table = Table("search", *(f"{share:.0%}" for share in SHARES), "± (95 %)", "reaches random's last", title=kind)
-    last = getattr(figures["random"], kind)
-    for name, found in figures.items():
-        values = getattr(found, kind)
-        means = [f"{scale * values[:, round(share * len(GRID)) - 1].mean():.1f}" for share in SHARES]
-        half = 1.96 * scale * values[:, -1].std(ddof=1) / math.sqrt(len(values))
-        at, low, high = reaches(values, last)
-        said = " to ".join("never" if math.isinf(one) else f"{one:.2f}" for one in (low, high))
-        when = "never" if math.isinf(at) else f"{at:.2f}"
-        table.add_row(SEARCHES[name].words, *means, f"{half:.1f}", f"{when} ({said})")
-    return table
-
-
-def drawn(figures: Mapping[str, Figures], path: Path) -> None:
-    """Both figures against the epochs trained, a line a search."""
-    from matplotlib.figure import Figure
-
-    sheet = Figure(figsize=(10, 4.2), layout="constrained")
-    left, right = sheet.subplots(1, 2)
-    for axes, kind, label in ((left, "accuracy", "test accuracy (%)"), (right, "volume", "share of hypervolume (%)")):
-        for name, found in figures.items():
-            values = 100 * getattr(found, kind)
-            mean, error = values.mean(axis=0), 1.96 * values.std(axis=0, ddof=1) / math.sqrt(len(values))
-            (line,) = axes.plot(100 * GRID, mean, label=SEARCHES[name].words)
-            axes.fill_between(100 * GRID, mean - error, mean + error, color=line.get_color(), alpha=0.12, linewidth=0)
-        axes.set_xlabel("epochs trained (% of those of 60 trainings)")
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-    left.legend(fontsize=8)
-    sheet.savefig(path)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -276,13 +229,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     world = World(read(args.table))
     console = Console(width=120)
     console.print(f"{len(world.rows)} trainings; 60 are {world.budget:,.0f} epochs")
-    figures = {name: measured(world, SEARCHES[name], args.repeats) for name in dict.fromkeys(["random", *args.only])}
-    console.print(shown(figures, "accuracy", 100))
-    console.print(shown(figures, "volume", 100))
-    counts = Table("search", "trainings", "of them pruned")
-    for name, found in figures.items():
-        counts.add_row(SEARCHES[name].words, f"{found.trainings:.1f}", f"{found.pruned:.1f}")
-    console.print(counts)
+    chosen = [SEARCHES[name] for name in dict.fromkeys(["random", *args.only])]
+    figures = {search.words: measured(world, search, args.repeats) for search in chosen}
+    for kind in ("accuracy", "volume"):
+        console.print(shown(figures, kind, SEARCHES["random"].words))
+    console.print(counted(figures))
     if args.figure:
         drawn(figures, args.figure)
     return 0

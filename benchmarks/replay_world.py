@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,11 @@ class Row:
     val: float | None
     test: float
     curve: tuple[float, ...]
+
+    @property
+    def learnt(self) -> bool:
+        """Whether it left chance, and has an accuracy."""
+        return self.start is not None and self.val is not None
 
 
 def read(path: Path) -> list[Row]:
@@ -83,10 +88,10 @@ class World:
         self.other = {(row.config, row.replicate): row for row in rows}
         self.largest = max(row.parameters for row in rows)
         self.smallest = min(row.parameters for row in rows if row.parameters)
-        self._points = np.array([self._point(row.params) for row in rows])
+        self.configs = sorted({row.config for row in rows})
+        self._points = np.array([self._point(self.other[config, 0].params) for config in self.configs])
         self._whole = self.volume([(self.mean_test(row.config), row.parameters) for row in rows if row.parameters])
         self.budget = TRIALS * float(np.mean([row.epochs for row in rows]))
-        self.starts = self._starts()
 
     def _point(self, params: Params) -> list[float]:
         """A place where distances between names and numbers can be added: names as indicators."""
@@ -102,11 +107,17 @@ class World:
                 place.append(WEIGHTS[name] * (at - low) / (high - low))
         return place
 
-    def nearest(self, params: Params, used: set[int]) -> int:
-        """The index of the training that is nearest to these params and not used; of a model's two, the first."""
+    def nearest(self, params: Params, used: Collection[int] = ()) -> int:
+        """The number of the model that is nearest to these params and not among those used.
+
+        Raises:
+            ValueError: all are used.
+        """
+        if len(used) >= len(self.configs):
+            raise ValueError(f"all {len(self.configs)} models are used")
         distances = np.abs(self._points - np.array(self._point(params))).sum(axis=1)
-        distances[list(used)] = np.inf
-        return int(distances.argmin())
+        distances[np.isin(self.configs, list(used))] = np.inf
+        return self.configs[int(distances.argmin())]
 
     def mean_test(self, config: int) -> float:
         """Of both replicates."""
@@ -117,54 +128,16 @@ class World:
         return self.other[row.config, 1 - row.replicate].test
 
     def volume(self, points: Sequence[tuple[float, int]]) -> float:
-        """Hypervolume of (accuracy, parameters) above chance and below the largest model, parameters as logarithms."""
+        """Hypervolume of (accuracy, parameters) above chance and below the largest model, parameters as logarithms; a
+        model whose loss was not finite has no parameters in the table, and no part.
+        """
         found, best = 0.0, CHANCE
         for accuracy, parameters in sorted(points, key=lambda point: point[1]):
-            if accuracy > best:
+            if accuracy > best and parameters:
                 found += (accuracy - best) * math.log(self.largest / parameters)
                 best = accuracy
         return found
 
     def share(self, points: Sequence[tuple[float, int]]) -> float:
-        """The hypervolume as a share of that of all models of the table."""
-        return self.volume(points) / self._whole
-
-    def _starts(self) -> list[Params]:
-        """What questions would have told: the best level of each parameter, numbers in five parts of their axes."""
-        kept = [row for row in self.rows if row.val is not None]
-        labels = {name: [self._level(name, row.params[name]) for row in kept] for name in self.specs}
-        columns: list[tuple[str, int]] = [(name, level) for name in labels for level in sorted(set(labels[name]))]
-        design = np.array([[float(labels[name][at] == level) for name, level in columns] for at in range(len(kept))])
-        ridge = design.T @ design + np.eye(len(columns))
-        target = np.array([row.val for row in kept], dtype=float)
-        effects = np.linalg.solve(ridge, design.T @ (target - target.mean()))
-        base: Params = {
-            "learning_rate": 0.0005,
-            "pooling": "max",
-            "dropout_rate": 0.0,
-            "augmentation": "none",
-            "depth": 4,
-        }
-        together, starts = dict(base), [base]
-        for name, spec in self.specs.items():
-            levels = [(effect, level) for (owner, level), effect in zip(columns, effects, strict=True) if owner == name]
-            _, level = max(levels)
-            value = spec.at((level + 0.5) / self._parts(name))
-            together[name] = value
-            starts.append({**base, name: value})
-        return [*starts, together]
-
-    def _parts(self, name: str) -> int:
-        spec = self.specs[name]
-        return len(spec.levels) if isinstance(spec, Levels) else 5
-
-    def _level(self, name: str, value: ParamValue) -> int:
-        spec = self.specs[name]
-        if isinstance(spec, Levels):
-            return spec.levels.index(value)
-        shares = (np.arange(5) + 0.5) / 5
-        return int(np.argmin([abs(_axis(spec, spec.at(share)) - _axis(spec, value)) for share in shares]))
-
-
-def _axis(spec: Any, value: Any) -> float:
-    return math.log(value) if spec.log else float(value)
+        """The hypervolume as a share of that of all models of the table; 0 where none of them learnt."""
+        return self.volume(points) / self._whole if self._whole else 0.0

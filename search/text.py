@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 def shown(value: str | int | float | bool) -> str:
-    """A parameter's value as a person writes it: 0.0005, not 5e-04."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    """A parameter's value as a person writes it: 0.0005, not 5e-04; a text without a letter as `""`."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value) or '""'
 
 
 def plain(text: str) -> str:

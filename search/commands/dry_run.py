@@ -55,6 +55,7 @@ def dry_run(study: Study, options: Options, environment: Environment, console: C
         slots, room = _room(executor, min(options.slots or executor.most_slots(), trial_count(study)))
         lines = [
             *_design(begins, text),
+            *_code(study),
             f"runs on: {runs_on}; {_slots(executor, options, slots)}{f' ({room})' if room else ''}",
             f"time: {_time(study, index, executor, slots)}",
         ]
@@ -62,6 +63,12 @@ def dry_run(study: Study, options: Options, environment: Environment, console: C
     console.rule(f"[bold]{count}{name}[/]: {study.question}", align="left")
     for line in lines:
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _code(study: Study) -> list[str]:
+    if study.code is None:
+        return []
+    return [f"code: {', '.join(study.code.paths)}, which a trainer tries before the first trial"]
 
 
 def _design(study: Study, begins_with: str) -> list[str]:

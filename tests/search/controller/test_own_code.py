@@ -269,7 +269,9 @@ def test_the_command_takes_a_model_and_refuses_what_is_wrong_with_it(
     assert run.main([*arguments, "--model", "theirs.py:build"]) == 2
     assert '--set model: found "theirs.py"; there is no such file' in "".join(capsys.readouterr())
     assert run.main([*arguments, "--model", "mine.py:build", "--dry-run"]) == 0
-    assert "not estimated for code of your own" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "not estimated for code of your own" in said.out
+    assert "code: mine.py, which a trainer tries before the first trial\n" in said.out
 
 
 TINY: Mapping[str, Any] = {"image_height": 32, "image_width": 32, "batch_size": 16, "epochs": 1}

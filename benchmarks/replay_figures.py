@@ -1,0 +1,99 @@
+"""What `benchmarks.replay` measured, as tables and as a drawing. Intervals are over the repeats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+SHARES = (1 / 6, 1 / 3, 1 / 2, 2 / 3, 1.0)  # of the budget, at which figures are reported
+STEPS = 60  # of the budget
+BUDGETS = 5  # as far as is looked: questions whose epochs count are asked before the search begins
+GRID = np.arange(1, STEPS * BUDGETS + 1) / STEPS  # shares of the budget
+RESAMPLED = 2000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All repeats of one search: shape (repeats, len(GRID)), at shares of the budget."""
+
+    accuracy: np.ndarray
+    volume: np.ndarray
+    trainings: float  # a search, on average
+    pruned: float
+    spent: float  # epochs, on average, as a share of the budget
+
+
+def reaches(ours: np.ndarray, random: np.ndarray) -> tuple[float, float, float]:
+    """The share of the budget in which the mean of `ours` reaches that of `random` at the whole budget, and its 95 %
+    interval; infinite where it does not.
+
+    Args:
+        ours, random: of equal shape (repeats, len(GRID)).
+    """
+
+    def share(chosen: np.ndarray) -> float:
+        over = ours[chosen].mean(axis=0) >= random[chosen, STEPS - 1].mean()
+        return float(GRID[over.argmax()]) if over.any() else math.inf
+
+    repeats, rng = len(ours), np.random.default_rng(0)
+    resampled = [share(rng.integers(repeats, size=repeats)) for _ in range(RESAMPLED)]
+    low, high = np.quantile(resampled, [0.025, 0.975], method="nearest")
+    return share(np.arange(repeats)), float(low), float(high)
+
+
+def shown(figures: Mapping[str, Figures], kind: str, random: str) -> Table:
+    """Means at the shares of the budget, and in which share random search's final figure is reached.
+
+    Args:
+        figures: by the words of the search.
+        kind: "accuracy" or "volume", in per cent.
+        random: the words of random search.
+    """
+    table = Table(
+        "search", *(f"{share:.0%}" for share in SHARES), "end", "± (95 %)", "reaches random's last", title=kind
+    )
+    last = getattr(figures[random], kind)
+    for words, found in figures.items():
+        values = 100 * getattr(found, kind)
+        means = [f"{values[:, round(share * STEPS) - 1].mean():.1f}" for share in (*SHARES, float(BUDGETS))]
+        half = 1.96 * values[:, -1].std(ddof=1) / math.sqrt(len(values))
+        at, low, high = reaches(values / 100, last)
+        said = " to ".join("never" if math.isinf(one) else f"{one:.2f}" for one in (low, high))
+        when = "never" if math.isinf(at) else f"{at:.2f}"
+        table.add_row(words, *means, f"{half:.1f}", f"{when} ({said})")
+    return table
+
+
+def counted(figures: Mapping[str, Figures]) -> Table:
+    """What the searches trained."""
+    table = Table("search", "trainings", "of them pruned", "epochs (% of the budget)")
+    for words, found in figures.items():
+        table.add_row(words, f"{found.trainings:.1f}", f"{found.pruned:.1f}", f"{100 * found.spent:.0f}")
+    return table
+
+
+def drawn(figures: Mapping[str, Figures], path: Path) -> None:
+    """Both figures against the epochs trained, a line a search."""
+    from matplotlib.figure import Figure
+
+    sheet = Figure(figsize=(10, 4.2), layout="constrained")
+    left, right = sheet.subplots(1, 2)
+    end = max(math.ceil(STEPS * found.spent) for found in figures.values())
+    for axes, kind, label in ((left, "accuracy", "test accuracy (%)"), (right, "volume", "share of hypervolume (%)")):
+        for words, found in figures.items():
+            values = 100 * getattr(found, kind)[:, :end]
+            mean, error = values.mean(axis=0), 1.96 * values.std(axis=0, ddof=1) / math.sqrt(len(values))
+            (line,) = axes.plot(100 * GRID[:end], mean, label=words)
+            axes.fill_between(
+                100 * GRID[:end], mean - error, mean + error, color=line.get_color(), alpha=0.12, linewidth=0
+            )
+        axes.set_xlabel("epochs trained (% of those of 60 trainings)")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    left.legend(fontsize=8)
+    sheet.savefig(path)

@@ -1,0 +1,231 @@
+"""The replay of searches on a table of trainings: its books of epochs, and that good starts are worth something."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import joint_table, replay
+from benchmarks.joint_table import CLOCK, columns, drawn
+from benchmarks.replay import SEARCHES, measured, replayed
+from benchmarks.replay_figures import BUDGETS, GRID, STEPS, reaches
+from benchmarks.replay_questions import REFERENCE, asked, level_of, rank
+from benchmarks.replay_world import CHANCE, Row, World, read
+from search.study.space import ParamValue
+from search.study.toml_file import load_study
+
+MODELS, WAITED, STARTED = 36, 30, 5
+LENGTH = STARTED + CLOCK["epochs_after_start"]
+
+Params = dict[str, ParamValue]
+Accuracy = Callable[[Params], float | None]  # where it learnt
+
+
+def by_depth(params: Params) -> float | None:
+    """The deeper the better; one block learns nothing."""
+    depth = int(params["depth"])
+    return None if depth == 1 else 0.3 + 0.1 * depth
+
+
+def by_reference(params: Params) -> float | None:
+    """The nearer to the reference model the better."""
+    steps = abs(math.log10(float(params["learning_rate"]) / 0.0005)) + abs(int(params["depth"]) - 4)
+    others = float(params["dropout_rate"]) + (params["pooling"] != "max") + (params["augmentation"] != "none")
+    return 0.9 - 0.08 * steps - 0.15 * others
+
+
+def row_of(number: int, replicate: int, params: Params, accuracy: float | None) -> dict[str, object]:
+    row: dict[str, object] = {"config": number, "replicate": replicate, **params, "state": "finished"}
+    row |= {"model_parameters": 1000 * int(params["depth"]), "train_accuracy": accuracy or CHANCE}
+    if accuracy is None:
+        return row | {
+            "epochs": WAITED, "val_accuracy": CHANCE, "test_accuracy": CHANCE, "val_curve": ";".join(["250"] * WAITED)
+        }  # fmt: skip
+    curve = [250] * STARTED + [round(1000 * accuracy)] * (LENGTH - STARTED)
+    return row | {
+        "epochs": LENGTH, "start_epoch": STARTED, "val_accuracy": accuracy, "test_accuracy": accuracy - 0.05,
+        "val_curve": ";".join(map(str, curve)),
+    }  # fmt: skip
+
+
+def table(path: Path, accuracy: Accuracy, models: int = MODELS) -> Path:
+    """Made-up trainings of the space of `joint`, both replicates alike; the last model has one replicate."""
+    study = load_study("joint")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns(study), lineterminator="\n")
+        writer.writeheader()
+        for number, params in enumerate(drawn(study, models + 1)):
+            for replicate in range(2 if number < models else 1):
+                writer.writerow(row_of(number, replicate, params, accuracy(params)))
+    return path
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(read(table(tmp_path / "table.csv", by_depth)))
+
+
+def one_replicate(world: World) -> list[Row]:
+    return [world.other[config, 0] for config in world.configs]
+
+
+def test_a_table_is_read_without_models_of_one_replicate(world: World) -> None:
+    assert world.configs == list(range(MODELS))
+    row = next(row for row in world.rows if row.learnt)
+    assert (row.epochs, row.start, len(row.curve)) == (LENGTH, STARTED, LENGTH)
+    assert row.test == pytest.approx((row.val or 0) - 0.05)
+    assert world.share([(world.mean_test(config), world.other[config, 0].parameters) for config in world.configs]) == 1
+
+
+def test_a_loss_that_was_not_finite_is_no_accuracy(tmp_path: Path) -> None:
+    study, path = load_study("joint"), table(tmp_path / "table.csv", by_depth, models=8)
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns(study), lineterminator="\n")
+        for replicate in range(2):
+            params = drawn(study, 10)[9]
+            writer.writerow({"config": 9, "replicate": replicate, **params, "state": "failed", "epochs": 3})
+    world = World(read(path))
+    row = world.other[9, 0]
+    assert (row.val, row.learnt, row.test, row.parameters) == (None, False, CHANCE, 0)
+    assert world.volume([(0.9, row.parameters)]) == 0
+
+
+def test_the_table_that_is_trained_is_the_one_that_is_read() -> None:
+    """Of a row's columns each has one writer: `joint_table` itself."""
+    names = columns(load_study("joint"))
+    assert set(row_of(0, 0, drawn(load_study("joint"), 1)[0], 0.5)) == set(names)
+    row = joint_table._Row(joint_table.config_of(drawn(load_study("joint"), 1)[0], 0, 1), {})
+    splits = {split: {"accuracy": 0.5} for split in ("train", "val", "test")}
+    assert not row.take({"event": "epoch", "val_accuracy": 0.25})
+    end = {"event": "finished", "splits": splits, "epochs_run": 1, "parameters": 9, "start_epoch": None}
+    assert row.take(end)
+    assert (row.config.seed, row.config.fold, row.row["val_curve"], row.row["val_accuracy"]) == (1, 1, "250", 0.5)
+
+
+def test_the_nearest_model_is_the_proposal_itself_and_then_another(world: World) -> None:
+    params = world.other[7, 0].params
+    assert world.nearest(params) == 7
+    assert world.nearest(params, {7}) != 7
+    with pytest.raises(ValueError, match="all 36 models are used"):
+        world.nearest(params, set(world.configs))
+
+
+def test_questions_are_answered_from_few_trainings_whose_epochs_count(world: World) -> None:
+    rows = one_replicate(world)
+    found = asked(world, rows, np.random.default_rng(0))
+    assert found.starts[0] == REFERENCE
+    assert found.together["depth"] == 5
+    assert {**REFERENCE, "depth": 5} in found.starts
+    trained = [row.epochs for row in rows for _ in world.specs]
+    assert 0 < found.epochs <= sum(trained), "no training of one question is drawn twice"
+    few = asked(world, rows[:1], np.random.default_rng(0))
+    assert few.epochs == len(world.specs) * rows[0].epochs
+
+
+def test_questions_where_nothing_learns_tell_nothing(tmp_path: Path) -> None:
+    world = World(read(table(tmp_path / "table.csv", lambda params: None)))
+    found = asked(world, one_replicate(world), np.random.default_rng(0))
+    assert found.starts == (REFERENCE, REFERENCE)
+
+
+def test_a_level_that_learns_reliably_stands_before_a_lucky_one(world: World) -> None:
+    learnt = next(row for row in world.rows if row.learnt)
+    lost = replace(learnt, start=None, val=CHANCE)
+    often = [replace(learnt, val=0.5)] * 4 + [lost]
+    lucky = [replace(learnt, val=0.9)] + [lost] * 4
+    assert rank(often) == (True, 0, 0.5)
+    assert rank(often) > rank([replace(learnt, val=0.9)] * 3 + [lost] * 2) > rank(lucky)
+
+
+def test_a_number_belongs_to_the_part_of_the_axis_it_lies_in(world: World) -> None:
+    rate = world.specs["learning_rate"]
+    assert [level_of(rate, value) for value in (1e-4, 0.001, 1e-2)] == [0, 2, 4]
+    assert [level_of(world.specs["depth"], depth) for depth in range(1, 6)] == list(range(5))
+    assert level_of(world.specs["pooling"], "blur") == 3
+
+
+@pytest.mark.parametrize("name", ["random", "optuna", "tpe20", "joint"])
+def test_a_search_counts_the_epochs_it_trains(world: World, name: str) -> None:
+    world.budget = 8 * LENGTH
+    course = replayed(world, SEARCHES[name], seed=0)
+    spent = np.diff([0, *course.epochs])
+    if SEARCHES[name].pruner == "none":
+        assert set(spent) <= {WAITED, LENGTH}
+    assert course.epochs[-2] < world.budget <= course.epochs[-1]
+    assert replayed(world, SEARCHES[name], seed=0).epochs == course.epochs
+
+
+def test_a_search_ends_with_the_table(world: World) -> None:
+    course = replayed(world, SEARCHES["random"], seed=0)
+    assert course.trainings == len(course.epochs) == MODELS
+    assert course.epochs[-1] == sum(row.epochs for row in one_replicate(world))
+    assert course.accuracy[-1] == pytest.approx(0.75)
+    assert course.volume == sorted(course.volume)
+
+
+def test_pruning_saves_epochs(world: World) -> None:
+    pruned, whole = (replayed(world, SEARCHES[name], seed=0) for name in ("random-asha", "random"))
+    assert pruned.pruned > 0
+    assert pruned.epochs[-1] < whole.epochs[-1]
+
+
+def test_a_search_that_starts_at_a_better_model_finds_it_sooner(tmp_path: Path) -> None:
+    world = World(read(table(tmp_path / "table.csv", by_reference)))
+    best = max(world.mean_test(config) for config in world.configs)
+    assert world.mean_test(world.nearest(REFERENCE)) > best - 0.05
+    world.budget = 12 * LENGTH
+    random, starting = (measured(world, SEARCHES[name], 6).accuracy for name in ("random", "tpe20-questions"))
+    third = STEPS // 3
+    assert starting[:, third].mean() > random[:, third].mean() + 0.05
+    assert (starting[:, third] > best - 0.05).all()
+
+
+def test_epochs_of_questions_come_first_where_they_count(world: World) -> None:
+    free, counted = (replayed(world, SEARCHES[name], seed=3) for name in ("joint", "joint-counted"))
+    (before,) = set(np.subtract(counted.epochs, free.epochs))
+    assert before > 0
+    assert counted.accuracy == free.accuracy
+    assert counted.at(before, counted.accuracy) == CHANCE
+    alone = replayed(world, SEARCHES["questions-counted"], seed=3)
+    assert (alone.epochs, alone.trainings) == ([before], 0)
+    assert replayed(world, SEARCHES["questions"], seed=3).epochs == [0]
+
+
+def test_questions_alone_are_judged_by_the_replicate_that_none_of_them_saw(tmp_path: Path) -> None:
+    """One replicate of each model has another accuracy in testing: whichever was seen, the other one counts."""
+    world = World(
+        [replace(row, test=0.1 + 0.1 * row.replicate) for row in read(table(tmp_path / "table.csv", by_depth))]
+    )
+    truths = set()
+    for seed in range(8):
+        (truth,) = replayed(world, SEARCHES["questions"], seed).accuracy
+        visible = np.random.default_rng(seed).integers(2, size=MODELS)
+        rows = [world.other[config, int(visible[config])] for config in world.configs]
+        assert truth in {world.truth(row) for row in rows}
+        truths.add(truth)
+    assert truths == {0.1, 0.2}
+
+
+def test_when_a_search_reaches_the_last_of_random_search() -> None:
+    climbing = np.tile(np.minimum(GRID, 1.0), (4, 1))
+    assert reaches(climbing, climbing)[0] == 1
+    assert reaches(np.minimum(2 * climbing, 1.0), climbing)[0] == 0.5
+    assert reaches(climbing / 2, climbing) == (np.inf, np.inf, np.inf)
+    assert len(GRID) == STEPS * BUDGETS
+
+
+def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, figure = table(tmp_path / "table.csv", by_depth, models=12), tmp_path / "replay.svg"
+    arguments = ["--table", str(path), "--repeats", "2", "--only", "tpe20-questions", "questions-counted"]
+    assert replay.main([*arguments, "--figure", str(figure)]) == 0
+    said = capsys.readouterr().out
+    assert "24 trainings; 60 are" in said
+    for name in ("random", "tpe20-questions", "questions-counted"):
+        assert SEARCHES[name].words in said
+    assert "<svg" in figure.read_text("utf-8")
