@@ -11,6 +11,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -262,3 +263,11 @@ class SmallDisk:
 
     def free(self) -> None:
         self._filler.unlink()
+
+
+@pytest.fixture
+def heard_hangups() -> Iterator[None]:
+    """SIGHUP is not ignored, as it is where the tests themselves run under `nohup`; children have it so, too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

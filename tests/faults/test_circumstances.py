@@ -186,6 +186,7 @@ def under_way(here: Installation, epochs: int) -> bool:
     return '"event":"started"' in text and text.count('"event":"epoch"') >= epochs
 
 
+@pytest.mark.usefixtures("heard_hangups")
 @pytest.mark.parametrize("disowned", [True, False], ids=["disowned", "not disowned"])
 def test_a_terminal_that_is_closed(
     here: Installation, made: Made, login: list[Trained], tmp_path: Path, disowned: bool

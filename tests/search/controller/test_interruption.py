@@ -49,6 +49,7 @@ def test_it_is_said_before_the_epoch_ends(shop: Workshop) -> None:
     ]
 
 
+@pytest.mark.usefixtures("heard_hangups")
 def test_a_terminal_that_is_closed_interrupts_but_hurries_nothing() -> None:
     count = 0
 
