@@ -1,11 +1,14 @@
-"""Trains models drawn at random from the space of `joint`, two replicates each, into a table for `benchmarks.replay`.
+"""Trains models drawn at random from the space of `joint`, into a table for `benchmarks.replay`.
 
-    python -m benchmarks.joint_table --data DIR --trainings 800
+    python -m benchmarks.joint_table --data DIR --models 400
+
+A model whose first replicate learnt is trained again, as its second one, which tells what the model is worth where the
+first was chosen for its luck. Of one that stayed at chance nobody asks that (the first 65 have two whatever came out).
 
 Small, so that a table is hours' work: 48x64 pixels, colour, batches of 64 (of 16, one training in twelve learnt); a
 training ends 20 epochs after it starts to learn, or at epoch 30 where it has not. It goes on where it ended: every row
 is written when its training is over. A model is a function of its number (a scrambled Sobol sequence), so a longer
-table begins with the rows of a shorter one.
+table has the models of a shorter one.
 
 Columns: config, replicate (its seed and its fold of the photographs), the space's parameters; state (`failed`: the loss
 was not finite); epochs, start_epoch (empty: it stayed at chance), model_parameters; val_accuracy, test_accuracy,
@@ -17,12 +20,11 @@ from __future__ import annotations
 
 import argparse
 import csv
-import itertools
 import json
 import queue
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +39,6 @@ from search.study.toml_file import load_study
 from trainer.config import TrainConfig
 
 TABLE = Path(__file__).with_name("joint_table.csv")
-REPLICATES = 2
 SOBOL_SEED = 20_261_128
 SIZE = {"image_height": 48, "image_width": 64, "color": True, "batch_size": 64}
 DEEPEST = 5
@@ -72,7 +73,7 @@ def config_of(params: dict[str, ParamValue], number: int, replicate: int) -> Tra
     )
 
 
-class _Row:
+class Training:
     """A training under way."""
 
     def __init__(self, config: TrainConfig, row: dict[str, object]) -> None:
@@ -100,23 +101,49 @@ class _Row:
         return True
 
 
-def _waiting(study: Study, trainings: int, done: set[tuple[int, int]]) -> Iterator[_Row]:
-    models = drawn(study, -(-trainings // REPLICATES))
-    for number, replicate in itertools.product(range(len(models)), range(REPLICATES)):
-        if (number, replicate) not in done:
-            row: dict[str, object] = {"config": number, "replicate": replicate, **models[number]}
-            yield _Row(config_of(models[number], number, replicate), row)
+class Plan:
+    """Which trainings come next: first again what learnt, then the first model that was not trained yet.
+
+    Args:
+        study: whose space it is.
+        models: of the whole table.
+        table: the trainings that are done, and whether each learnt.
+    """
+
+    def __init__(self, study: Study, models: int, table: Mapping[tuple[int, int], bool]) -> None:
+        self._models = drawn(study, models)
+        self._again = [number for (number, replicate), learnt in table.items() if learnt and not replicate]
+        self._again = [number for number in self._again if (number, 1) not in table]
+        self._new = [number for number in reversed(range(models)) if (number, 0) not in table]
+
+    def __len__(self) -> int:
+        return len(self._again) + len(self._new)
+
+    def next(self) -> Training | None:
+        """The next training; None: none is known yet."""
+        if self._again:
+            return self._training(self._again.pop(), 1)
+        return self._training(self._new.pop(), 0) if self._new else None
+
+    def took(self, row: Mapping[str, object]) -> None:
+        """Hears of a training that is over."""
+        if row["replicate"] == 0 and row.get("start_epoch") is not None:
+            self._again.append(int(str(row["config"])))
+
+    def _training(self, number: int, replicate: int) -> Training:
+        row: dict[str, object] = {"config": number, "replicate": replicate, **self._models[number]}
+        return Training(config_of(self._models[number], number, replicate), row)
 
 
-def _rows(path: Path, names: list[str]) -> set[tuple[int, int]]:
-    """The trainings in the table; a new one gets its head."""
+def _rows(path: Path, names: list[str]) -> dict[tuple[int, int], bool]:
+    """The trainings in the table, and whether each learnt; a new one gets its head."""
     if not path.exists():
         path.write_text(",".join(names) + "\n", encoding="utf-8")
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != names:
             raise SystemExit(f"{path}: columns {reader.fieldnames}; expected {names}")
-        return {(int(row["config"]), int(row["replicate"])) for row in reader}
+        return {(int(row["config"]), int(row["replicate"])): bool(row["start_epoch"]) for row in reader}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -127,24 +154,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="images")
-    parser.add_argument("--trainings", type=int, default=800, metavar="N", help="in the whole table (%(default)s)")
+    parser.add_argument("--models", type=int, default=400, metavar="N", help="in the whole table (%(default)s)")
     parser.add_argument("--slots", type=int, default=2, metavar="N", help="at once, a thread each (%(default)s)")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of decoded images (default: one for this run)")
     parser.add_argument("--to", type=Path, default=TABLE, metavar="FILE", help="the table (%(default)s)")
     args = parser.parse_args(argv)
     study = load_study("joint")
-    done = _rows(args.to, columns(study))
-    waiting = _waiting(study, args.trainings, done)
+    plan = Plan(study, args.models, _rows(args.to, columns(study)))
     with tempfile.TemporaryDirectory() as folder, args.to.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns(study), lineterminator="\n")
         source = TrainerSource(args.data.resolve(), args.cache or Path(folder, "cache"), Path(folder, "models"))
         mailbox: queue.SimpleQueue[SlotLine | SlotExit] = queue.SimpleQueue()
         console = Console()
         with LocalExecutor(source, Path(folder, "logs"), gpus=[]) as executor, Progress(console=console) as progress:
-            task = progress.add_task("trainings", total=args.trainings, completed=len(done))
+            task = progress.add_task("trainings", total=len(plan))
             for number in range(args.slots):
                 executor.start(number, mailbox)
-            at: dict[Slot, _Row] = {}
+            at: dict[Slot, Training] = {}
             free = args.slots
             while free or at:
                 mail = mailbox.get()
@@ -154,14 +180,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if event["event"] == "ready":
                     free -= 1
                 elif mail.slot in at and at[mail.slot].take(event):
-                    writer.writerow(at.pop(mail.slot).row)
+                    row = at.pop(mail.slot).row
+                    writer.writerow(row)
                     file.flush()
-                    progress.advance(task)
+                    plan.took(row)
+                    progress.update(task, advance=1, total=progress.tasks[task].completed + 1 + len(at) + len(plan))
                 else:
                     continue
-                if (row := next(waiting, None)) is not None:
-                    at[mail.slot] = row
-                    mail.slot.send(row.config.model_dump_json())
+                if (training := plan.next()) is not None:
+                    at[mail.slot] = training
+                    mail.slot.send(training.config.model_dump_json())
     return 0
 
 

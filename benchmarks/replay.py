@@ -10,16 +10,17 @@ defaults, with two objectives: accuracy on validation, and the number of paramet
 found (`benchmarks.replay_questions`), whose epochs are counted or, as for a user who has asked them anyway, are not;
 beside them stand the questions alone, with the combination of their best levels and no search.
 
-Of each model one replicate, drawn anew in each repeat, is what searches and questions see. Reported, at shares of the
-epochs of 60 trainings (the budget of each search; questions come on top), and at the end:
+Of each model the first replicate is what searches and questions see. Reported, at shares of the epochs of 60 trainings
+(the budget of each search; questions come on top), and at the end:
 
-    accuracy     on test images, of the model that is best on validation: of its other replicate, which nothing has
+    accuracy     on test images, of the model that is best on validation: of its second replicate, which nothing has
                  seen, so that luck does not count
-    hypervolume  of the models on the front (validation accuracy, parameters), again at the other replicate's test
+    hypervolume  of the models on the front (validation accuracy, parameters), again at the second replicate's test
                  accuracy: above chance, and below the largest model on a logarithmic axis, as a share of the table's
 
 Intervals are 95 %, over the repeats, those of shares by bootstrap; the repeats of all searches begin with equal seeds.
-They say how far chance in a search carries, on this table; another table would give other figures.
+They say how far chance in a search carries, on this table; another table, or other seeds of its trainings, would give
+other figures.
 
 A confirmation on new seeds, as `joint` has it, cannot be replayed: training the best five again would use up the second
 replicate, and no third is there that neither selection saw.
@@ -94,8 +95,8 @@ class Course:
     def add(self, epochs: int, world: World, seen: Sequence[Row]) -> None:
         """Notes what is found when so many epochs were trained in all, by trainings that went to their end."""
         self.epochs.append(epochs)
-        self.accuracy.append(world.truth(max(seen, key=_val)) if seen else CHANCE)
-        self.volume.append(world.share([(world.truth(one), one.parameters) for one in _front(seen)]))
+        self.accuracy.append(world.truth(max(seen, key=_val).config) if seen else CHANCE)
+        self.volume.append(world.share([(world.truth(one.config), one.parameters) for one in _front(seen)]))
 
     def at(self, epochs: float, values: Sequence[float]) -> float:
         """The figure when so many epochs were trained; before the first training was over, what chance gives."""
@@ -107,14 +108,12 @@ def replayed(world: World, search: Search, seed: int) -> Course:
     """One search, until the budget is spent, or no model is left."""
     distributions = _distributions(world)
     study = optuna.create_study(directions=["maximize", "minimize"], storage=None, sampler=_peer(search, seed))
-    rng = np.random.default_rng(seed)
-    visible = {config: world.other[config, int(rng.integers(2))] for config in world.configs}
-    found = asked(world, list(visible.values()), rng) if search.questions else None
+    found = asked(world, list(world.first.values()), np.random.default_rng(seed)) if search.questions else None
     starts = found.starts if found else ()
     course = Course()
     spent = found.epochs if found and search.counts else 0
     if found and search.alone:
-        course.add(spent, world, [visible[world.nearest(found.together)]])
+        course.add(spent, world, [world.first[world.nearest(found.together)]])
         return course
     used: set[int] = set()
     seen: list[Row] = []
@@ -130,7 +129,7 @@ def replayed(world: World, search: Search, seed: int) -> Course:
             proposal = Proposal(seed * 100_003 + number, seed, search.n_startup, distributions)
             study.sampler = build_sampler(search.sampler, proposal)
             wanted = _asked(study, distributions)
-        row = visible[world.nearest(wanted, used)]
+        row = world.first[world.nearest(wanted, used)]
         used.add(row.config)
         epochs = _stopped_after(search.pruner, row, number, curves)
         spent += row.epochs if epochs is None else epochs

@@ -3,7 +3,7 @@
 A question has every level of one parameter (numbers in five parts of their axes) at five seeds. Of each level so many
 trainings are drawn from the table, at random: those whose level it is, all else in them being random too, where a real
 question holds it at the reference model's values. So these questions tell less than real ones would. Their epochs are
-counted. Nothing else of the table is looked at, and of each model only the replicate that a search would see.
+counted. Nothing else of the table is looked at, and no second replicate.
 
 The best level has the highest mean accuracy on validation of those that learnt, of the levels that learn at as many of
 their trainings as `search.answer.learning` asks for; where none does, of those that learn most often. Where nothing
@@ -65,7 +65,9 @@ def asked(world: World, rows: Sequence[Row], rng: np.random.Generator) -> Questi
         ranked: list[tuple[tuple[bool, int, float], int]] = []
         for level in range(parts_of(spec)):
             there = [row for row in rows if level_of(spec, row.params[name]) == level]
-            chosen = rng.choice(len(there), size=min(SEEDS, len(there)), replace=False) if there else []
+            chosen: Sequence[int] = (
+                rng.choice(len(there), size=min(SEEDS, len(there)), replace=False).tolist() if there else []
+            )
             trained = [there[index] for index in chosen]
             epochs += sum(row.epochs for row in trained)
             if any(row.learnt for row in trained):

@@ -44,7 +44,10 @@ class Row:
 
 
 def read(path: Path) -> list[Row]:
-    """The trainings of models of which the table has both replicates. A loss that was not finite is no accuracy."""
+    """The trainings, without those of models that learnt and whose second replicate is still missing.
+
+    A loss that was not finite is no accuracy.
+    """
     specs = space(load_study("joint"))
     rows = []
     with path.open(encoding="utf-8", newline="") as file:
@@ -65,8 +68,10 @@ def read(path: Path) -> list[Row]:
                     curve,
                 )
             )
-    both = {row.config for row in rows if row.replicate == 0} & {row.config for row in rows if row.replicate == 1}
-    return [row for row in rows if row.config in both]
+    first = {row.config: row for row in rows if row.replicate == 0}
+    again = {row.config for row in rows if row.replicate == 1}
+    whole = {config for config, row in first.items() if config in again or not row.learnt}
+    return [row for row in rows if row.config in whole]
 
 
 def _value(spec: Any, text: str) -> ParamValue:
@@ -79,19 +84,21 @@ class World:
     """The table as a search meets it.
 
     Args:
-        rows: its trainings, both replicates of every model.
+        rows: its trainings: of every model the first replicate, which is what a search sees, and of one that learnt
+            there the second.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = list(rows)
         self.specs = space(load_study("joint"))
-        self.other = {(row.config, row.replicate): row for row in rows}
+        self.first = {row.config: row for row in rows if row.replicate == 0}
+        self._second = {row.config: row for row in rows if row.replicate == 1}
         self.largest = max(row.parameters for row in rows)
         self.smallest = min(row.parameters for row in rows if row.parameters)
-        self.configs = sorted({row.config for row in rows})
-        self._points = np.array([self._point(self.other[config, 0].params) for config in self.configs])
+        self.configs = sorted(self.first)
+        self._points = np.array([self._point(self.first[config].params) for config in self.configs])
         self._whole = self.volume([(self.mean_test(row.config), row.parameters) for row in rows if row.parameters])
-        self.budget = TRIALS * float(np.mean([row.epochs for row in rows]))
+        self.budget = TRIALS * float(np.mean([row.epochs for row in self.first.values()]))
 
     def _point(self, params: Params) -> list[float]:
         """A place where distances between names and numbers can be added: names as indicators."""
@@ -120,12 +127,12 @@ class World:
         return self.configs[int(distances.argmin())]
 
     def mean_test(self, config: int) -> float:
-        """Of both replicates."""
-        return (self.other[config, 0].test + self.other[config, 1].test) / 2
+        """Of the replicates that there are."""
+        return (self.first[config].test + self._second.get(config, self.first[config]).test) / 2
 
-    def truth(self, row: Row) -> float:
-        """Test accuracy of the model's other replicate."""
-        return self.other[row.config, 1 - row.replicate].test
+    def truth(self, config: int) -> float:
+        """Test accuracy of the model's second replicate; without one, of the first, which stayed at chance."""
+        return self._second.get(config, self.first[config]).test
 
     def volume(self, points: Sequence[tuple[float, int]]) -> float:
         """Hypervolume of (accuracy, parameters) above chance and below the largest model, parameters as logarithms; a

@@ -55,14 +55,15 @@ def row_of(number: int, replicate: int, params: Params, accuracy: float | None) 
 
 
 def table(path: Path, accuracy: Accuracy, models: int = MODELS) -> Path:
-    """Made-up trainings of the space of `joint`, both replicates alike; the last model has one replicate."""
+    """Made-up trainings of the space of `joint`, both replicates alike; the last model, which learnt, has one alone."""
     study = load_study("joint")
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns(study), lineterminator="\n")
         writer.writeheader()
         for number, params in enumerate(drawn(study, models + 1)):
             for replicate in range(2 if number < models else 1):
-                writer.writerow(row_of(number, replicate, params, accuracy(params)))
+                learnt = accuracy(params) if number < models else 0.5
+                writer.writerow(row_of(number, replicate, params, learnt))
     return path
 
 
@@ -72,15 +73,15 @@ def world(tmp_path: Path) -> World:
 
 
 def one_replicate(world: World) -> list[Row]:
-    return [world.other[config, 0] for config in world.configs]
+    return list(world.first.values())
 
 
-def test_a_table_is_read_without_models_of_one_replicate(world: World) -> None:
+def test_a_table_is_read_without_models_that_learnt_once_and_wait_for_their_second_replicate(world: World) -> None:
     assert world.configs == list(range(MODELS))
     row = next(row for row in world.rows if row.learnt)
     assert (row.epochs, row.start, len(row.curve)) == (LENGTH, STARTED, LENGTH)
     assert row.test == pytest.approx((row.val or 0) - 0.05)
-    assert world.share([(world.mean_test(config), world.other[config, 0].parameters) for config in world.configs]) == 1
+    assert world.share([(world.mean_test(config), world.first[config].parameters) for config in world.configs]) == 1
 
 
 def test_a_loss_that_was_not_finite_is_no_accuracy(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_a_loss_that_was_not_finite_is_no_accuracy(tmp_path: Path) -> None:
             params = drawn(study, 10)[9]
             writer.writerow({"config": 9, "replicate": replicate, **params, "state": "failed", "epochs": 3})
     world = World(read(path))
-    row = world.other[9, 0]
+    row = world.first[9]
     assert (row.val, row.learnt, row.test, row.parameters) == (None, False, CHANCE, 0)
     assert world.volume([(0.9, row.parameters)]) == 0
 
@@ -100,7 +101,7 @@ def test_the_table_that_is_trained_is_the_one_that_is_read() -> None:
     """Of a row's columns each has one writer: `joint_table` itself."""
     names = columns(load_study("joint"))
     assert set(row_of(0, 0, drawn(load_study("joint"), 1)[0], 0.5)) == set(names)
-    row = joint_table._Row(joint_table.config_of(drawn(load_study("joint"), 1)[0], 0, 1), {})
+    row = joint_table.Training(joint_table.config_of(drawn(load_study("joint"), 1)[0], 0, 1), {})
     splits = {split: {"accuracy": 0.5} for split in ("train", "val", "test")}
     assert not row.take({"event": "epoch", "val_accuracy": 0.25})
     end = {"event": "finished", "splits": splits, "epochs_run": 1, "parameters": 9, "start_epoch": None}
@@ -109,7 +110,7 @@ def test_the_table_that_is_trained_is_the_one_that_is_read() -> None:
 
 
 def test_the_nearest_model_is_the_proposal_itself_and_then_another(world: World) -> None:
-    params = world.other[7, 0].params
+    params = world.first[7].params
     assert world.nearest(params) == 7
     assert world.nearest(params, {7}) != 7
     with pytest.raises(ValueError, match="all 36 models are used"):
@@ -197,19 +198,29 @@ def test_epochs_of_questions_come_first_where_they_count(world: World) -> None:
     assert replayed(world, SEARCHES["questions"], seed=3).epochs == [0]
 
 
-def test_questions_alone_are_judged_by_the_replicate_that_none_of_them_saw(tmp_path: Path) -> None:
-    """One replicate of each model has another accuracy in testing: whichever was seen, the other one counts."""
-    world = World(
-        [replace(row, test=0.1 + 0.1 * row.replicate) for row in read(table(tmp_path / "table.csv", by_depth))]
-    )
-    truths = set()
-    for seed in range(8):
-        (truth,) = replayed(world, SEARCHES["questions"], seed).accuracy
-        visible = np.random.default_rng(seed).integers(2, size=MODELS)
-        rows = [world.other[config, int(visible[config])] for config in world.configs]
-        assert truth in {world.truth(row) for row in rows}
-        truths.add(truth)
-    assert truths == {0.1, 0.2}
+def test_what_was_found_is_judged_by_the_replicate_that_no_search_saw(tmp_path: Path) -> None:
+    rows = [replace(row, test=0.1 + 0.1 * row.replicate) for row in read(table(tmp_path / "table.csv", by_depth))]
+    world = World(rows)
+    assert replayed(world, SEARCHES["questions"], seed=0).accuracy == [0.2]
+    assert set(replayed(world, SEARCHES["random"], seed=0).accuracy) <= {CHANCE, 0.2}
+    one = next(row for row in rows if row.start is None)
+    assert World([row for row in rows if row.learnt or not row.replicate]).truth(one.config) == 0.1
+
+
+def test_the_next_training_is_the_second_of_what_learnt() -> None:
+    study = load_study("joint")
+    table = {(0, 0): False, (1, 0): True, (1, 1): False, (2, 0): True, (4, 0): False, (4, 1): True}
+    plan = joint_table.Plan(study, 6, table)
+    assert len(plan) == 3
+    found = []
+    for learnt in (False, True, True, False):
+        training = plan.next()
+        assert training is not None
+        found.append((training.row["config"], training.row["replicate"]))
+        assert (training.config.seed, training.config.fold) == (found[-1][1],) * 2
+        plan.took({**training.row, "start_epoch": 7 if learnt else None})
+    assert found == [(2, 1), (3, 0), (3, 1), (5, 0)]
+    assert plan.next() is None
 
 
 def test_when_a_search_reaches_the_last_of_random_search() -> None:
