@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import executors, memory, overhead, peer, training
+from benchmarks import executors, memory, onednn, overhead, peer, training
 from benchmarks.__main__ import main
 from benchmarks.photographs import quality
 from benchmarks.processes import PYTHON, ROOT, BenchmarkError, run
@@ -150,3 +150,10 @@ def test_executors(tiny_images: Path, capsys: pytest.CaptureFixture[str]) -> Non
     head, row = [line for line in capsys.readouterr().out.splitlines() if "executor" in line or "local" in line]
     assert "trials/s" in head
     assert row.count("ms") == 2
+
+
+def test_onednn_is_measured_on_and_off() -> None:
+    on, off, ratio = onednn.measure(1, ["--height=16", "--width=16", "--batch-size=4"]).figures
+    assert on.values[0] > 0
+    assert off.values[0] > 0
+    assert ratio.values == (on.values[0] / off.values[0],)

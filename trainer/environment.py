@@ -27,8 +27,8 @@ KEPT = (
 BACKEND_FIXED = {
     "KERAS_HOME": os.devnull,
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # memory on demand: several slots may share a card
-    # TensorFlow leaves oneDNN off on x86 processors without AVX-512 VNNI, where it trains the reference model three
-    # times as fast (benchmarks/onednn.py), and whether it is on changes what is computed.
+    # TensorFlow leaves oneDNN off on x86 processors without AVX-512 VNNI, where it trains the reference model nearly
+    # five times as fast (benchmarks/onednn.py); and whether it is on changes the last digits of what is computed.
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the same for JAX
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # PyTorch refuses deterministic matrix products without it

@@ -33,6 +33,14 @@ def test_memory_grows_on_demand(keras: Any) -> None:
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
 
 
+def test_onednn_is_on_whatever_the_processor(keras: Any) -> None:
+    if keras.backend.backend() == "tensorflow":
+        from tensorflow.python.util import _pywrap_util_port
+
+        assert _pywrap_util_port.IsMklEnabled()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+
+
 def test_the_device_is_named(keras: Any) -> None:
     from trainer.backend import device
 
