@@ -27,6 +27,7 @@ import sqlalchemy
 from search.addresses.ports import note_ports, noted_ports
 from search.addresses.urls import dashboard_study, mlflow_ui, runs_page, shown_url
 from search.commands import ExitStatus, add_runs_option, ended, new_parser
+from search.controller.signals import ending_signals
 from search.environment import chosen
 from search.errors import SettingsError, StorageError
 from search.folder.manifest import study_folders
@@ -178,12 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = parser().parse_args(arguments)
     over = threading.Event()
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as it is under `nohup`
-        numbers.append(signal.SIGHUP)  # the terminal was closed
-    for number in numbers:
-        signal.signal(number, lambda *_: over.set())  # and not an exception, which could hit between start and note
+    for kind in ending_signals():
+        signal.signal(kind, lambda *_: over.set())  # and not an exception, which could hit between start and note
     return ended(lambda: _main(options, over))
 
 

@@ -41,9 +41,10 @@ class Pruning:
 
     def see(self, record: TrialRecord) -> None:
         """Takes the curve of a trial, under way or over. Of a trial that is trained again, the last attempt counts."""
-        if self._stops is None or record.role != "search":
+        if record.role != "search":
             return
-        self._curves[record.number] = curve_of(record, self._measure)
+        if self._stops is not None:
+            self._curves[record.number] = curve_of(record, self._measure)
         if keeps(self._limits, record.events):
             self._infeasible.discard(record.number)
         else:
@@ -56,7 +57,7 @@ class Pruning:
         self.see(record)
         if record.role != "search" or not isinstance(record.events[-1], Epoch) or record.params == self._reference:
             return False
-        if self._stops_infeasible and not keeps(self._limits, record.events):
+        if self._stops_infeasible and record.number in self._infeasible:
             return True
         if self._stops is None:
             return False

@@ -8,12 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
+def ending_signals() -> list[signal.Signals]:
+    """Those that end a command: Ctrl-C, SIGTERM, and a closed terminal's SIGHUP but where it is ignored (`nohup`)."""
+    found = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    return [kind for kind in found if kind != signal.SIGHUP or signal.getsignal(kind) != signal.SIG_IGN]
+
+
 @contextmanager
 def signals_interrupt(interrupt: Callable[[], None]) -> Iterator[None]:
     """Ctrl-C and SIGTERM interrupt, while the study runs; so does SIGHUP, which says that the terminal was closed.
 
     SIGHUP comes from the shell and from the system, and systemd sends it after SIGTERM where it is told to: it hurries
-    nothing that was interrupted before. Where it is ignored, as under `nohup`, it stays so.
+    nothing that was interrupted before.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -27,9 +33,7 @@ def signals_interrupt(interrupt: Callable[[], None]) -> Iterator[None]:
         interrupted = True
         interrupt()
 
-    kinds = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        kinds.append(signal.SIGHUP)
+    kinds = ending_signals()
     before = [signal.signal(kind, handle) for kind in kinds]
     try:
         yield
