@@ -2,7 +2,7 @@
 
     python -m benchmarks.onednn [--repeat 3] [--height 120 --width 160] [--color] [--batch-size 100]
 
-TensorFlow turns them on by itself where the processor has AVX-512 VNNI; a trainer turns them on everywhere
+TensorFlow turns them on by itself where an x86 processor has AVX-512 VNNI; trainers turn them on on all x86 processors
 (`trainer.environment`). Images are noise; what is counted is processor time, so that what else runs disturbs little.
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 from collections.abc import Iterable, Mapping
 
 # What a process needs to find programs, libraries, its user and the machine's devices.
@@ -27,12 +28,13 @@ KEPT = (
 BACKEND_FIXED = {
     "KERAS_HOME": os.devnull,
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # memory on demand: several slots may share a card
-    # TensorFlow leaves oneDNN off on x86 processors without AVX-512 VNNI, where it trains the reference model nearly
-    # five times as fast (benchmarks/onednn.py); and whether it is on changes the last digits of what is computed.
-    "TF_ENABLE_ONEDNN_OPTS": "1",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the same for JAX
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # PyTorch refuses deterministic matrix products without it
 }
+if platform.machine().lower() in ("x86_64", "amd64"):
+    # TensorFlow leaves oneDNN off on those without AVX-512 VNNI, where it trains the reference model nearly five times
+    # as fast (benchmarks/onednn.py); and whether it is on changes the last digits of what is computed.
+    BACKEND_FIXED["TF_ENABLE_ONEDNN_OPTS"] = "1"
 FIXED = {
     "LC_ALL": "C.UTF-8",
     "PYTHONUTF8": "1",  # file names and pipes are UTF-8, whatever the locale

@@ -33,7 +33,8 @@ def test_memory_grows_on_demand(keras: Any) -> None:
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
 
 
-def test_onednn_is_on_whatever_the_processor(keras: Any) -> None:
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="only x86 processors have the choice")
+def test_onednn_is_on_whatever_x86_processor_it_is(keras: Any) -> None:
     if keras.backend.backend() == "tensorflow":
         from tensorflow.python.util import _pywrap_util_port
 
