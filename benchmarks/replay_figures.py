@@ -1,4 +1,4 @@
-"""What `benchmarks.replay` measured, as tables and as a drawing. Intervals are over the repeats."""
+"""What `benchmarks.replay` measured, as tables and as a drawing. Intervals are 95 %, over the repeats."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Table
+from scipy.stats import t
 
 SHARES = (1 / 6, 1 / 3, 1 / 2, 2 / 3, 1.0)  # of the budget, at which figures are reported
 STEPS = 60  # of the budget
@@ -26,19 +27,22 @@ class Figures:
     trainings: float  # a search, on average
     pruned: float
     spent: float  # epochs, on average, as a share of the budget
+    distance: float  # from a proposal to the model that was trained, on average
 
 
 def reaches(ours: np.ndarray, random: np.ndarray) -> tuple[float, float, float]:
-    """The share of the budget in which the mean of `ours` reaches that of `random` at the whole budget, and its 95 %
-    interval; infinite where it does not.
+    """The share of the budget from which on the mean of `ours` is no less than that of `random` at the whole budget,
+    and its 95 % interval; infinite where it never is. Of random search itself it is 1, or less where it finds no more.
 
     Args:
         ours, random: of equal shape (repeats, len(GRID)).
     """
 
     def share(chosen: np.ndarray) -> float:
-        over = ours[chosen].mean(axis=0) >= random[chosen, STEPS - 1].mean()
-        return float(GRID[over.argmax()]) if over.any() else math.inf
+        final = random[chosen].mean(axis=0)[STEPS - 1]
+        over = ours[chosen].mean(axis=0) >= final - 1e-12
+        stays = np.logical_and.accumulate(over[::-1])[::-1]
+        return float(GRID[stays.argmax()]) if stays.any() else math.inf
 
     repeats, rng = len(ours), np.random.default_rng(0)
     resampled = [share(rng.integers(repeats, size=repeats)) for _ in range(RESAMPLED)]
@@ -47,33 +51,43 @@ def reaches(ours: np.ndarray, random: np.ndarray) -> tuple[float, float, float]:
 
 
 def shown(figures: Mapping[str, Figures], kind: str, random: str) -> Table:
-    """Means at the shares of the budget, and in which share random search's final figure is reached.
+    """Means at the shares of the budget, the difference to random search at the whole budget, and from which share on
+    random search's figure there is reached.
 
     Args:
         figures: by the words of the search.
         kind: "accuracy" or "volume", in per cent.
         random: the words of random search.
     """
-    table = Table(
-        "search", *(f"{share:.0%}" for share in SHARES), "end", "± (95 %)", "reaches random's last", title=kind
-    )
+    shares = (f"{share:.0%}" for share in SHARES)
+    table = Table("search", *shares, "end", "less random at 100 %", "reaches random's 100 %", title=kind)
     last = getattr(figures[random], kind)
     for words, found in figures.items():
-        values = 100 * getattr(found, kind)
-        means = [f"{values[:, round(share * STEPS) - 1].mean():.1f}" for share in (*SHARES, float(BUDGETS))]
-        half = 1.96 * values[:, -1].std(ddof=1) / math.sqrt(len(values))
-        at, low, high = reaches(values / 100, last)
+        values = getattr(found, kind)
+        means = [f"{100 * values[:, round(share * STEPS) - 1].mean():.1f}" for share in (*SHARES, float(BUDGETS))]
+        less, half = paired(values, last)
+        at, low, high = reaches(values, last)
         said = " to ".join("never" if math.isinf(one) else f"{one:.2f}" for one in (low, high))
         when = "never" if math.isinf(at) else f"{at:.2f}"
-        table.add_row(words, *means, f"{half:.1f}", f"{when} ({said})")
+        difference = "" if words == random else f"{100 * less:+.1f} ± {100 * half:.1f}"
+        table.add_row(words, *means, difference, f"{when} ({said})")
     return table
+
+
+def paired(ours: np.ndarray, random: np.ndarray) -> tuple[float, float]:
+    """The mean difference at the whole budget, and half of its 95 % interval; shapes (repeats, len(GRID))."""
+    differences = ours[:, STEPS - 1] - random[:, STEPS - 1]
+    half = t.ppf(0.975, len(differences) - 1) * differences.std(ddof=1) / math.sqrt(len(differences))
+    return float(differences.mean()), float(half)
 
 
 def counted(figures: Mapping[str, Figures]) -> Table:
     """What the searches trained."""
-    table = Table("search", "trainings", "of them pruned", "epochs (% of the budget)")
+    table = Table("search", "trainings", "of them pruned", "epochs (% of the budget)", "distance of a proposal")
     for words, found in figures.items():
-        table.add_row(words, f"{found.trainings:.1f}", f"{found.pruned:.1f}", f"{100 * found.spent:.0f}")
+        table.add_row(
+            words, f"{found.trainings:.1f}", f"{found.pruned:.1f}", f"{100 * found.spent:.0f}", f"{found.distance:.2f}"
+        )
     return table
 
 

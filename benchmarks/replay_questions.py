@@ -39,17 +39,15 @@ class Questions:
     """All questions, answered.
 
     Attributes:
-        starts: the reference model, with the best level of each parameter, and with all of them together.
+        starts: the reference model, with the best level of each parameter, and with all of them together; equal ones
+            once.
+        together: the last of these.
         epochs: that their trainings had.
     """
 
     starts: tuple[Params, ...]
+    together: Params
     epochs: int
-
-    @property
-    def together(self) -> Params:
-        """The combination of the best levels."""
-        return self.starts[-1]
 
 
 def asked(world: World, rows: Sequence[Row], rng: np.random.Generator) -> Questions:
@@ -76,7 +74,8 @@ def asked(world: World, rows: Sequence[Row], rng: np.random.Generator) -> Questi
             value = spec.at((max(ranked)[1] + 0.5) / parts_of(spec))
             together[name] = value
             starts.append({**REFERENCE, name: value})
-    return Questions((*starts, together), epochs)
+    kept = [start for number, start in enumerate([*starts, together]) if start not in [*starts, together][:number]]
+    return Questions(tuple(kept), together, epochs)
 
 
 def rank(trained: Sequence[Row]) -> tuple[bool, int, float]:

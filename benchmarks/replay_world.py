@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.joint_table import space
+from benchmarks.joint_table import WHERE_IT_STARTS, WHOLE_SPACE, space
 from search.study.space import Levels, ParamValue
 from search.study.toml_file import load_study
 
@@ -44,9 +44,10 @@ class Row:
 
 
 def read(path: Path) -> list[Row]:
-    """The trainings, without those of models that learnt and whose second replicate is still missing.
+    """The trainings: the first replicates, and the second ones of models that learnt in their first.
 
-    A loss that was not finite is no accuracy.
+    Of models that learnt once and wait for their second replicate there is nothing. A loss that was not finite is no
+    accuracy.
     """
     specs = space(load_study("joint"))
     rows = []
@@ -71,7 +72,7 @@ def read(path: Path) -> list[Row]:
     first = {row.config: row for row in rows if row.replicate == 0}
     again = {row.config for row in rows if row.replicate == 1}
     whole = {config for config, row in first.items() if config in again or not row.learnt}
-    return [row for row in rows if row.config in whole]
+    return [row for row in rows if row.config in whole and (not row.replicate or first[row.config].learnt)]
 
 
 def _value(spec: Any, text: str) -> ParamValue:
@@ -86,19 +87,35 @@ class World:
     Args:
         rows: its trainings: of every model the first replicate, which is what a search sees, and of one that learnt
             there the second.
+        budget: epochs of a search; None: those of 60 trainings of models drawn from the whole space.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], budget: float | None = None) -> None:
         self.rows = list(rows)
         self.specs = space(load_study("joint"))
         self.first = {row.config: row for row in rows if row.replicate == 0}
         self._second = {row.config: row for row in rows if row.replicate == 1}
         self.largest = max(row.parameters for row in rows)
-        self.smallest = min(row.parameters for row in rows if row.parameters)
         self.configs = sorted(self.first)
         self._points = np.array([self._point(self.first[config].params) for config in self.configs])
-        self._whole = self.volume([(self.mean_test(row.config), row.parameters) for row in rows if row.parameters])
-        self.budget = TRIALS * float(np.mean([row.epochs for row in self.first.values()]))
+        self._again = np.array([self._stays_at_chance(self.first[config]) for config in self.configs])
+        self.learners = [config for config, row in self.first.items() if row.learnt]
+        self._whole = self.volume([(self.truth(one), self.first[one].parameters) for one in self.learners])
+        drawn = [row.epochs for row in self.first.values() if row.config < WHOLE_SPACE]
+        self.budget = TRIALS * float(np.mean(drawn)) if budget is None else budget
+
+    def part(self, seed: int, share: float = 0.8) -> World:
+        """The table with so many of its models, drawn anew for each seed; with the budget of the whole."""
+        count = round(share * len(self.configs))
+        kept = set(np.random.default_rng(seed).choice(self.configs, size=count, replace=False).tolist())
+        return World([row for row in self.rows if row.config in kept], self.budget)
+
+    def _stays_at_chance(self, row: Row) -> bool:
+        """Whether a model that did not learn lies where hardly any does: met again, it is at chance again."""
+        inside = all(
+            numbers["low"] <= float(row.params[name]) <= numbers["high"] for name, numbers in WHERE_IT_STARTS.items()
+        )
+        return not row.learnt and not inside
 
     def _point(self, params: Params) -> list[float]:
         """A place where distances between names and numbers can be added: names as indicators."""
@@ -115,24 +132,29 @@ class World:
         return place
 
     def nearest(self, params: Params, used: Collection[int] = ()) -> int:
-        """The number of the model that is nearest to these params and not among those used.
+        """The number of the model that is nearest to these params and may be met: any that was not used, and of those
+        used the ones that stay at chance.
 
         Raises:
-            ValueError: all are used.
+            ValueError: there is none.
         """
-        if len(used) >= len(self.configs):
+        free = self._again | ~np.isin(self.configs, list(used))
+        if not free.any():
             raise ValueError(f"all {len(self.configs)} models are used")
-        distances = np.abs(self._points - np.array(self._point(params))).sum(axis=1)
-        distances[np.isin(self.configs, list(used))] = np.inf
-        return self.configs[int(distances.argmin())]
+        return self.configs[int(np.where(free, self._distances(params), np.inf).argmin())]
 
-    def mean_test(self, config: int) -> float:
-        """Of the replicates that there are."""
-        return (self.first[config].test + self._second.get(config, self.first[config]).test) / 2
+    def distance(self, params: Params, config: int) -> float:
+        """Between a proposal and a model: 1 a name that differs, and `WEIGHTS` from one end of an axis to the other."""
+        return float(self._distances(params)[self.configs.index(config)])
+
+    def _distances(self, params: Params) -> np.ndarray:
+        return np.abs(self._points - np.array(self._point(params))).sum(axis=1)  # type: ignore[no-any-return]
 
     def truth(self, config: int) -> float:
-        """Test accuracy of the model's second replicate; without one, of the first, which stayed at chance."""
-        return self._second.get(config, self.first[config]).test
+        """What a model is worth that learnt: test accuracy where it is trained once more, in its second replicate. Of
+        one that stayed at chance, chance.
+        """
+        return self._second[config].test if config in self._second else CHANCE
 
     def volume(self, points: Sequence[tuple[float, int]]) -> float:
         """Hypervolume of (accuracy, parameters) above chance and below the largest model, parameters as logarithms; a
@@ -146,5 +168,5 @@ class World:
         return found
 
     def share(self, points: Sequence[tuple[float, int]]) -> float:
-        """The hypervolume as a share of that of all models of the table; 0 where none of them learnt."""
+        """The hypervolume as a share of that of all models of the table that learnt; 0 where none did."""
         return self.volume(points) / self._whole if self._whole else 0.0

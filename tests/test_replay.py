@@ -13,10 +13,11 @@ import pytest
 
 from benchmarks import joint_table, replay
 from benchmarks.joint_table import CLOCK, columns, drawn
-from benchmarks.replay import SEARCHES, measured, replayed
-from benchmarks.replay_figures import BUDGETS, GRID, STEPS, reaches
+from benchmarks.replay import SEARCHES, _stopped_after, measured, replayed
+from benchmarks.replay_figures import BUDGETS, GRID, STEPS, paired, reaches
 from benchmarks.replay_questions import REFERENCE, asked, level_of, rank
 from benchmarks.replay_world import CHANCE, Row, World, read
+from search.study.pruners import Curve
 from search.study.space import ParamValue
 from search.study.toml_file import load_study
 
@@ -72,6 +73,12 @@ def world(tmp_path: Path) -> World:
     return World(read(table(tmp_path / "table.csv", by_depth)))
 
 
+@pytest.fixture
+def learners(tmp_path: Path) -> World:
+    """Every model learns."""
+    return World(read(table(tmp_path / "learners.csv", lambda params: by_depth(params) or 0.35)))
+
+
 def one_replicate(world: World) -> list[Row]:
     return list(world.first.values())
 
@@ -81,7 +88,7 @@ def test_a_table_is_read_without_models_that_learnt_once_and_wait_for_their_seco
     row = next(row for row in world.rows if row.learnt)
     assert (row.epochs, row.start, len(row.curve)) == (LENGTH, STARTED, LENGTH)
     assert row.test == pytest.approx((row.val or 0) - 0.05)
-    assert world.share([(world.mean_test(config), world.first[config].parameters) for config in world.configs]) == 1
+    assert world.share([(world.truth(config), world.first[config].parameters) for config in world.learners]) == 1
 
 
 def test_a_loss_that_was_not_finite_is_no_accuracy(tmp_path: Path) -> None:
@@ -113,8 +120,11 @@ def test_the_nearest_model_is_the_proposal_itself_and_then_another(world: World)
     params = world.first[7].params
     assert world.nearest(params) == 7
     assert world.nearest(params, {7}) != 7
+
+
+def test_a_table_is_used_up(learners: World) -> None:
     with pytest.raises(ValueError, match="all 36 models are used"):
-        world.nearest(params, set(world.configs))
+        learners.nearest(REFERENCE, set(learners.configs))
 
 
 def test_questions_are_answered_from_few_trainings_whose_epochs_count(world: World) -> None:
@@ -132,7 +142,8 @@ def test_questions_are_answered_from_few_trainings_whose_epochs_count(world: Wor
 def test_questions_where_nothing_learns_tell_nothing(tmp_path: Path) -> None:
     world = World(read(table(tmp_path / "table.csv", lambda params: None)))
     found = asked(world, one_replicate(world), np.random.default_rng(0))
-    assert found.starts == (REFERENCE, REFERENCE)
+    assert found.starts == (REFERENCE,)
+    assert found.together == REFERENCE
 
 
 def test_a_level_that_learns_reliably_stands_before_a_lucky_one(world: World) -> None:
@@ -162,24 +173,32 @@ def test_a_search_counts_the_epochs_it_trains(world: World, name: str) -> None:
     assert replayed(world, SEARCHES[name], seed=0).epochs == course.epochs
 
 
-def test_a_search_ends_with_the_table(world: World) -> None:
-    course = replayed(world, SEARCHES["random"], seed=0)
+def test_a_search_ends_with_the_table(learners: World) -> None:
+    course = replayed(learners, SEARCHES["random"], seed=0)
     assert course.trainings == len(course.epochs) == MODELS
-    assert course.epochs[-1] == sum(row.epochs for row in one_replicate(world))
+    assert course.epochs[-1] == MODELS * LENGTH
     assert course.accuracy[-1] == pytest.approx(0.75)
     assert course.volume == sorted(course.volume)
 
 
-def test_pruning_saves_epochs(world: World) -> None:
-    pruned, whole = (replayed(world, SEARCHES[name], seed=0) for name in ("random-asha", "random"))
+def test_pruning_saves_epochs(learners: World) -> None:
+    pruned, whole = (replayed(learners, SEARCHES[name], seed=0) for name in ("random-asha", "random"))
     assert pruned.pruned > 0
+    assert pruned.trainings == whole.trainings
     assert pruned.epochs[-1] < whole.epochs[-1]
+
+
+def test_a_longer_random_search_trains_more(world: World) -> None:
+    world.budget = 6 * LENGTH
+    one, three = (replayed(world, SEARCHES[name], seed=0) for name in ("random", "random-long"))
+    assert three.epochs[: one.trainings] == one.epochs
+    assert three.epochs[-2] < 3 * world.budget <= three.epochs[-1]
 
 
 def test_a_search_that_starts_at_a_better_model_finds_it_sooner(tmp_path: Path) -> None:
     world = World(read(table(tmp_path / "table.csv", by_reference)))
-    best = max(world.mean_test(config) for config in world.configs)
-    assert world.mean_test(world.nearest(REFERENCE)) > best - 0.05
+    best = max(world.truth(config) for config in world.configs)
+    assert world.truth(world.nearest(REFERENCE)) > best - 0.05
     world.budget = 12 * LENGTH
     random, starting = (measured(world, SEARCHES[name], 6).accuracy for name in ("random", "tpe20-questions"))
     third = STEPS // 3
@@ -203,8 +222,59 @@ def test_what_was_found_is_judged_by_the_replicate_that_no_search_saw(tmp_path: 
     world = World(rows)
     assert replayed(world, SEARCHES["questions"], seed=0).accuracy == [0.2]
     assert set(replayed(world, SEARCHES["random"], seed=0).accuracy) <= {CHANCE, 0.2}
-    one = next(row for row in rows if row.start is None)
-    assert World([row for row in rows if row.learnt or not row.replicate]).truth(one.config) == 0.1
+    assert world.truth(next(row.config for row in rows if row.start is None)) == CHANCE
+
+
+def test_a_model_at_chance_is_found_by_no_search_whatever_its_sampler_is_told(world: World) -> None:
+    """One that stayed at chance, with the best accuracy on validation of all, by luck."""
+    lucky = next(row for row in world.first.values() if row.start is None)
+    rows = [replace(row, val=0.99) if row.config == lucky.config else row for row in world.rows]
+    told = {name: replace(SEARCHES["random"], chance=name == "pruned") for name in ("pruned", "complete")}
+    found = {name: replayed(World(rows), search, seed=1) for name, search in told.items()}
+    assert found["pruned"].accuracy == found["complete"].accuracy
+    assert found["pruned"].volume == found["complete"].volume
+    assert found["pruned"].accuracy[-1] == pytest.approx(0.75)
+
+
+def test_models_at_chance_may_be_met_again_where_hardly_any_learns(world: World) -> None:
+    rows = [
+        replace(row, params={**row.params, "depth": 1, "learning_rate": 0.009}) if row.start is None else row
+        for row in world.rows
+    ]
+    outside = World(rows)
+    lost = next(row for row in rows if row.start is None)
+    assert outside.nearest(lost.params, {lost.config}) == lost.config
+    learnt = outside.first[outside.learners[0]]
+    assert outside.nearest(learnt.params, {learnt.config}) != learnt.config
+    assert outside.distance(learnt.params, learnt.config) == 0
+
+
+def test_a_part_of_the_table_is_the_same_for_every_search(world: World) -> None:
+    one, again, other = world.part(1), world.part(1), world.part(2)
+    assert one.configs == again.configs != other.configs
+    assert len(one.configs) == round(0.8 * MODELS)
+    assert one.budget == world.budget
+    assert {row.config for row in one.rows} == set(one.configs)
+
+
+def test_pruning_ranks_trainings_at_chance_among_the_others(world: World) -> None:
+    """As `joint` does: a training that learnt is not stopped by better ones while most of its rivals are at chance."""
+    lost = next(row for row in world.first.values() if row.start is None)
+    best = max((row for row in world.first.values() if row.learnt), key=lambda row: row.val or 0)
+    worst = min((row for row in world.first.values() if row.learnt), key=lambda row: row.val or 0)
+    chance, learners = [lost] * 8, [best] * 2
+
+    def ends(before: list[Row]) -> int | None:
+        curves: list[Curve] = []
+        for number, row in enumerate(before):
+            _stopped_after("asha", row, number, curves)
+        assert len(curves) == len(before)
+        return _stopped_after("asha", worst, len(before), curves)
+
+    assert ends(learners) is not None
+    assert ends([*chance, *learners]) is None
+    curves: list[Curve] = [Curve(-1, CLOCK["epochs_after_start"], (0.9,) * 20)] * 3
+    assert _stopped_after("asha", lost, 0, curves) == CLOCK["epochs"] - CLOCK["epochs_after_start"] - 1
 
 
 def test_the_next_training_is_the_second_of_what_learnt() -> None:
@@ -223,6 +293,18 @@ def test_the_next_training_is_the_second_of_what_learnt() -> None:
     assert plan.next() is None
 
 
+def test_random_search_always_reaches_itself() -> None:
+    rng = np.random.default_rng(0)
+    climbing = np.sort(rng.random((20, len(GRID))), axis=1)
+    climbing[:, STEPS:] = climbing[:, STEPS - 1 : STEPS]
+    assert all(math.isfinite(one) for one in reaches(climbing, climbing))
+    falling = climbing.copy()
+    falling[:, 5] = 1.0  # once above, and below again
+    assert reaches(falling, climbing)[0] == reaches(climbing, climbing)[0]
+    assert paired(climbing, climbing) == (0, 0)
+    assert paired(climbing + 0.1, climbing) == pytest.approx((0.1, 0))
+
+
 def test_when_a_search_reaches_the_last_of_random_search() -> None:
     climbing = np.tile(np.minimum(GRID, 1.0), (4, 1))
     assert reaches(climbing, climbing)[0] == 1
@@ -236,7 +318,7 @@ def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixt
     arguments = ["--table", str(path), "--repeats", "2", "--only", "tpe20-questions", "questions-counted"]
     assert replay.main([*arguments, "--figure", str(figure)]) == 0
     said = capsys.readouterr().out
-    assert "24 trainings; 60 are" in said
+    assert "12 models, of which" in said
     for name in ("random", "tpe20-questions", "questions-counted"):
         assert SEARCHES[name].words in said
     assert "<svg" in figure.read_text("utf-8")
