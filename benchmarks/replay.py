@@ -66,6 +66,7 @@ class Search:
     counts: bool = False  # whether their epochs count
     alone: bool = False  # whether it ends with their best levels together
     chance: bool = True  # whether a training that stayed at chance is told PRUNED, worse than any that learnt
+    near: bool = False  # whether it is told how near a training at chance came to learning
     peer: bool = False  # Optuna at its defaults, asked by Optuna's own study
     budgets: float = 1  # of 60 trainings
 
@@ -78,6 +79,9 @@ SEARCHES = {
     "optuna": Search("Optuna at its defaults", peer=True, chance=False),
     "tpe10": Search("TPE, 10 start-up trials", n_startup=10),
     "tpe20": Search("TPE, 20 start-up trials"),
+    "tpe20-near": Search("TPE, 20, told what was near learning", near=True),
+    "tpe10-near": Search("TPE, 10, told what was near learning", n_startup=10, near=True),
+    "joint-near": Search("`joint`, told what was near learning", pruner="asha", questions=True, near=True),
     "tpe10-chance": Search("TPE, 10, chance told as it is", n_startup=10, chance=False),
     "tpe20-chance": Search("TPE, 20, chance told as it is", chance=False),
     "tpe20-asha": Search("TPE, 20, pruning", pruner="asha"),
@@ -160,7 +164,10 @@ def replayed(world: World, search: Search, seed: int) -> Course:
             state, values = TrialState.COMPLETE, [row.val, float(row.parameters)]
         if row.learnt and epochs is None:  # what stayed at chance is never recommended, whatever the sampler is told
             seen.append(row)
-        study.add_trial(create_trial(state=state, params=params, distributions=distributions, values=values))
+        far = {"learns": 1 - row.train} if search.near and row.start is None and row.val is not None else None
+        study.add_trial(
+            create_trial(state=state, params=params, distributions=distributions, values=values, constraints=far)
+        )
         course.trainings += 1
         course.add(spent, world, seen)
     return course

@@ -35,6 +35,7 @@ class Row:
     parameters: int
     val: float | None
     test: float
+    train: float
     curve: tuple[float, ...]
 
     @property
@@ -66,6 +67,7 @@ def read(path: Path) -> list[Row]:
                     int(row["model_parameters"]) if finished else 0,
                     float(row["val_accuracy"]) if finished else None,
                     float(row["test_accuracy"]) if finished else CHANCE,
+                    float(row["train_accuracy"]) if finished else CHANCE,
                     curve,
                 )
             )
