@@ -36,7 +36,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +49,7 @@ from optuna.trial import TrialState, create_trial
 from rich.console import Console
 
 from benchmarks.joint_table import CLOCK, TABLE
+from benchmarks.machine import cores
 from benchmarks.replay_figures import GRID, Figures, counted, drawn, shown
 from benchmarks.replay_questions import asked
 from benchmarks.replay_world import CHANCE, Params, Row, World, read
@@ -71,6 +75,7 @@ class Search:
     budgets: float = 1  # of 60 trainings
 
 
+QUIET = optuna.logging.WARNING
 SURELY = 0.3  # test accuracy of a training that is not at chance
 
 SEARCHES = {
@@ -255,7 +260,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=SEARCHES, default=list(SEARCHES), metavar="NAME")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draws them, as SVG, PDF or PNG")
     args = parser.parse_args(argv)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     world = World(read(args.table))
     console = Console(width=120)
     again = sum(world.truth(config) > SURELY for config in world.learners)
@@ -264,7 +268,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"above {SURELY:.0%}); a budget is {world.budget:,.0f} epochs"
     )
     chosen = [SEARCHES[name] for name in dict.fromkeys(["random", *args.only])]
-    figures = {search.words: measured(world, search, args.repeats) for search in chosen}
+    with ProcessPoolExecutor(cores(), get_context("spawn"), optuna.logging.set_verbosity, (QUIET,)) as pool:
+        every = pool.map(measured, repeat(world), chosen, repeat(args.repeats))
+        figures = {search.words: found for search, found in zip(chosen, every, strict=True)}
     for kind in ("accuracy", "volume"):
         console.print(shown(figures, kind, SEARCHES["random"].words))
     console.print(counted(figures))
