@@ -95,19 +95,19 @@ def drawn(figures: Mapping[str, Figures], path: Path) -> None:
     """Both figures against the epochs trained, a line a search."""
     from matplotlib.figure import Figure
 
-    sheet = Figure(figsize=(10, 4.2), layout="constrained")
+    sheet = Figure(figsize=(10, 4.8), layout="constrained")
     left, right = sheet.subplots(1, 2)
     end = max(math.ceil(STEPS * found.spent) for found in figures.values())
     for axes, kind, label in ((left, "accuracy", "test accuracy (%)"), (right, "volume", "share of hypervolume (%)")):
         for words, found in figures.items():
             values = 100 * getattr(found, kind)[:, :end]
             mean, error = values.mean(axis=0), 1.96 * values.std(axis=0, ddof=1) / math.sqrt(len(values))
-            (line,) = axes.plot(100 * GRID[:end], mean, label=words)
+            (line,) = axes.plot(100 * GRID[:end], mean, label=words.replace("`", ""))
             axes.fill_between(
                 100 * GRID[:end], mean - error, mean + error, color=line.get_color(), alpha=0.12, linewidth=0
             )
         axes.set_xlabel("epochs trained (% of those of 60 trainings)")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    left.legend(fontsize=8)
+    sheet.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     sheet.savefig(path)
