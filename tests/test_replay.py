@@ -236,6 +236,15 @@ def test_a_model_at_chance_is_found_by_no_search_whatever_its_sampler_is_told(wo
     assert found["pruned"].accuracy[-1] == pytest.approx(0.75)
 
 
+def test_how_near_a_training_came_to_learning_matters_to_who_is_told(tmp_path: Path) -> None:
+    """While hardly any learns: the samplers' good trials are then those at chance that are told to be the nearest."""
+    rows = read(table(tmp_path / "table.csv", lambda params: None))
+    world = World([replace(row, train=0.25 + 0.01 * row.config) for row in rows], 24 * WAITED)
+    for name, differs in (("random", False), ("tpe10", True)):
+        told, untold = (replayed(world, replace(SEARCHES[name], near=near), seed=0) for near in (True, False))
+        assert (told.distances != untold.distances) == differs
+
+
 def test_models_at_chance_may_be_met_again_where_hardly_any_learns(world: World) -> None:
     rows = [
         replace(row, params={**row.params, "depth": 1, "learning_rate": 0.009}) if row.start is None else row
