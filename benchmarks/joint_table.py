@@ -12,8 +12,8 @@ have hardly a model that learns. A model is a function of its number (two scramb
 has the models of a shorter one.
 
 A model whose first replicate learnt is trained again, as its second one, which tells what the model is worth where the
-first was chosen for its luck. Others are not: of the first 65, which were, 6 learnt in the second replicate alone, so
-whether a model learns at all is in good part luck, and such a one is missed by whoever trains it once.
+first was chosen for its luck. Others are not: of 65 that were, 6 learnt in the second replicate alone, so whether a
+model learns at all is in good part luck of its seed or its fold, and such a one is missed by whoever trains it once.
 
 Columns: config, replicate (its seed and its fold of the photographs), the space's parameters; state (`failed`: the loss
 was not finite); epochs, start_epoch (empty: it stayed at chance), model_parameters; val_accuracy, test_accuracy,
@@ -127,7 +127,7 @@ class Plan:
     def __init__(self, study: Study, models: int, table: Mapping[tuple[int, int], bool]) -> None:
         self._models = drawn(study, models)
         self._again = [number for (number, replicate), learnt in table.items() if learnt and not replicate]
-        self._again = [number for number in self._again if (number, 1) not in table]
+        self._again = [number for number in self._again if (number, 1) not in table and number < models]
         self._new = [number for number in reversed(range(models)) if (number, 0) not in table]
 
     def __len__(self) -> int:

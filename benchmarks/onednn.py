@@ -39,7 +39,12 @@ def measure(repeat: int, shape: Sequence[str] = ()) -> Measured:
     for _ in range(repeat):
         for on, found in rates.items():
             command = [PYTHON, "-m", "benchmarks.onednn", "--process", on, *shape]
-            environment = {**dict.fromkeys(THREADS, "1"), "CUDA_VISIBLE_DEVICES": "-1", **FIXED}
+            environment = {
+                **dict.fromkeys(THREADS, "1"),
+                "CUDA_VISIBLE_DEVICES": "-1",
+                "KERAS_BACKEND": "tensorflow",
+                **FIXED,
+            }
             found.append(json.loads(run(command, environment).stdout)["images_per_cpu_s"])
     measured = Measured("onednn", "images a second of processor time, reference model in training, one thread")
     measured.add("oneDNN on", rates["1"], "images/s")

@@ -282,13 +282,15 @@ def test_pruning_ranks_trainings_at_chance_among_the_others(world: World) -> Non
 
     assert ends(learners) is not None
     assert ends([*chance, *learners]) is None
+    assert _stopped_after("asha", worst, 0, spared := [Curve(-1, 20, (0.9,) * 20)] * 3, spared=True) is None
+    assert len(spared) == 4
     curves: list[Curve] = [Curve(-1, CLOCK["epochs_after_start"], (0.9,) * 20)] * 3
     assert _stopped_after("asha", lost, 0, curves) == CLOCK["epochs"] - CLOCK["epochs_after_start"] - 1
 
 
 def test_the_next_training_is_the_second_of_what_learnt() -> None:
     study = load_study("joint")
-    table = {(0, 0): False, (1, 0): True, (1, 1): False, (2, 0): True, (4, 0): False, (4, 1): True}
+    table = {(0, 0): False, (1, 0): True, (1, 1): False, (2, 0): True, (4, 0): False, (4, 1): True, (8, 0): True}
     plan = joint_table.Plan(study, 6, table)
     assert len(plan) == 3
     found = []

@@ -87,7 +87,7 @@ def set_up(threads: int | None = None) -> None:
         if threads:
             torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # a fifth of a step on the CPU, for nothing read
+        torch.utils.deterministic.fill_uninitialized_memory = False  # which nothing reads
 
 
 def _end_epochs_at_once() -> None:

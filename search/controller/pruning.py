@@ -40,7 +40,9 @@ class Pruning:
         self._curves: dict[int, Curve] = {}
 
     def see(self, record: TrialRecord) -> None:
-        """Takes the curve of a trial, under way or over. Of a trial that is trained again, the last attempt counts."""
+        """Takes the curve of a trial, under way or over, and whether it exceeds a constraint. Of a trial that is
+        trained again, the last attempt counts.
+        """
         if record.role != "search":
             return
         if self._stops is not None:

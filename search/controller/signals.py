@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, and a terminal that is closed, while a study runs."""
+"""Ctrl-C, SIGTERM, and a terminal that is closed: what ends a command, and interrupts a study."""
 
 from __future__ import annotations
 
