@@ -65,14 +65,17 @@ def space(study: Study) -> dict[str, Spec]:
 def drawn(study: Study, count: int) -> list[dict[str, ParamValue]]:
     """The first `count` models of the table: the values of the study's parameters."""
     whole = space(study)
-    part = {name: spec.model_copy(update=dict(WHERE_IT_STARTS.get(name, {}))) for name, spec in whole.items()}
+    part = {name: spec.model_copy(update=WHERE_IT_STARTS.get(name, {})) for name, spec in whole.items()}
     few = min(count, WHOLE_SPACE)
     return [*_sobol(whole, few, SOBOL_SEED), *_sobol(part, count - few, SOBOL_SEED + 1)]
 
 
 def _sobol(specs: Mapping[str, Spec], count: int, seed: int) -> list[dict[str, ParamValue]]:
     shares = qmc.Sobol(len(specs), seed=seed).random_base2(max(1, int(np.ceil(np.log2(max(count, 1))))))[:count]
-    return [{name: spec.at(share) for (name, spec), share in zip(specs.items(), row, strict=True)} for row in shares]
+    return [
+        {name: spec.at(share) for (name, spec), share in zip(specs.items(), row, strict=True)}
+        for row in shares.tolist()
+    ]
 
 
 def columns(study: Study) -> list[str]:
@@ -126,9 +129,9 @@ class Plan:
 
     def __init__(self, study: Study, models: int, table: Mapping[tuple[int, int], bool]) -> None:
         self._models = drawn(study, models)
-        self._again = [number for (number, replicate), learnt in table.items() if learnt and not replicate]
-        self._again = [number for number in self._again if (number, 1) not in table and number < models]
-        self._new = [number for number in reversed(range(models)) if (number, 0) not in table]
+        numbers = range(models)
+        self._again = [number for number in numbers if table.get((number, 0)) and (number, 1) not in table]
+        self._new = [number for number in reversed(numbers) if (number, 0) not in table]
 
     def __len__(self) -> int:
         return len(self._again) + len(self._new)

@@ -54,9 +54,11 @@ from benchmarks.machine import cores
 from benchmarks.replay_figures import GRID, Figures, counted, drawn, shown
 from benchmarks.replay_questions import asked
 from benchmarks.replay_world import CHANCE, Params, Row, World, read
+from search.folder.curve import cap
 from search.study.pruners import PRUNERS, Curve
 from search.study.samplers import Proposal, build_sampler
 from search.study.space import Levels
+from trainer.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -213,14 +215,14 @@ def _stopped_after(name: str, row: Row, number: int, curves: list[Curve], *, spa
     stops, length = PRUNERS[name].stops, CLOCK["epochs_after_start"]
     if stops is None or row.val is None:
         return None
-    cap = CLOCK["epochs"] - length - 1
-    late = row.start is None or row.start > cap
+    last = cap(TrainConfig.model_validate(CLOCK))
+    late = row.start is None or row.start > last
     begin = 0 if late or row.start is None else row.start
-    values = row.curve[: cap + 1] if late else row.curve[begin:]
+    values = row.curve[: last + 1] if late else row.curve[begin:]
     for epoch in range(1, 1 if spared else len(values)):
         if stops(Curve(number, length, values[:epoch]), epoch, curves):
-            curves.append(Curve(number, length, values[:cap] if late else values[:epoch]))
-            return cap if late else begin + epoch
+            curves.append(Curve(number, length, values[:last] if late else values[:epoch]))
+            return last if late else begin + epoch
     curves.append(Curve(number, length, values))
     return None
 
@@ -276,10 +278,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(shown(figures, kind, SEARCHES["random"].words))
     console.print(counted(figures))
     if args.figure:
-        drawn(
-            {search.words: figures[search.words] for search in chosen if search in map(SEARCHES.get, DRAWN)},
-            args.figure,
-        )
+        some = [SEARCHES[name].words for name in DRAWN]
+        drawn({words: figures[words] for words in some if words in figures}, args.figure)
     return 0
 
 

@@ -6,13 +6,14 @@ import csv
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.joint_table import WHERE_IT_STARTS, WHOLE_SPACE, space
-from search.study.space import Levels, ParamValue
+from search.study.space import Levels, ParamValue, Spec
 from search.study.toml_file import load_study
 
 Params = dict[str, ParamValue]
@@ -44,13 +45,19 @@ class Row:
         return self.start is not None and self.val is not None
 
 
+@cache
+def joint_space() -> dict[str, Spec]:
+    """The space of the models in the table."""
+    return space(load_study("joint"))
+
+
 def read(path: Path) -> list[Row]:
     """The trainings: the first replicates, and the second ones of models that learnt in their first.
 
     Of models that learnt once and wait for their second replicate there is nothing. A loss that was not finite is no
     accuracy.
     """
-    specs = space(load_study("joint"))
+    specs = joint_space()
     rows = []
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -94,7 +101,7 @@ class World:
 
     def __init__(self, rows: Sequence[Row], budget: float | None = None) -> None:
         self.rows = list(rows)
-        self.specs = space(load_study("joint"))
+        self.specs = joint_space()
         self.first = {row.config: row for row in rows if row.replicate == 0}
         self._second = {row.config: row for row in rows if row.replicate == 1}
         self.largest = max(row.parameters for row in rows)

@@ -14,7 +14,7 @@ import pytest
 from benchmarks import joint_table, replay
 from benchmarks.joint_table import CLOCK, columns, drawn
 from benchmarks.replay import SEARCHES, _stopped_after, measured, replayed
-from benchmarks.replay_figures import BUDGETS, GRID, STEPS, paired, reaches
+from benchmarks.replay_figures import STEPS
 from benchmarks.replay_questions import REFERENCE, asked, level_of, rank
 from benchmarks.replay_world import CHANCE, Row, World, read
 from search.study.pruners import Curve
@@ -286,42 +286,6 @@ def test_pruning_ranks_trainings_at_chance_among_the_others(world: World) -> Non
     assert len(spared) == 4
     curves: list[Curve] = [Curve(-1, CLOCK["epochs_after_start"], (0.9,) * 20)] * 3
     assert _stopped_after("asha", lost, 0, curves) == CLOCK["epochs"] - CLOCK["epochs_after_start"] - 1
-
-
-def test_the_next_training_is_the_second_of_what_learnt() -> None:
-    study = load_study("joint")
-    table = {(0, 0): False, (1, 0): True, (1, 1): False, (2, 0): True, (4, 0): False, (4, 1): True, (8, 0): True}
-    plan = joint_table.Plan(study, 6, table)
-    assert len(plan) == 3
-    found = []
-    for learnt in (False, True, True, False):
-        training = plan.next()
-        assert training is not None
-        found.append((training.row["config"], training.row["replicate"]))
-        assert (training.config.seed, training.config.fold) == (found[-1][1],) * 2
-        plan.took({**training.row, "start_epoch": 7 if learnt else None})
-    assert found == [(2, 1), (3, 0), (3, 1), (5, 0)]
-    assert plan.next() is None
-
-
-def test_random_search_always_reaches_itself() -> None:
-    rng = np.random.default_rng(0)
-    climbing = np.sort(rng.random((20, len(GRID))), axis=1)
-    climbing[:, STEPS:] = climbing[:, STEPS - 1 : STEPS]
-    assert all(math.isfinite(one) for one in reaches(climbing, climbing))
-    falling = climbing.copy()
-    falling[:, 5] = 1.0  # once above, and below again
-    assert reaches(falling, climbing)[0] == reaches(climbing, climbing)[0]
-    assert paired(climbing, climbing) == (0, 0)
-    assert paired(climbing + 0.1, climbing) == pytest.approx((0.1, 0))
-
-
-def test_when_a_search_reaches_the_last_of_random_search() -> None:
-    climbing = np.tile(np.minimum(GRID, 1.0), (4, 1))
-    assert reaches(climbing, climbing)[0] == 1
-    assert reaches(np.minimum(2 * climbing, 1.0), climbing)[0] == 0.5
-    assert reaches(climbing / 2, climbing) == (np.inf, np.inf, np.inf)
-    assert len(GRID) == STEPS * BUDGETS
 
 
 def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
