@@ -1,6 +1,6 @@
 """Trains models drawn from the space of `joint`, into a table for `benchmarks.replay`.
 
-    python -m benchmarks.joint_table --data DIR --models 300
+    python -m benchmarks.joint_table --data DIR --models 400
 
 Small, so that a table is hours' work: 48x64 pixels, colour, batches of 64 (of 16, one training in twelve learnt); a
 training ends 20 epochs after it starts to learn, or at epoch 30 where it has not. It goes on where it ended: every row
@@ -11,9 +11,10 @@ trainings 9 of the 38 in that part of it learnt, and 4 of the 118 others, so tha
 have hardly a model that learns. A model is a function of its number (two scrambled Sobol sequences), so a longer table
 has the models of a shorter one.
 
-A model whose first replicate learnt is trained again, as its second one, which tells what the model is worth where the
-first was chosen for its luck. Others are not: of 65 that were, 6 learnt in the second replicate alone, so whether a
-model learns at all is in good part luck of its seed or its fold, and such a one is missed by whoever trains it once.
+A model whose first replicate learnt is trained five times more, on new seeds and in turn on all folds, which tells what
+the model is worth where the first was chosen for its luck. Others are not: of 65 that were, 6 learnt in the second
+replicate alone, so whether a model learns at all is in good part luck of its seed or its fold, and such a one is missed
+by whoever trains it once.
 
 Columns: config, replicate (its seed and its fold of the photographs), the space's parameters; state (`failed`: the loss
 was not finite); epochs, start_epoch (empty: it stayed at chance), model_parameters; val_accuracy, test_accuracy,
@@ -30,6 +31,7 @@ import queue
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,8 @@ WHERE_IT_STARTS: dict[str, dict[str, float]] = {
 }
 SIZE = {"image_height": 48, "image_width": 64, "color": True, "batch_size": 64}
 DEEPEST = 5
+REPLICATES = 6  # of a model that learnt in the first
+FOLDS = 5
 CLOCK = {"epochs": 50, "epochs_after_start": 20, "evaluate_last": 5}
 MEASURED = ("state", "epochs", "start_epoch", "model_parameters", "val_accuracy", "test_accuracy", "train_accuracy")
 
@@ -86,7 +90,7 @@ def columns(study: Study) -> list[str]:
 def config_of(params: dict[str, ParamValue], number: int, replicate: int) -> TrainConfig:
     """The training of a row."""
     return TrainConfig.model_validate(
-        {**SIZE, **CLOCK, **params, "trial": f"{number}-{replicate}", "seed": replicate, "fold": replicate}
+        {**SIZE, **CLOCK, **params, "trial": f"{number}-{replicate}", "seed": replicate, "fold": replicate % FOLDS}
     )
 
 
@@ -119,19 +123,27 @@ class Training:
 
 
 class Plan:
-    """Which trainings come next: first again what learnt, then the first model that was not trained yet.
+    """Which trainings come next: first again what learnt, the lowest replicate first, then the first model that was not
+    trained yet.
 
     Args:
         study: whose space it is.
         models: of the whole table.
         table: the trainings that are done, and whether each learnt.
+        replicates: of a model that learnt in its first.
     """
 
-    def __init__(self, study: Study, models: int, table: Mapping[tuple[int, int], bool]) -> None:
-        self._models = drawn(study, models)
+    def __init__(
+        self, study: Study, models: int, table: Mapping[tuple[int, int], bool], replicates: int = REPLICATES
+    ) -> None:
+        self._models, self._replicates = drawn(study, models), replicates
         numbers = range(models)
-        self._again = [number for number in numbers if table.get((number, 0)) and (number, 1) not in table]
-        self._new = [number for number in reversed(numbers) if (number, 0) not in table]
+        learnt = [number for number in numbers if table.get((number, 0))]
+        places = [(replicate, number) for replicate in range(1, replicates) for number in learnt]
+        self._again = [(replicate, number) for replicate, number in places if (number, replicate) not in table]
+        self._new = [number for number in numbers if (number, 0) not in table]
+        heapify(self._again)
+        heapify(self._new)
 
     def __len__(self) -> int:
         return len(self._again) + len(self._new)
@@ -139,13 +151,15 @@ class Plan:
     def next(self) -> Training | None:
         """The next training; None: none is known yet."""
         if self._again:
-            return self._training(self._again.pop(), 1)
-        return self._training(self._new.pop(), 0) if self._new else None
+            replicate, number = heappop(self._again)
+            return self._training(number, replicate)
+        return self._training(heappop(self._new), 0) if self._new else None
 
     def took(self, row: Mapping[str, object]) -> None:
         """Hears of a training that is over."""
         if row["replicate"] == 0 and row.get("start_epoch") is not None:
-            self._again.append(int(str(row["config"])))
+            for replicate in range(1, self._replicates):
+                heappush(self._again, (replicate, int(str(row["config"]))))
 
     def _training(self, number: int, replicate: int) -> Training:
         row: dict[str, object] = {"config": number, "replicate": replicate, **self._models[number]}
@@ -171,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="images")
-    parser.add_argument("--models", type=int, default=300, metavar="N", help="in the whole table (%(default)s)")
+    parser.add_argument("--models", type=int, default=400, metavar="N", help="in the whole table (%(default)s)")
     parser.add_argument("--slots", type=int, default=2, metavar="N", help="at once, a thread each (%(default)s)")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of decoded images (default: one for this run)")
     parser.add_argument("--to", type=Path, default=TABLE, metavar="FILE", help="the table (%(default)s)")

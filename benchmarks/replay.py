@@ -9,32 +9,36 @@ learns may be met again and again. Of a training that a pruner stops, the epochs
 project's own samplers and pruners, and Optuna at its defaults, with two objectives: accuracy on validation, and the
 number of parameters. Some start from what questions found (`benchmarks.replay_questions`), whose epochs are counted or,
 as for a user who has asked them anyway, are not; beside them stand the questions alone, with the combination of their
-best levels and no search.
+best levels and no search. Some train their best again before one is recommended (`benchmarks.replay_again`), at epochs
+that are counted: what they have found at so many epochs is what they would recommend if that took the last of these.
 
 In each repeat four fifths of the models are there, drawn anew, the same for all searches. Of each model the first
-replicate is what searches and questions see. Reported, at shares of the epochs of 60 trainings (the budget of each
-search; questions come on top), and at the end:
+replicate is what searches and questions see. Of a model that learnt in it, three of the others, drawn anew, are what
+is seen where it is trained again, and the rest is what it is worth, staying at chance included. Reported, at shares of
+the epochs of 60 trainings (the budget of each search; questions come on top), and at the end:
 
-    accuracy     on test images, of the model that is best on validation among those that learnt: of its second
-                 replicate, which nothing has seen, staying at chance included
-    hypervolume  of the models on the front (validation accuracy, parameters), again at the second replicate's test
-                 accuracy: above chance, and below the largest model on a logarithmic axis, as a share of that of all
+    accuracy     what the recommended model is worth, on test images: the best on validation among those that learnt, or
+                 the first of those that were trained again
+    hypervolume  of the front of the search's own trainings (validation accuracy, parameters), at what its models are
+                 worth: above chance, and below the largest model on a logarithmic axis, as a share of that of all
                  models that are there
 
-The first of all figures is hypervolume of `joint` less that of random search, at the whole budget. Intervals are 95 %,
-over the repeats, paired by them.
+The first of all figures is accuracy of `joint` less that of random search, at the whole budget (named before any
+replicate after the second was replayed). Intervals are 95 %, over the repeats, paired by them.
 
-What it cannot tell. All rests on the few models that learnt: how many is said. Who proposes a model twice, or one
-between two of the table, is taken elsewhere, which is hard on samplers that learn and harmless to random search: no
-difference here is no evidence of none. Nothing is stopped before a training learns, and hardly any does, so pruning can
-save next to nothing. Questions that are free have seen a good part of the table, of which the search then meets the
-same trainings; on the other hand they are asked at random settings and not at the reference model's. A confirmation on
-new seeds, as `joint` has it, would use up the second replicate.
+What it cannot tell. All rests on the models that learnt: how many is said. Who proposes a model twice, or one between
+two of the table, is taken elsewhere, which is hard on samplers that learn and harmless to random search: no difference
+here is no evidence of none. Nothing is stopped before a training learns, and hardly any does, so pruning can save next
+to nothing. Questions that are free have seen a good part of the table, of which the search then meets the same
+trainings; on the other hand they are asked at random settings and not at the reference model's. A model that stayed at
+chance in its first replicate is worth nothing here; another seed might have learnt. `joint` trains its best on five
+seeds, and the reference model beside them.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -51,8 +55,10 @@ from rich.console import Console
 
 from benchmarks.joint_table import CLOCK, TABLE
 from benchmarks.machine import cores
+from benchmarks.replay_again import trained_again
 from benchmarks.replay_figures import GRID, Figures, counted, drawn, shown
 from benchmarks.replay_questions import asked
+from benchmarks.replay_searches import DRAWN, SEARCHES, Search
 from benchmarks.replay_world import CHANCE, Params, Row, World, read
 from search.folder.curve import cap
 from search.study.pruners import PRUNERS, Curve
@@ -60,47 +66,7 @@ from search.study.samplers import Proposal, build_sampler
 from search.study.space import Levels
 from trainer.config import TrainConfig
 
-
-@dataclass(frozen=True)
-class Search:
-    """What is compared: an entry of `SEARCHES`."""
-
-    words: str
-    sampler: str = "tpe"
-    n_startup: int = 20
-    pruner: str = "none"
-    questions: bool = False  # whether it starts from what they found
-    counts: bool = False  # whether their epochs count
-    alone: bool = False  # whether it ends with their best levels together
-    chance: bool = True  # whether a training that stayed at chance is told PRUNED, worse than any that learnt
-    near: bool = False  # whether it is told how near a training at chance came to learning
-    peer: bool = False  # Optuna at its defaults, asked by Optuna's own study
-    budgets: float = 1  # of 60 trainings
-
-
-DRAWN = ("random", "optuna", "tpe20", "tpe20-questions", "joint")  # which lines a reader can tell apart
 QUIET = optuna.logging.WARNING
-
-SEARCHES = {
-    "random": Search("random search", "random"),
-    "random-long": Search("random search, three budgets", "random", budgets=3),
-    "optuna": Search("Optuna at its defaults", peer=True, chance=False),
-    "tpe10": Search("TPE, 10 start-up trials", n_startup=10),
-    "tpe20": Search("TPE, 20 start-up trials"),
-    "tpe20-near": Search("TPE, 20, told what was near learning", near=True),
-    "tpe10-near": Search("TPE, 10, told what was near learning", n_startup=10, near=True),
-    "joint-near": Search("`joint`, told what was near learning", pruner="asha", questions=True, near=True),
-    "tpe10-chance": Search("TPE, 10, chance told as it is", n_startup=10, chance=False),
-    "tpe20-chance": Search("TPE, 20, chance told as it is", chance=False),
-    "tpe20-asha": Search("TPE, 20, pruning", pruner="asha"),
-    "tpe20-questions": Search("TPE, 20, starts from questions", questions=True),
-    "joint": Search("`joint`: TPE, 20, starts, pruning", pruner="asha", questions=True),
-    "tpe10-both": Search("TPE, 10, starts, pruning", n_startup=10, pruner="asha", questions=True),
-    "joint-counted": Search("`joint`, questions counted", pruner="asha", questions=True, counts=True),
-    "questions": Search("questions alone", questions=True, alone=True),
-    "questions-counted": Search("questions alone, counted", questions=True, counts=True, alone=True),
-    "random-asha": Search("random search, pruning", "random", pruner="asha"),
-}
 
 
 @dataclass
@@ -113,12 +79,23 @@ class Course:
     distances: list[float] = field(default_factory=list)  # from a proposal to the model that was trained
     trainings: int = 0  # of the search; those of questions are not among them
     pruned: int = 0
+    reliable: list[bool] = field(
+        default_factory=list
+    )  # whether what is recommended learns reliably, where that is told
 
-    def add(self, epochs: int, world: World, seen: Sequence[Row]) -> None:
-        """Notes what is found when so many epochs were trained in all, by trainings that went to their end."""
-        self.epochs.append(epochs)
-        self.accuracy.append(world.truth(max(seen, key=_val).config) if seen else CHANCE)
+    def add(self, epochs: int, world: World, seen: Sequence[Row], *, confirm: bool = False) -> int:
+        """Notes what is found where the search ends when so many epochs were trained, by trainings that went to their
+        end. Returns the epochs in all: more, where its best are trained again.
+        """
+        again = trained_again(world, seen) if confirm else []
+        if confirm:
+            self.reliable.append(bool(again) and again[0].is_reliable)
+        best = again[0].row if again else max(seen, key=_val, default=None)
+        epochs += sum(one.epochs for one in again)
+        self.epochs.append(max([epochs, *self.epochs[-1:]]))
+        self.accuracy.append(world.truth(best.config) if best else CHANCE)
         self.volume.append(world.share([(world.truth(one.config), one.parameters) for one in _front(seen)]))
+        return epochs
 
     def at(self, epochs: float, values: Sequence[float]) -> float:
         """The figure when so many epochs were trained; before the first training was over, what chance gives."""
@@ -133,7 +110,7 @@ def replayed(world: World, search: Search, seed: int) -> Course:
     found = asked(world, list(world.first.values()), np.random.default_rng(seed)) if search.questions else None
     starts = found.starts if found else ()
     course = Course()
-    spent = found.epochs if found and search.counts else 0
+    spent = in_all = found.epochs if found and search.counts else 0
     if found and search.alone:
         together = world.first[world.nearest(found.together)]
         course.add(spent, world, [together] if together.learnt else [])
@@ -142,7 +119,7 @@ def replayed(world: World, search: Search, seed: int) -> Course:
     seen: list[Row] = []
     curves: list[Curve] = []
     end = spent + search.budgets * world.budget
-    while spent < end:
+    while in_all < end:
         number = course.trainings
         if number < len(starts):
             wanted = starts[number]
@@ -177,7 +154,7 @@ def replayed(world: World, search: Search, seed: int) -> Course:
             create_trial(state=state, params=params, distributions=distributions, values=values, constraints=far)
         )
         course.trainings += 1
-        course.add(spent, world, seen)
+        in_all = course.add(spent, world, seen, confirm=search.confirm)
     return course
 
 
@@ -250,6 +227,7 @@ def measured(world: World, search: Search, repeats: int) -> Figures:
         float(np.mean([course.pruned for course in courses])),
         float(np.mean([course.epochs[-1] for course in courses])) / world.budget,
         float(np.mean([distance for course in courses for distance in course.distances] or [0.0])),
+        float(np.mean([course.reliable[-1] for course in courses])) if search.confirm else math.nan,
     )
 
 
@@ -265,17 +243,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     world = World(read(args.table))
     console = Console(width=120)
-    again = sum(row.learnt for row in world.rows if row.replicate)
+    later = [row.learnt for row in world.rows if row.replicate]
     console.print(
-        f"{len(world.configs)} models, of which {len(world.learners)} learnt, {again} of those again; "
-        f"a budget is {world.budget:,.0f} epochs"
+        f"{len(world.configs)} models, of which {len(world.learners)} learnt; of {len(later)} trainings of these "
+        f"on new seeds {sum(later)} learnt; a budget is {world.budget:,.0f} epochs"
     )
     chosen = [SEARCHES[name] for name in dict.fromkeys(["random", *args.only])]
     with ProcessPoolExecutor(cores(), get_context("spawn"), optuna.logging.set_verbosity, (QUIET,)) as pool:
         every = pool.map(measured, repeat(world), chosen, repeat(args.repeats))
         figures = {search.words: found for search, found in zip(chosen, every, strict=True)}
+    again = [search.words for search in chosen if search.confirm]
     for kind in ("accuracy", "volume"):
         console.print(shown(figures, kind, SEARCHES["random"].words))
+    if (random := SEARCHES["random-confirm"].words) in again:
+        console.print(shown({words: figures[words] for words in again}, "accuracy", random))
     console.print(counted(figures))
     if args.figure:
         some = [SEARCHES[name].words for name in DRAWN]

@@ -28,6 +28,7 @@ class Figures:
     pruned: float
     spent: float  # epochs, on average, as a share of the budget
     distance: float  # from a proposal to the model that was trained, on average
+    reliable: float  # of those that train their best again, how often what they recommend learns reliably; else NaN
 
 
 def reaches(ours: np.ndarray, random: np.ndarray) -> tuple[float, float, float]:
@@ -51,16 +52,17 @@ def reaches(ours: np.ndarray, random: np.ndarray) -> tuple[float, float, float]:
 
 
 def shown(figures: Mapping[str, Figures], kind: str, random: str) -> Table:
-    """Means at the shares of the budget, the difference to random search at the whole budget, and from which share on
-    random search's figure there is reached.
+    """Means at the shares of the budget, the difference to a random search at the whole budget, and from which share on
+    its figure there is reached.
 
     Args:
         figures: by the words of the search.
         kind: "accuracy" or "volume", in per cent.
-        random: the words of random search.
+        random: the words of the random search.
     """
     shares = (f"{share:.0%}" for share in SHARES)
-    table = Table("search", *shares, "end", "less random at 100 %", "reaches random's 100 %", title=kind)
+    title = f"{kind}, beside {random}"
+    table = Table("search", *shares, "end", "less random at 100 %", "reaches random's 100 %", title=title)
     last = getattr(figures[random], kind)
     for words, found in figures.items():
         values = getattr(found, kind)
@@ -82,12 +84,11 @@ def paired(ours: np.ndarray, random: np.ndarray) -> tuple[float, float]:
 
 
 def counted(figures: Mapping[str, Figures]) -> Table:
-    """What the searches trained."""
-    table = Table("search", "trainings", "of them pruned", "epochs (% of the budget)", "distance of a proposal")
+    """What the searches trained, apart from their best again: how far from what was proposed, on average."""
+    table = Table("search", "trainings", "of them pruned", "epochs (% of budget)", "distance", "learns reliably (%)")
     for words, found in figures.items():
-        table.add_row(
-            words, f"{found.trainings:.1f}", f"{found.pruned:.1f}", f"{100 * found.spent:.0f}", f"{found.distance:.2f}"
-        )
+        row = f"{found.trainings:.1f}", f"{found.pruned:.1f}", f"{100 * found.spent:.0f}", f"{found.distance:.2f}"
+        table.add_row(words, *row, "" if math.isnan(found.reliable) else f"{100 * found.reliable:.0f}")
     return table
 
 

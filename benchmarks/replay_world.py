@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.joint_table import WHERE_IT_STARTS, WHOLE_SPACE, space
+from benchmarks.joint_table import REPLICATES, WHERE_IT_STARTS, WHOLE_SPACE, space
 from search.study.space import Levels, ParamValue, Spec
 from search.study.toml_file import load_study
 
@@ -20,6 +20,9 @@ Params = dict[str, ParamValue]
 
 CHANCE = 0.25
 TRIALS = 60  # of `joint`
+CONFIRM = (
+    3  # of the replicates after the first: the seeds on which the best are trained again; the others are the truth
+)
 # What lies between a proposal and a training: 1 a name, and 1 from one end of a number's axis to the other, times this.
 WEIGHTS = {"learning_rate": 4.0, "depth": 4.0, "dropout_rate": 1.0}
 
@@ -52,9 +55,9 @@ def joint_space() -> dict[str, Spec]:
 
 
 def read(path: Path) -> list[Row]:
-    """The trainings: the first replicates, and the second ones of models that learnt in their first.
+    """The trainings: the first replicates, and the others of models that learnt in their first.
 
-    Of models that learnt once and wait for their second replicate there is nothing. A loss that was not finite is no
+    Of models that learnt and wait for one of their replicates there is nothing. A loss that was not finite is no
     accuracy.
     """
     specs = joint_space()
@@ -79,8 +82,12 @@ def read(path: Path) -> list[Row]:
                 )
             )
     first = {row.config: row for row in rows if row.replicate == 0}
-    again = {row.config for row in rows if row.replicate == 1}
-    whole = {config for config, row in first.items() if config in again or not row.learnt}
+    there = {(row.config, row.replicate) for row in rows}
+    whole = {
+        config
+        for config, row in first.items()
+        if not row.learnt or all((config, replicate) in there for replicate in range(REPLICATES))
+    }
     return [row for row in rows if row.config in whole and (not row.replicate or first[row.config].learnt)]
 
 
@@ -95,29 +102,38 @@ class World:
 
     Args:
         rows: its trainings: of every model the first replicate, which is what a search sees, and of one that learnt
-            there the second.
+            there the others.
         budget: epochs of a search; None: those of 60 trainings of models drawn from the whole space.
+        order: of the replicates after the first: `CONFIRM` of them are what is seen of a model that is trained again,
+            and the others are what it is worth.
     """
 
-    def __init__(self, rows: Sequence[Row], budget: float | None = None) -> None:
+    def __init__(
+        self, rows: Sequence[Row], budget: float | None = None, order: Sequence[int] = range(1, REPLICATES)
+    ) -> None:
         self.rows = list(rows)
         self.specs = joint_space()
         self.first = {row.config: row for row in rows if row.replicate == 0}
-        self._second = {row.config: row for row in rows if row.replicate == 1}
+        later = {(row.config, row.replicate): row for row in rows if row.replicate}
+        learnt = [config for config, row in self.first.items() if row.learnt]
+        self._later = {config: [later[config, replicate] for replicate in order] for config in learnt}
         self.largest = max(row.parameters for row in rows)
         self.configs = sorted(self.first)
         self._points = np.array([self._point(self.first[config].params) for config in self.configs])
         self._again = np.array([self._stays_at_chance(self.first[config]) for config in self.configs])
-        self.learners = [config for config, row in self.first.items() if row.learnt]
+        self.learners = learnt
         self._whole = self.volume([(self.truth(one), self.first[one].parameters) for one in self.learners])
         drawn = [row.epochs for row in self.first.values() if row.config < WHOLE_SPACE]
         self.budget = TRIALS * float(np.mean(drawn)) if budget is None else budget
 
     def part(self, seed: int, share: float = 0.8) -> World:
-        """The table with so many of its models, drawn anew for each seed; with the budget of the whole."""
-        count = round(share * len(self.configs))
-        kept = set(np.random.default_rng(seed).choice(self.configs, size=count, replace=False).tolist())
-        return World([row for row in self.rows if row.config in kept], self.budget)
+        """The table with so many of its models, drawn anew for each seed, as is the order of their replicates; with the
+        budget of the whole.
+        """
+        count, rng = round(share * len(self.configs)), np.random.default_rng(seed)
+        kept = set(rng.choice(self.configs, size=count, replace=False).tolist())
+        order = [int(replicate) for replicate in 1 + rng.permutation(REPLICATES - 1)]
+        return World([row for row in self.rows if row.config in kept], self.budget, order)
 
     def _stays_at_chance(self, row: Row) -> bool:
         """Whether a model that did not learn lies where hardly any does: met again, it is at chance again."""
@@ -159,11 +175,16 @@ class World:
     def _distances(self, params: Params) -> np.ndarray:
         return np.abs(self._points - np.array(self._point(params))).sum(axis=1)  # type: ignore[no-any-return]
 
+    def again(self, config: int) -> list[Row]:
+        """What is seen of a model that learnt when it is trained again."""
+        return self._later[config][:CONFIRM]
+
     def truth(self, config: int) -> float:
-        """What a model is worth that learnt: test accuracy where it is trained once more, in its second replicate. Of
-        one that stayed at chance, chance.
+        """What a model is worth that learnt: mean test accuracy of the trainings that nothing has seen, at chance
+        included. Of one that stayed at chance in its first, chance.
         """
-        return self._second[config].test if config in self._second else CHANCE
+        rows = self._later.get(config, [])[CONFIRM:]
+        return float(np.mean([row.test for row in rows])) if rows else CHANCE
 
     def volume(self, points: Sequence[tuple[float, int]]) -> float:
         """Hypervolume of (accuracy, parameters) above chance and below the largest model, parameters as logarithms; a

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,56 +14,10 @@ from benchmarks.joint_table import CLOCK, columns, drawn
 from benchmarks.replay import SEARCHES, _stopped_after, measured, replayed
 from benchmarks.replay_figures import STEPS
 from benchmarks.replay_questions import REFERENCE, asked, level_of, rank
-from benchmarks.replay_world import CHANCE, Row, World, read
+from benchmarks.replay_world import CHANCE, CONFIRM, Row, World, read
 from search.study.pruners import Curve
-from search.study.space import ParamValue
 from search.study.toml_file import load_study
-
-MODELS, WAITED, STARTED = 36, 30, 5
-LENGTH = STARTED + CLOCK["epochs_after_start"]
-
-Params = dict[str, ParamValue]
-Accuracy = Callable[[Params], float | None]  # where it learnt
-
-
-def by_depth(params: Params) -> float | None:
-    """The deeper the better; one block learns nothing."""
-    depth = int(params["depth"])
-    return None if depth == 1 else 0.3 + 0.1 * depth
-
-
-def by_reference(params: Params) -> float | None:
-    """The nearer to the reference model the better."""
-    steps = abs(math.log10(float(params["learning_rate"]) / 0.0005)) + abs(int(params["depth"]) - 4)
-    others = float(params["dropout_rate"]) + (params["pooling"] != "max") + (params["augmentation"] != "none")
-    return 0.9 - 0.08 * steps - 0.15 * others
-
-
-def row_of(number: int, replicate: int, params: Params, accuracy: float | None) -> dict[str, object]:
-    row: dict[str, object] = {"config": number, "replicate": replicate, **params, "state": "finished"}
-    row |= {"model_parameters": 1000 * int(params["depth"]), "train_accuracy": accuracy or CHANCE}
-    if accuracy is None:
-        return row | {
-            "epochs": WAITED, "val_accuracy": CHANCE, "test_accuracy": CHANCE, "val_curve": ";".join(["250"] * WAITED)
-        }  # fmt: skip
-    curve = [250] * STARTED + [round(1000 * accuracy)] * (LENGTH - STARTED)
-    return row | {
-        "epochs": LENGTH, "start_epoch": STARTED, "val_accuracy": accuracy, "test_accuracy": accuracy - 0.05,
-        "val_curve": ";".join(map(str, curve)),
-    }  # fmt: skip
-
-
-def table(path: Path, accuracy: Accuracy, models: int = MODELS) -> Path:
-    """Made-up trainings of the space of `joint`, both replicates alike; the last model, which learnt, has one alone."""
-    study = load_study("joint")
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns(study), lineterminator="\n")
-        writer.writeheader()
-        for number, params in enumerate(drawn(study, models + 1)):
-            for replicate in range(2 if number < models else 1):
-                learnt = accuracy(params) if number < models else 0.5
-                writer.writerow(row_of(number, replicate, params, learnt))
-    return path
+from tests.replay_table import LENGTH, MODELS, STARTED, WAITED, by_depth, by_reference, row_of, table
 
 
 @pytest.fixture
@@ -83,7 +35,7 @@ def one_replicate(world: World) -> list[Row]:
     return list(world.first.values())
 
 
-def test_a_table_is_read_without_models_that_learnt_once_and_wait_for_their_second_replicate(world: World) -> None:
+def test_a_table_is_read_without_models_that_learnt_and_wait_for_a_replicate(world: World) -> None:
     assert world.configs == list(range(MODELS))
     row = next(row for row in world.rows if row.learnt)
     assert (row.epochs, row.start, len(row.curve)) == (LENGTH, STARTED, LENGTH)
@@ -95,8 +47,8 @@ def test_a_loss_that_was_not_finite_is_no_accuracy(tmp_path: Path) -> None:
     study, path = load_study("joint"), table(tmp_path / "table.csv", by_depth, models=8)
     with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns(study), lineterminator="\n")
+        params = drawn(study, 10)[9]
         for replicate in range(2):
-            params = drawn(study, 10)[9]
             writer.writerow({"config": 9, "replicate": replicate, **params, "state": "failed", "epochs": 3})
     world = World(read(path))
     row = world.first[9]
@@ -207,7 +159,9 @@ def test_a_search_that_starts_at_a_better_model_finds_it_sooner(tmp_path: Path) 
 
 
 def test_epochs_of_questions_come_first_where_they_count(world: World) -> None:
-    free, counted = (replayed(world, SEARCHES[name], seed=3) for name in ("joint", "joint-counted"))
+    free, counted = (
+        replayed(world, replace(SEARCHES[name], confirm=False), seed=3) for name in ("joint", "joint-counted")
+    )
     (before,) = set(np.subtract(counted.epochs, free.epochs))
     assert before > 0
     assert counted.accuracy == free.accuracy
@@ -217,12 +171,21 @@ def test_epochs_of_questions_come_first_where_they_count(world: World) -> None:
     assert replayed(world, SEARCHES["questions"], seed=3).epochs == [0]
 
 
-def test_what_was_found_is_judged_by_the_replicate_that_no_search_saw(tmp_path: Path) -> None:
-    rows = [replace(row, test=0.1 + 0.1 * row.replicate) for row in read(table(tmp_path / "table.csv", by_depth))]
+def test_what_was_found_is_judged_by_replicates_that_nothing_saw(tmp_path: Path) -> None:
+    rows = [replace(row, test=0.1 * row.replicate) for row in read(table(tmp_path / "table.csv", by_depth))]
     world = World(rows)
-    assert replayed(world, SEARCHES["questions"], seed=0).accuracy == [0.2]
-    assert set(replayed(world, SEARCHES["random"], seed=0).accuracy) <= {CHANCE, 0.2}
+    truth = 0.45  # of the fourth and the fifth
+    assert replayed(world, SEARCHES["questions"], seed=0).accuracy == [truth]
+    for name in ("random", "random-confirm"):
+        assert set(replayed(world, SEARCHES[name], seed=0).accuracy) <= {CHANCE, truth}
     assert world.truth(next(row.config for row in rows if row.start is None)) == CHANCE
+    config = world.learners[0]
+    for seed in range(4):
+        part = world.part(seed)
+        if config in part.configs:
+            seen = [0.1 * row.replicate for row in part.again(config)]
+            assert len(seen) == CONFIRM
+            assert sum(seen) + 2 * part.truth(config) == pytest.approx(1.5)
 
 
 def test_a_model_at_chance_is_found_by_no_search_whatever_its_sampler_is_told(world: World) -> None:
