@@ -57,7 +57,7 @@ from benchmarks.joint_table import CLOCK, TABLE
 from benchmarks.machine import cores
 from benchmarks.replay_again import trained_again
 from benchmarks.replay_figures import GRID, Figures, counted, drawn, shown
-from benchmarks.replay_questions import asked
+from benchmarks.replay_questions import REFERENCE, asked
 from benchmarks.replay_searches import DRAWN, SEARCHES, Search
 from benchmarks.replay_world import CHANCE, Params, Row, World, read
 from search.folder.curve import cap
@@ -108,7 +108,7 @@ def replayed(world: World, search: Search, seed: int) -> Course:
     distributions = _distributions(world)
     study = optuna.create_study(directions=["maximize", "minimize"], storage=None, sampler=_peer(search, seed))
     found = asked(world, list(world.first.values()), np.random.default_rng(seed)) if search.questions else None
-    starts = found.starts if found else ()
+    starts = found.starts if found else (REFERENCE,) if search.reference else ()
     course = Course()
     spent = in_all = found.epochs if found and search.counts else 0
     if found and search.alone:

@@ -111,4 +111,4 @@ def drawn(figures: Mapping[str, Figures], path: Path) -> None:
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
     sheet.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    sheet.savefig(path)
+    sheet.savefig(path, dpi=144)

@@ -13,7 +13,8 @@ class Search:
     sampler: str = "tpe"
     n_startup: int = 20
     pruner: str = "none"
-    questions: bool = False  # whether it starts from what they found
+    questions: bool = False  # whether it starts from what they found, the reference model first
+    reference: bool = False  # whether it starts from the reference model alone
     counts: bool = False  # whether their epochs count
     alone: bool = False  # whether it ends with their best levels together
     chance: bool = True  # whether a training that stayed at chance is told PRUNED, worse than any that learnt
@@ -23,7 +24,7 @@ class Search:
     budgets: float = 1  # of 60 trainings
 
 
-DRAWN = ("random", "optuna", "tpe20", "random-confirm", "joint")  # which lines a reader can tell apart
+DRAWN = ("random", "optuna", "random-confirm", "joint", "joint-unasked")  # which lines a reader can tell apart
 
 TPE = Search("TPE, 20 start-up trials")
 JOINT = Search("`joint`: TPE, 20, starts, pruning, best again", pruner="asha", questions=True, confirm=True)
@@ -46,6 +47,7 @@ SEARCHES = {
     "tpe20-confirm": Search("TPE, 20, best again", confirm=True),
     "tpe20-asha-confirm": Search("TPE, 20, pruning, best again", pruner="asha", confirm=True),
     "joint": JOINT,
+    "joint-unasked": replace(JOINT, words="`joint`, no question asked before", questions=False, reference=True),
     "joint-10": replace(JOINT, words="`joint` with 10 start-up trials", n_startup=10),
     "joint-near": replace(JOINT, words="`joint`, told what was near learning", near=True),
     "joint-alone": replace(JOINT, words="`joint` that trains nothing again", confirm=False),
