@@ -31,7 +31,7 @@ import queue
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,7 @@ WHERE_IT_STARTS: dict[str, dict[str, float]] = {
 SIZE = {"image_height": 48, "image_width": 64, "color": True, "batch_size": 64}
 DEEPEST = 5
 REPLICATES = 6  # of a model that learnt in the first
-FOLDS = 5
+FOLDS = TrainConfig.model_fields["folds"].default
 CLOCK = {"epochs": 50, "epochs_after_start": 20, "evaluate_last": 5}
 MEASURED = ("state", "epochs", "start_epoch", "model_parameters", "val_accuracy", "test_accuracy", "train_accuracy")
 
@@ -139,11 +139,13 @@ class Plan:
         self._models, self._replicates = drawn(study, models), replicates
         numbers = range(models)
         learnt = [number for number in numbers if table.get((number, 0))]
-        places = [(replicate, number) for replicate in range(1, replicates) for number in learnt]
-        self._again = [(replicate, number) for replicate, number in places if (number, replicate) not in table]
-        self._new = [number for number in numbers if (number, 0) not in table]
-        heapify(self._again)
-        heapify(self._new)
+        self._again = [  # a heap, as it is in order
+            (replicate, number)
+            for replicate in range(1, replicates)
+            for number in learnt
+            if (number, replicate) not in table
+        ]
+        self._new = [number for number in reversed(numbers) if (number, 0) not in table]
 
     def __len__(self) -> int:
         return len(self._again) + len(self._new)
@@ -153,7 +155,7 @@ class Plan:
         if self._again:
             replicate, number = heappop(self._again)
             return self._training(number, replicate)
-        return self._training(heappop(self._new), 0) if self._new else None
+        return self._training(self._new.pop(), 0) if self._new else None
 
     def took(self, row: Mapping[str, object]) -> None:
         """Hears of a training that is over."""

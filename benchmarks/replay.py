@@ -10,7 +10,7 @@ project's own samplers and pruners, and Optuna at its defaults, with two objecti
 number of parameters. Some start from what questions found (`benchmarks.replay_questions`), whose epochs are counted or,
 as for a user who has asked them anyway, are not; beside them stand the questions alone, with the combination of their
 best levels and no search. Some train their best again before one is recommended (`benchmarks.replay_again`), at epochs
-that are counted: what they have found at so many epochs is what they would recommend if that took the last of these.
+that are counted: each point of their course is a search that was ended early enough to pay for that.
 
 In each repeat four fifths of the models are there, drawn anew, the same for all searches. Of each model the first
 replicate is what searches and questions see. Of a model that learnt in it, three of the others, drawn anew, are what
@@ -24,15 +24,18 @@ the epochs of 60 trainings (the budget of each search; questions come on top), a
                  models that are there
 
 The first of all figures is accuracy of `joint` less that of random search, at the whole budget (named before any
-replicate after the second was replayed). Intervals are 95 %, over the repeats, paired by them.
+replicate after the second was replayed). Intervals are 95 %, over the repeats, paired by them: the error of the
+simulation alone, and not for other models, seeds or photographs.
 
 What it cannot tell. All rests on the models that learnt: how many is said. Who proposes a model twice, or one between
 two of the table, is taken elsewhere, which is hard on samplers that learn and harmless to random search: no difference
 here is no evidence of none. Nothing is stopped before a training learns, and hardly any does, so pruning can save next
 to nothing. Questions that are free have seen a good part of the table, of which the search then meets the same
 trainings; on the other hand they are asked at random settings and not at the reference model's. A model that stayed at
-chance in its first replicate is worth nothing here; another seed might have learnt. `joint` trains its best on five
-seeds, and the reference model beside them.
+chance in its first replicate is worth nothing here; another seed might have learnt. All trainings that a search makes
+have one seed and one fold, which a fifth of the later ones has too, where those of `joint` have folds in turn. `joint`
+trains its best on five seeds, and the reference model beside them, on top of its 60 trials, and recommends one that
+learns at four of five; here those that learn at three of three come first. Its patience is not replayed.
 """
 
 from __future__ import annotations
@@ -79,9 +82,7 @@ class Course:
     distances: list[float] = field(default_factory=list)  # from a proposal to the model that was trained
     trainings: int = 0  # of the search; those of questions are not among them
     pruned: int = 0
-    reliable: list[bool] = field(
-        default_factory=list
-    )  # whether what is recommended learns reliably, where that is told
+    reliable: list[bool] = field(default_factory=list)  # by the seeds that chose it, where its best are trained again
 
     def add(self, epochs: int, world: World, seen: Sequence[Row], *, confirm: bool = False) -> int:
         """Notes what is found where the search ends when so many epochs were trained, by trainings that went to their

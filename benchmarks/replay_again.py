@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from benchmarks.replay_questions import rank
 from benchmarks.replay_world import Row, World
-from search.answer.learning import Learning
 from search.study.confirm import CANDIDATES
 
 
@@ -24,22 +22,31 @@ class Again:
 
     Attributes:
         row: its training in the search.
-        epochs: of the trainings on new seeds.
-        learnt: how many of these learnt.
-        is_reliable: whether these are enough for it to be recommended.
-        val: the mean accuracy on validation of those that learnt; 0 where none did.
+        trained: those on new seeds.
     """
 
     row: Row
-    epochs: int
-    learnt: int
-    is_reliable: bool
-    val: float
+    trained: Sequence[Row]
 
     @property
-    def rank(self) -> tuple[bool, int, float]:
-        """How it stands among the others, the highest the best."""
-        return self.is_reliable, 0 if self.is_reliable else self.learnt, self.val
+    def epochs(self) -> int:
+        """Of the trainings on new seeds."""
+        return sum(one.epochs for one in self.trained)
+
+    @property
+    def learnt(self) -> int:
+        """How many of these learnt."""
+        return sum(one.learnt for one in self.trained)
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether these are enough for it to be recommended."""
+        return rank(self.trained)[0]
+
+    @property
+    def val(self) -> float:
+        """The mean accuracy on validation of those that learnt; 0 where none did."""
+        return rank(self.trained)[2]
 
 
 def trained_again(world: World, seen: Sequence[Row]) -> list[Again]:
@@ -50,11 +57,5 @@ def trained_again(world: World, seen: Sequence[Row]) -> list[Again]:
         seen: trainings of models that learnt, one a model.
     """
     best = sorted(seen, key=lambda row: -(row.val or 0.0))[:CANDIDATES]
-    return sorted((_again(row, world.again(row.config)) for row in best), key=lambda one: one.rank, reverse=True)
-
-
-def _again(row: Row, trained: Sequence[Row]) -> Again:
-    values = [one.val for one in trained if one.learnt and one.val is not None]
-    learning = Learning(learnt=len(values), seeds=len(trained))
-    epochs = sum(one.epochs for one in trained)
-    return Again(row, epochs, len(values), learning.is_reliable, float(np.mean(values)) if values else 0.0)
+    again = [Again(row, world.again(row.config)) for row in best]
+    return sorted(again, key=lambda one: rank(one.trained), reverse=True)

@@ -79,10 +79,12 @@ def asked(world: World, rows: Sequence[Row], rng: np.random.Generator) -> Questi
 
 
 def rank(trained: Sequence[Row]) -> tuple[bool, int, float]:
-    """How a level stands among others, the highest the best; of its trainings at least one must have learnt."""
+    """How a level, or a model, stands among others by its trainings, the highest the best: whether it learns reliably;
+    else how many of them learnt; their mean accuracy on validation where they did, 0 where none did.
+    """
     values = [row.val for row in trained if row.learnt and row.val is not None]
     reliable = Learning(learnt=len(values), seeds=len(trained)).is_reliable
-    return reliable, 0 if reliable else len(values), float(np.mean(values))
+    return reliable, 0 if reliable else len(values), float(np.mean(values)) if values else 0.0
 
 
 def parts_of(spec: Spec) -> int:

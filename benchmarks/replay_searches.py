@@ -26,14 +26,13 @@ class Search:
 
 DRAWN = ("random", "optuna", "random-confirm", "joint", "joint-unasked")  # which lines a reader can tell apart
 
-TPE = Search("TPE, 20 start-up trials")
 JOINT = Search("`joint`: TPE, 20, starts, pruning, best again", pruner="asha", questions=True, confirm=True)
 SEARCHES = {
     "random": Search("random search", "random"),
     "random-long": Search("random search, three budgets", "random", budgets=3),
     "optuna": Search("Optuna at its defaults", peer=True, chance=False),
-    "tpe10": replace(TPE, words="TPE, 10 start-up trials", n_startup=10),
-    "tpe20": TPE,
+    "tpe10": Search("TPE, 10 start-up trials", n_startup=10),
+    "tpe20": Search("TPE, 20 start-up trials"),
     "tpe10-near": Search("TPE, 10, told what was near learning", n_startup=10, near=True),
     "tpe20-near": Search("TPE, 20, told what was near learning", near=True),
     "tpe10-chance": Search("TPE, 10, chance told as it is", n_startup=10, chance=False),

@@ -20,9 +20,7 @@ Params = dict[str, ParamValue]
 
 CHANCE = 0.25
 TRIALS = 60  # of `joint`
-CONFIRM = (
-    3  # of the replicates after the first: the seeds on which the best are trained again; the others are the truth
-)
+CONFIRM = 3  # of the replicates after the first: seeds on which the best are trained again; the others are the truth
 # What lies between a proposal and a training: 1 a name, and 1 from one end of a number's axis to the other, times this.
 WEIGHTS = {"learning_rate": 4.0, "depth": 4.0, "dropout_rate": 1.0}
 
