@@ -41,7 +41,6 @@ learns at four of five; here those that learn at three of three come first. Its 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -59,7 +58,7 @@ from rich.console import Console
 from benchmarks.joint_table import CLOCK, TABLE
 from benchmarks.machine import cores
 from benchmarks.replay_again import trained_again
-from benchmarks.replay_figures import GRID, Figures, counted, drawn, shown
+from benchmarks.replay_figures import GRID, KINDS, Figures, counted, drawn, shown, together
 from benchmarks.replay_questions import REFERENCE, asked
 from benchmarks.replay_searches import DRAWN, SEARCHES, Search
 from benchmarks.replay_world import CHANCE, Params, Row, World, read
@@ -70,6 +69,7 @@ from search.study.space import Levels
 from trainer.config import TrainConfig
 
 QUIET = optuna.logging.WARNING
+PIECE = 10  # searches on the whole table that one process replays at a time
 
 
 @dataclass
@@ -82,20 +82,19 @@ class Course:
     distances: list[float] = field(default_factory=list)  # from a proposal to the model that was trained
     trainings: int = 0  # of the search; those of questions are not among them
     pruned: int = 0
-    reliable: list[bool] = field(default_factory=list)  # by the seeds that chose it, where its best are trained again
+    learns: list[float] = field(default_factory=list)  # the recommended, at this share of the seeds nothing saw
 
     def add(self, epochs: int, world: World, seen: Sequence[Row], *, confirm: bool = False) -> int:
         """Notes what is found where the search ends when so many epochs were trained, by trainings that went to their
         end. Returns the epochs in all: more, where its best are trained again.
         """
         again = trained_again(world, seen) if confirm else []
-        if confirm:
-            self.reliable.append(bool(again) and again[0].is_reliable)
         best = again[0].row if again else max(seen, key=_val, default=None)
         epochs += sum(one.epochs for one in again)
         self.epochs.append(max([epochs, *self.epochs[-1:]]))
         self.accuracy.append(world.truth(best.config) if best else CHANCE)
-        self.volume.append(world.share([(world.truth(one.config), one.parameters) for one in _front(seen)]))
+        self.learns.append(_mean([row.learnt for row in world.unseen(best.config)]) if best else 0.0)
+        self.volume.append(world.share([(world.worth(one.config), one.parameters) for one in _front(seen)]))
         return epochs
 
     def at(self, epochs: float, values: Sequence[float]) -> float:
@@ -108,7 +107,7 @@ def replayed(world: World, search: Search, seed: int) -> Course:
     """One search, until the budget is spent, or no model is left."""
     distributions = _distributions(world)
     study = optuna.create_study(directions=["maximize", "minimize"], storage=None, sampler=_peer(search, seed))
-    found = asked(world, list(world.first.values()), np.random.default_rng(seed)) if search.questions else None
+    found = asked(world, list(world.first.values()), np.random.default_rng((seed, 2))) if search.questions else None
     starts = found.starts if found else (REFERENCE,) if search.reference else ()
     course = Course()
     spent = in_all = found.epochs if found and search.counts else 0
@@ -175,6 +174,10 @@ def _val(row: Row) -> float:
     return row.val or 0.0
 
 
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
 def _front(rows: Sequence[Row]) -> list[Row]:
     """Those that no other one exceeds in accuracy on validation at as few parameters."""
     front: list[Row] = []
@@ -217,19 +220,38 @@ def _distributions(world: World) -> dict[str, BaseDistribution]:
     return found
 
 
-def measured(world: World, search: Search, repeats: int) -> Figures:
-    """Replays a search, on a part of the table in each repeat."""
-    courses = [replayed(world.part(seed), search, seed) for seed in range(repeats)]
-    at = [share * world.budget for share in GRID]
-    return Figures(
-        np.array([[course.at(epochs, course.accuracy) for epochs in at] for course in courses]),
-        np.array([[course.at(epochs, course.volume) for epochs in at] for course in courses]),
-        float(np.mean([course.trainings for course in courses])),
-        float(np.mean([course.pruned for course in courses])),
-        float(np.mean([course.epochs[-1] for course in courses])) / world.budget,
-        float(np.mean([distance for course in courses for distance in course.distances] or [0.0])),
-        float(np.mean([course.reliable[-1] for course in courses])) if search.confirm else math.nan,
-    )
+def measured(world: World, search: Search, half: int | None, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Replays a search with each of these seeds, on the whole table or on one of its halves; figures by the names of
+    `KINDS`, of shape (seeds, len(GRID)), and of `COUNTS`, of shape (seeds,).
+    """
+    there = world if half is None else world.half(half)
+    courses = [replayed(there.shuffled(seed), search, seed) for seed in seeds]
+    at, budget = GRID * world.budget, search.budgets * world.budget
+    return {
+        "accuracy": np.array([[course.at(epochs, course.accuracy) for epochs in at] for course in courses]),
+        "volume": np.array([[course.at(epochs, course.volume) for epochs in at] for course in courses]),
+        "trainings": np.array([course.trainings for course in courses]),
+        "pruned": np.array([course.pruned for course in courses]),
+        "spent": np.array([course.epochs[-1] / world.budget for course in courses]),
+        "distance": np.array([np.mean(course.distances or [0.0]) for course in courses]),
+        "learns": np.array([course.at(budget, course.learns) for course in courses]),
+    }
+
+
+def compared(world: World, chosen: Sequence[Search], searches: int, halves: int, in_half: int) -> dict[str, Figures]:
+    """Every search replayed so many times on the whole table and on each of so many halves, on all cores; figures by
+    its words.
+    """
+    pieces: list[tuple[int | None, range]] = [
+        (None, range(start, min(start + PIECE, searches))) for start in range(0, searches, PIECE)
+    ]
+    whole = len(pieces)
+    pieces += [(half, range(half * in_half, (half + 1) * in_half)) for half in range(halves)]
+    tasks = [(search, *piece) for search in chosen for piece in pieces]
+    with ProcessPoolExecutor(cores(), get_context("spawn"), optuna.logging.set_verbosity, (QUIET,)) as pool:
+        found = list(pool.map(measured, repeat(world), *zip(*tasks, strict=True)))
+    each = [found[start : start + len(pieces)] for start in range(0, len(found), len(pieces))]
+    return {search.words: together(of[:whole], of[whole:]) for search, of in zip(chosen, each, strict=True)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -238,26 +260,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.replay", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--table", type=Path, default=TABLE, metavar="FILE", help="of trainings (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=50, metavar="N", help="of each search (%(default)s)")
+    parser.add_argument("--searches", type=int, default=50, metavar="N", help="of each kind (%(default)s)")
+    parser.add_argument("--halves", type=int, default=0, metavar="N", help="of the table, besides (%(default)s)")
+    parser.add_argument("--in-half", type=int, default=32, metavar="N", help="searches of each kind (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=SEARCHES, default=list(SEARCHES), metavar="NAME")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draws those of DRAWN, as SVG, PDF or PNG")
     args = parser.parse_args(argv)
     world = World(read(args.table))
-    console = Console(width=120)
+    console = Console(width=160)
     later = [row.learnt for row in world.rows if row.replicate]
     console.print(
         f"{len(world.configs)} models, of which {len(world.learners)} learnt; of {len(later)} trainings of these "
         f"on new seeds {sum(later)} learnt; a budget is {world.budget:,.0f} epochs"
     )
     chosen = [SEARCHES[name] for name in dict.fromkeys(["random", *args.only])]
-    with ProcessPoolExecutor(cores(), get_context("spawn"), optuna.logging.set_verbosity, (QUIET,)) as pool:
-        every = pool.map(measured, repeat(world), chosen, repeat(args.repeats))
-        figures = {search.words: found for search, found in zip(chosen, every, strict=True)}
+    figures = compared(world, chosen, args.searches, args.halves, args.in_half)
     again = [search.words for search in chosen if search.confirm]
-    for kind in ("accuracy", "volume"):
+    for kind in KINDS:
         console.print(shown(figures, kind, SEARCHES["random"].words))
-    if (random := SEARCHES["random-confirm"].words) in again:
-        console.print(shown({words: figures[words] for words in again}, "accuracy", random))
+        if (random := SEARCHES["random-confirm"].words) in again:
+            console.print(shown({words: figures[words] for words in again}, kind, random))
     console.print(counted(figures))
     if args.figure:
         some = [SEARCHES[name].words for name in DRAWN]

@@ -120,18 +120,20 @@ class World:
         self._points = np.array([self._point(self.first[config].params) for config in self.configs])
         self._again = np.array([self._stays_at_chance(self.first[config]) for config in self.configs])
         self.learners = learnt
-        self._whole = self.volume([(self.truth(one), self.first[one].parameters) for one in self.learners])
+        self._whole = self.volume([(self.worth(one), self.first[one].parameters) for one in self.learners])
         drawn = [row.epochs for row in self.first.values() if row.config < WHOLE_SPACE]
         self.budget = TRIALS * float(np.mean(drawn)) if budget is None else budget
 
-    def part(self, seed: int, share: float = 0.8) -> World:
-        """The table with so many of its models, drawn anew for each seed, as is the order of their replicates; with the
-        budget of the whole.
-        """
-        count, rng = round(share * len(self.configs)), np.random.default_rng(seed)
-        kept = set(rng.choice(self.configs, size=count, replace=False).tolist())
-        order = [int(replicate) for replicate in 1 + rng.permutation(REPLICATES - 1)]
-        return World([row for row in self.rows if row.config in kept], self.budget, order)
+    def half(self, number: int) -> World:
+        """The table with half of its models, drawn anew for each number; with the budget of the whole."""
+        rng = np.random.default_rng((number, 0))
+        kept = set(rng.choice(self.configs, size=len(self.configs) // 2, replace=False).tolist())
+        return World([row for row in self.rows if row.config in kept], self.budget)
+
+    def shuffled(self, seed: int) -> World:
+        """The table with its replicates after the first in another order, drawn anew for each seed."""
+        order = 1 + np.random.default_rng((seed, 1)).permutation(REPLICATES - 1)
+        return World(self.rows, self.budget, order.tolist())
 
     def _stays_at_chance(self, row: Row) -> bool:
         """Whether a model that did not learn lies where hardly any does: met again, it is at chance again."""
@@ -177,12 +179,19 @@ class World:
         """What is seen of a model that learnt when it is trained again."""
         return self._later[config][:CONFIRM]
 
+    def unseen(self, config: int) -> list[Row]:
+        """The others, which nothing has seen; of a model that stayed at chance in its first there are none."""
+        return self._later.get(config, [])[CONFIRM:]
+
     def truth(self, config: int) -> float:
         """What a model is worth that learnt: mean test accuracy of the trainings that nothing has seen, at chance
         included. Of one that stayed at chance in its first, chance.
         """
-        rows = self._later.get(config, [])[CONFIRM:]
-        return float(np.mean([row.test for row in rows])) if rows else CHANCE
+        return _mean_test(self.unseen(config))
+
+    def worth(self, config: int) -> float:
+        """The same, of all trainings after the first: for what is chosen without training again."""
+        return _mean_test(self._later.get(config, []))
 
     def volume(self, points: Sequence[tuple[float, int]]) -> float:
         """Hypervolume of (accuracy, parameters) above chance and below the largest model, parameters as logarithms; a
@@ -198,3 +207,7 @@ class World:
     def share(self, points: Sequence[tuple[float, int]]) -> float:
         """The hypervolume as a share of that of all models of the table that learnt; 0 where none did."""
         return self.volume(points) / self._whole if self._whole else 0.0
+
+
+def _mean_test(rows: Sequence[Row]) -> float:
+    return float(np.mean([row.test for row in rows])) if rows else CHANCE

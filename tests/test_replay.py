@@ -12,7 +12,7 @@ import pytest
 from benchmarks import joint_table, replay
 from benchmarks.joint_table import CLOCK, columns, drawn
 from benchmarks.replay import SEARCHES, _stopped_after, measured, replayed
-from benchmarks.replay_figures import STEPS
+from benchmarks.replay_figures import GRID, KINDS, STEPS
 from benchmarks.replay_questions import REFERENCE, asked, level_of, rank
 from benchmarks.replay_world import CHANCE, CONFIRM, Row, World, read
 from search.study.pruners import Curve
@@ -152,7 +152,9 @@ def test_a_search_that_starts_at_a_better_model_finds_it_sooner(tmp_path: Path) 
     best = max(world.truth(config) for config in world.configs)
     assert world.truth(world.nearest(REFERENCE)) > best - 0.05
     world.budget = 12 * LENGTH
-    random, starting = (measured(world, SEARCHES[name], 6).accuracy for name in ("random", "tpe20-questions"))
+    random, starting = (
+        measured(world, SEARCHES[name], None, range(6))["accuracy"] for name in ("random", "tpe20-questions")
+    )
     third = STEPS // 3
     assert starting[:, third].mean() > random[:, third].mean() + 0.05
     assert (starting[:, third] > best - 0.05).all()
@@ -179,13 +181,19 @@ def test_what_was_found_is_judged_by_replicates_that_nothing_saw(tmp_path: Path)
     for name in ("random", "random-confirm"):
         assert set(replayed(world, SEARCHES[name], seed=0).accuracy) <= {CHANCE, truth}
     assert world.truth(next(row.config for row in rows if row.start is None)) == CHANCE
-    config = world.learners[0]
-    for seed in range(4):
-        part = world.part(seed)
-        if config in part.configs:
-            seen = [0.1 * row.replicate for row in part.again(config)]
-            assert len(seen) == CONFIRM
-            assert sum(seen) + 2 * part.truth(config) == pytest.approx(1.5)
+    whole = world.worth(world.learners[0])
+    assert whole == pytest.approx(0.3), "of all five"
+    orders = set()
+    for seed in range(6):
+        for config in world.learners:
+            there = world.shuffled(seed)
+            seen, unseen = ([row.replicate for row in rows] for rows in (there.again(config), there.unseen(config)))
+            assert (len(seen), sorted(seen + unseen)) == (CONFIRM, [1, 2, 3, 4, 5])
+            assert there.truth(config) == pytest.approx(0.1 * np.mean(unseen))
+            assert there.worth(config) == pytest.approx(whole)
+            orders.add((seed, *seen, *unseen))
+    assert len(orders) == 6, "one for all models, by the seed"
+    assert len({order[1:] for order in orders}) > 4
 
 
 def test_a_model_at_chance_is_found_by_no_search_whatever_its_sampler_is_told(world: World) -> None:
@@ -221,12 +229,36 @@ def test_models_at_chance_may_be_met_again_where_hardly_any_learns(world: World)
     assert outside.distance(learnt.params, learnt.config) == 0
 
 
-def test_a_part_of_the_table_is_the_same_for_every_search(world: World) -> None:
-    one, again, other = world.part(1), world.part(1), world.part(2)
+def test_a_half_of_the_table_is_the_same_for_every_search(world: World) -> None:
+    one, again, other = world.half(1), world.half(1), world.half(2)
     assert one.configs == again.configs != other.configs
-    assert len(one.configs) == round(0.8 * MODELS)
+    assert len(one.configs) == MODELS // 2
     assert one.budget == world.budget
     assert {row.config for row in one.rows} == set(one.configs)
+
+
+def test_pieces_of_the_replay_make_what_one_process_makes(world: World) -> None:
+    """Searches in pieces, the last a short one, on the whole table and on halves; each half with seeds of its own."""
+    world.budget = 4 * LENGTH
+    random, searches, halves = SEARCHES["random"], replay.PIECE + 2, 3
+    found = replay.compared(world, [random, SEARCHES["random-confirm"]], searches, halves, in_half=2)
+    figures = found[random.words]
+    for kind in KINDS:
+        whole = measured(world, random, None, range(searches))[kind]
+        assert np.array_equal(figures.whole[kind], whole)
+        third = measured(world.half(2), random, None, range(4, 6))[kind]
+        assert np.array_equal(figures.halves[kind][2], third)
+        assert figures.halves[kind].shape == (halves, 2, len(GRID))
+    assert figures.counts["trainings"].shape == (searches,)
+    assert list(found) == [random.words, SEARCHES["random-confirm"].words]
+
+
+def test_at_how_many_unseen_seeds_the_recommended_learns(world: World) -> None:
+    """Half of them: each model that learnt does so at the fifth replicate, not at the fourth."""
+    rows = [replace(row, start=None, val=CHANCE) if row.replicate == 4 and row.start else row for row in world.rows]
+    course = replayed(World(rows), SEARCHES["random"], seed=0)
+    assert set(course.learns) <= {0.0, 0.5}
+    assert course.learns[-1] == 0.5
 
 
 def test_pruning_ranks_trainings_at_chance_among_the_others(world: World) -> None:
@@ -253,8 +285,8 @@ def test_pruning_ranks_trainings_at_chance_among_the_others(world: World) -> Non
 
 def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, figure = table(tmp_path / "table.csv", by_depth, models=12), tmp_path / "replay.svg"
-    arguments = ["--table", str(path), "--repeats", "2", "--only", "tpe20-questions", "questions-counted"]
-    assert replay.main([*arguments, "--figure", str(figure)]) == 0
+    arguments = ["--table", str(path), "--searches", "2", "--only", "tpe20-questions", "questions-counted"]
+    assert replay.main([*arguments, "--halves", "3", "--in-half", "2", "--figure", str(figure)]) == 0
     said = capsys.readouterr().out
     assert "12 models, of which" in said
     for name in ("random", "tpe20-questions", "questions-counted"):

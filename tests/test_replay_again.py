@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.replay import measured, replayed
+from benchmarks.replay import replayed
 from benchmarks.replay_again import trained_again
 from benchmarks.replay_searches import SEARCHES
 from benchmarks.replay_world import CHANCE, CONFIRM, Row, World, read
@@ -79,12 +79,22 @@ def test_a_search_that_trains_its_best_again_ends_sooner_and_is_not_deceived(row
     assert again.volume == once.volume[: again.trainings], "the front is the search's"
     assert once.accuracy[-1] == CHANCE
     assert again.accuracy[-1] > CHANCE
-    assert again.reliable[-1]
-    assert not once.reliable
+    assert once.learns[-1] == 0
+    assert again.learns[-1] == 1
 
 
-def test_how_often_what_is_recommended_learns_reliably(rows: list[Row]) -> None:
-    everywhere = {row.config for row in learners(rows)}
-    search = SEARCHES["random-confirm"]
-    assert measured(World(rows, 24 * LENGTH), search, 2).reliable == 1
-    assert measured(World(lucky_ones(rows, everywhere, learns_again=1), 24 * LENGTH), search, 2).reliable == 0
+def test_of_two_that_learn_as_often_the_better_on_new_seeds_comes_first(rows: list[Row]) -> None:
+    """In the search it was the other way round."""
+    seen = learners(rows)[:3]
+    against = {row.config: 0.1 * place for place, row in enumerate(sorted(seen, key=lambda row: -(row.val or 0)))}
+    changed = [
+        replace(row, val=0.5 + against[row.config]) if row.config in against and row.replicate else row for row in rows
+    ]
+    changed = [
+        replace(row, val=0.9 - against[row.config]) if row.config in against and not row.replicate else row
+        for row in changed
+    ]
+    world = World(changed)
+    again = trained_again(world, [world.first[row.config] for row in seen])
+    assert [one.row.config for one in again] == list(reversed(against))
+    assert [one.val for one in again] == pytest.approx([0.7, 0.6, 0.5])
