@@ -1,7 +1,8 @@
 """Searches replayed on a table of real trainings (`benchmarks.joint_table`): what each finds, by the epochs it trains.
 
-    python -m benchmarks.replay                         every search, 50 times
-    python -m benchmarks.replay --figure replay.svg     and drawn
+    python -m benchmarks.replay                                     every search, 50 times
+    python -m benchmarks.replay --figure replay.svg                 and drawn
+    python -m benchmarks.replay --halves 100 --only random joint    and intervals for other models, too
 
 A sampler's proposal is taken to the model in the table that is nearest to it and was not used in this search yet; the
 sampler is told that model's own params and figures, so that it learns nothing untrue. Models at chance where hardly any
@@ -12,35 +13,41 @@ as for a user who has asked them anyway, are not; beside them stand the question
 best levels and no search. Some train their best again before one is recommended (`benchmarks.replay_again`), at epochs
 that are counted: each point of their course is a search that was ended early enough to pay for that.
 
-In each repeat four fifths of the models are there, drawn anew, the same for all searches. Of each model the first
-replicate is what searches and questions see. Of a model that learnt in it, three of the others, drawn anew, are what
-is seen where it is trained again, and the rest is what it is worth, staying at chance included. Reported, at shares of
-the epochs of 60 trainings (the budget of each search; questions come on top), and at the end:
+A model that learnt in its first replicate is called able, and has five others, on other seeds and in turn on all folds.
+Of each able model a search (and the questions before it) sees one of these five; three are what is seen where it is
+trained again, the same for all; and the fifth is what it is worth, staying at chance included. All is drawn anew for
+each search, and alike for searches of the same seed. The first replicate has told who is able, and is seen by none; of
+a model that is not able it is all there is. With `--seen R` all able models are seen in replicate R, as by a search
+whose trainings all have the same seed and fold: the trials of `joint` have theirs in turn. Reported, at shares of the
+epochs of 60 trainings (the budget of each search; questions come on top), and at the end:
 
     accuracy     what the recommended model is worth, on test images: the best on validation among those that learnt, or
                  the first of those that were trained again
-    hypervolume  of the front of the search's own trainings (validation accuracy, parameters), at what its models are
-                 worth: above chance, and below the largest model on a logarithmic axis, as a share of that of all
-                 models that are there
+    hypervolume  of the front of the search's own trainings (validation accuracy, parameters), at what all replicates
+                 that it did not see say of its models: above chance, and below the largest model on a logarithmic axis,
+                 as a share of that of all able models
 
-The first of all figures is accuracy of `joint` less that of random search, at the whole budget (named before any
-replicate after the second was replayed). Intervals are 95 %, over the repeats, paired by them: the error of the
-simulation alone, and not for other models, seeds or photographs.
+Who trains again pays for that in both; what the front is without stands beside it as a search of its own. The first of
+all figures is accuracy of `joint` less that of random search, at the whole budget (named before any replicate after the
+second was replayed, when all were seen in the first). Intervals are 95 %, paired by the seeds: on this table, which is
+the error of the simulation alone, and with `--halves` for tables of other models too, in brackets, by a jackknife.
+Neither is for other seeds, folds and images: all models have the same six, and the same photographs.
 
-What it cannot tell. All rests on the models that learnt: how many is said. Who proposes a model twice, or one between
+What it cannot tell. All rests on the models that are able: how many is said. Who proposes a model twice, or one between
 two of the table, is taken elsewhere, which is hard on samplers that learn and harmless to random search: no difference
 here is no evidence of none. Nothing is stopped before a training learns, and hardly any does, so pruning can save next
 to nothing. Questions that are free have seen a good part of the table, of which the search then meets the same
-trainings; on the other hand they are asked at random settings and not at the reference model's. A model that stayed at
-chance in its first replicate is worth nothing here; another seed might have learnt. All trainings that a search makes
-have one seed and one fold, which a fifth of the later ones has too, where those of `joint` have folds in turn. `joint`
-trains its best on five seeds, and the reference model beside them, on top of its 60 trials, and recommends one that
-learns at four of five; here those that learn at three of three come first. Its patience is not replayed.
+trainings; on the other hand they are asked at random settings and not at the reference model's. A model not able is
+worth nothing here; another seed might have learnt. A front's hypervolume counts whoever is worth more than all that
+are smaller, by luck too, which favours long fronts by some per cent. `joint` trains its best on five seeds, and the
+reference model beside them, on top of its 60 trials, and recommends one that learns at four of five; here those that
+learn at three of three come first. Its patience is not replayed.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -55,7 +62,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState, create_trial
 from rich.console import Console
 
-from benchmarks.joint_table import CLOCK, TABLE
+from benchmarks.joint_table import CLOCK, REPLICATES, TABLE
 from benchmarks.machine import cores
 from benchmarks.replay_again import trained_again
 from benchmarks.replay_figures import GRID, KINDS, Figures, counted, drawn, shown, together
@@ -82,7 +89,7 @@ class Course:
     distances: list[float] = field(default_factory=list)  # from a proposal to the model that was trained
     trainings: int = 0  # of the search; those of questions are not among them
     pruned: int = 0
-    learns: list[float] = field(default_factory=list)  # the recommended, at this share of the seeds nothing saw
+    learns: list[float] = field(default_factory=list)  # the recommended, at this share of the seeds nothing saw, or NaN
 
     def add(self, epochs: int, world: World, seen: Sequence[Row], *, confirm: bool = False) -> int:
         """Notes what is found where the search ends when so many epochs were trained, by trainings that went to their
@@ -93,7 +100,7 @@ class Course:
         epochs += sum(one.epochs for one in again)
         self.epochs.append(max([epochs, *self.epochs[-1:]]))
         self.accuracy.append(world.truth(best.config) if best else CHANCE)
-        self.learns.append(_mean([row.learnt for row in world.unseen(best.config)]) if best else 0.0)
+        self.learns.append(_mean([row.learnt for row in world.unseen(best.config)]) if best else math.nan)
         self.volume.append(world.share([(world.worth(one.config), one.parameters) for one in _front(seen)]))
         return epochs
 
@@ -107,7 +114,7 @@ def replayed(world: World, search: Search, seed: int) -> Course:
     """One search, until the budget is spent, or no model is left."""
     distributions = _distributions(world)
     study = optuna.create_study(directions=["maximize", "minimize"], storage=None, sampler=_peer(search, seed))
-    found = asked(world, list(world.first.values()), np.random.default_rng((seed, 2))) if search.questions else None
+    found = asked(world, list(world.first.values()), np.random.default_rng((3, seed))) if search.questions else None
     starts = found.starts if found else (REFERENCE,) if search.reference else ()
     course = Course()
     spent = in_all = found.epochs if found and search.counts else 0
@@ -220,13 +227,15 @@ def _distributions(world: World) -> dict[str, BaseDistribution]:
     return found
 
 
-def measured(world: World, search: Search, half: int | None, seeds: Sequence[int]) -> dict[str, np.ndarray]:
-    """Replays a search with each of these seeds, on the whole table or on one of its halves; figures by the names of
-    `KINDS`, of shape (seeds, len(GRID)), and of `COUNTS`, of shape (seeds,).
+def measured(
+    world: World, search: Search, half: int | None, seeds: Sequence[int], seen: int | None = None
+) -> dict[str, np.ndarray]:
+    """Replays a search with each of these seeds, on the whole table or on one of its halves. Figures by the names of
+    `KINDS`, of shape (seeds, len(GRID)), and of `COUNTS`, of shape (seeds,). `seen` is that of `World.shuffled`.
     """
     there = world if half is None else world.half(half)
-    courses = [replayed(there.shuffled(seed), search, seed) for seed in seeds]
-    at, budget = GRID * world.budget, search.budgets * world.budget
+    courses = [replayed(there.shuffled(seed, seen), search, seed) for seed in seeds]
+    at = GRID * world.budget
     return {
         "accuracy": np.array([[course.at(epochs, course.accuracy) for epochs in at] for course in courses]),
         "volume": np.array([[course.at(epochs, course.volume) for epochs in at] for course in courses]),
@@ -234,11 +243,13 @@ def measured(world: World, search: Search, half: int | None, seeds: Sequence[int
         "pruned": np.array([course.pruned for course in courses]),
         "spent": np.array([course.epochs[-1] / world.budget for course in courses]),
         "distance": np.array([np.mean(course.distances or [0.0]) for course in courses]),
-        "learns": np.array([course.at(budget, course.learns) for course in courses]),
+        "learns": np.array([course.learns[-1] for course in courses]),
     }
 
 
-def compared(world: World, chosen: Sequence[Search], searches: int, halves: int, in_half: int) -> dict[str, Figures]:
+def compared(
+    world: World, chosen: Sequence[Search], searches: int, halves: int = 0, in_half: int = 0, seen: int | None = None
+) -> dict[str, Figures]:
     """Every search replayed so many times on the whole table and on each of so many halves, on all cores; figures by
     its words.
     """
@@ -249,7 +260,7 @@ def compared(world: World, chosen: Sequence[Search], searches: int, halves: int,
     pieces += [(half, range(half * in_half, (half + 1) * in_half)) for half in range(halves)]
     tasks = [(search, *piece) for search in chosen for piece in pieces]
     with ProcessPoolExecutor(cores(), get_context("spawn"), optuna.logging.set_verbosity, (QUIET,)) as pool:
-        found = list(pool.map(measured, repeat(world), *zip(*tasks, strict=True)))
+        found = list(pool.map(measured, repeat(world), *zip(*tasks, strict=True), repeat(seen)))
     each = [found[start : start + len(pieces)] for start in range(0, len(found), len(pieces))]
     return {search.words: together(of[:whole], of[whole:]) for search, of in zip(chosen, each, strict=True)}
 
@@ -263,18 +274,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--searches", type=int, default=50, metavar="N", help="of each kind (%(default)s)")
     parser.add_argument("--halves", type=int, default=0, metavar="N", help="of the table, besides (%(default)s)")
     parser.add_argument("--in-half", type=int, default=32, metavar="N", help="searches of each kind (%(default)s)")
+    parser.add_argument(
+        "--seen", type=int, choices=range(REPLICATES), metavar="R", help="replicate that searches see, instead of any"
+    )
     parser.add_argument("--only", nargs="+", choices=SEARCHES, default=list(SEARCHES), metavar="NAME")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draws those of DRAWN, as SVG, PDF or PNG")
     args = parser.parse_args(argv)
+    for name, least in (("searches", 2), ("halves", 2 if args.halves else 0), ("in_half", 2)):
+        if getattr(args, name) < least:
+            parser.error(f"--{name.replace('_', '-')} {getattr(args, name)}: at least {least}")
     world = World(read(args.table))
     console = Console(width=160)
     later = [row.learnt for row in world.rows if row.replicate]
     console.print(
-        f"{len(world.configs)} models, of which {len(world.learners)} learnt; of {len(later)} trainings of these "
+        f"{len(world.configs)} models, of which {len(world.able)} learnt; of {len(later)} trainings of these "
         f"on new seeds {sum(later)} learnt; a budget is {world.budget:,.0f} epochs"
     )
     chosen = [SEARCHES[name] for name in dict.fromkeys(["random", *args.only])]
-    figures = compared(world, chosen, args.searches, args.halves, args.in_half)
+    figures = compared(world, chosen, args.searches, args.halves, args.in_half, args.seen)
     again = [search.words for search in chosen if search.confirm]
     for kind in KINDS:
         console.print(shown(figures, kind, SEARCHES["random"].words))

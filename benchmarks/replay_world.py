@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ Params = dict[str, ParamValue]
 
 CHANCE = 0.25
 TRIALS = 60  # of `joint`
-CONFIRM = 3  # of the replicates after the first: seeds on which the best are trained again; the others are the truth
+CONFIRM = 3  # of the replicates after the first: seeds on which the best are trained again
 # What lies between a proposal and a training: 1 a name, and 1 from one end of a number's axis to the other, times this.
 WEIGHTS = {"learning_rate": 4.0, "depth": 4.0, "dropout_rate": 1.0}
 
@@ -99,41 +99,71 @@ class World:
     """The table as a search meets it.
 
     Args:
-        rows: its trainings: of every model the first replicate, which is what a search sees, and of one that learnt
-            there the others.
+        rows: its trainings: of every model the first replicate, and of one that learnt there, which is called able, the
+            others.
         budget: epochs of a search; None: those of 60 trainings of models drawn from the whole space.
-        order: of the replicates after the first: `CONFIRM` of them are what is seen of a model that is trained again,
-            and the others are what it is worth.
+        order: of the replicates after the first: the first `CONFIRM` of them, but for the one that a search sees, are
+            what is seen of an able model that is trained again, and the rest is what it is worth.
+        seen: of each able model the replicate that a search sees, if not the first.
+
+    Attributes:
+        first: of each model the training that a search sees.
+        able: the numbers of those that learnt in the first replicate.
     """
 
     def __init__(
-        self, rows: Sequence[Row], budget: float | None = None, order: Sequence[int] = range(1, REPLICATES)
+        self,
+        rows: Sequence[Row],
+        budget: float | None = None,
+        order: Sequence[int] = range(1, REPLICATES),
+        seen: Mapping[int, int] | None = None,
     ) -> None:
-        self.rows = list(rows)
+        self.rows, seen = list(rows), seen or {}
         self.specs = joint_space()
-        self.first = {row.config: row for row in rows if row.replicate == 0}
-        later = {(row.config, row.replicate): row for row in rows if row.replicate}
-        learnt = [config for config, row in self.first.items() if row.learnt]
-        self._later = {config: [later[config, replicate] for replicate in order] for config in learnt}
+        trained = {(row.config, row.replicate): row for row in rows}
+        self.configs = sorted({row.config for row in rows})
+        self.able = [config for config in self.configs if trained[config, 0].learnt]
+        self.first = {config: trained[config, seen.get(config, 0)] for config in self.configs}
+        self._others = {
+            config: [trained[config, replicate] for replicate in order if replicate != seen.get(config)]
+            for config in self.able
+        }
         self.largest = max(row.parameters for row in rows)
-        self.configs = sorted(self.first)
         self._points = np.array([self._point(self.first[config].params) for config in self.configs])
         self._again = np.array([self._stays_at_chance(self.first[config]) for config in self.configs])
-        self.learners = learnt
-        self._whole = self.volume([(self.worth(one), self.first[one].parameters) for one in self.learners])
-        drawn = [row.epochs for row in self.first.values() if row.config < WHOLE_SPACE]
+        self._whole = self.volume(
+            [
+                (_mean_test([trained[config, replicate] for replicate in order]), trained[config, 0].parameters)
+                for config in self.able
+            ]
+        )
+        drawn = [trained[config, 0].epochs for config in self.configs if config < WHOLE_SPACE]
         self.budget = TRIALS * float(np.mean(drawn)) if budget is None else budget
 
     def half(self, number: int) -> World:
-        """The table with half of its models, drawn anew for each number; with the budget of the whole."""
-        rng = np.random.default_rng((number, 0))
-        kept = set(rng.choice(self.configs, size=len(self.configs) // 2, replace=False).tolist())
+        """The table with half of its models, of the whole space and of the part of it alike, drawn anew for each
+        number; with the budget of the whole.
+        """
+        rng = np.random.default_rng((1, number))
+        drawn = np.array(self.configs) < WHOLE_SPACE
+        kept: set[int] = set()
+        for stratum in (np.array(self.configs)[drawn], np.array(self.configs)[~drawn]):
+            kept |= set(rng.choice(stratum, size=len(stratum) // 2, replace=False).tolist())
         return World([row for row in self.rows if row.config in kept], self.budget)
 
-    def shuffled(self, seed: int) -> World:
-        """The table with its replicates after the first in another order, drawn anew for each seed."""
-        order = 1 + np.random.default_rng((seed, 1)).permutation(REPLICATES - 1)
-        return World(self.rows, self.budget, order.tolist())
+    def shuffled(self, seed: int, seen: int | None = None) -> World:
+        """The table with its replicates in another order, drawn anew for each seed.
+
+        Args:
+            seed: of what is drawn.
+            seen: the replicate of able models that a search sees; None: of each one of two, as drawn, neither of which
+                is seen again. The first is then not used at all: it told who is able.
+        """
+        rng = np.random.default_rng((2, seed))
+        order = (1 + rng.permutation(REPLICATES - 1)).tolist()
+        rest = order[CONFIRM:]
+        shown = {config: rest[rng.integers(len(rest))] if seen is None else seen for config in self.able}
+        return World(self.rows, self.budget, order, shown)
 
     def _stays_at_chance(self, row: Row) -> bool:
         """Whether a model that did not learn lies where hardly any does: met again, it is at chance again."""
@@ -176,22 +206,22 @@ class World:
         return np.abs(self._points - np.array(self._point(params))).sum(axis=1)  # type: ignore[no-any-return]
 
     def again(self, config: int) -> list[Row]:
-        """What is seen of a model that learnt when it is trained again."""
-        return self._later[config][:CONFIRM]
+        """What is seen of an able model when it is trained again."""
+        return self._others[config][:CONFIRM]
 
     def unseen(self, config: int) -> list[Row]:
-        """The others, which nothing has seen; of a model that stayed at chance in its first there are none."""
-        return self._later.get(config, [])[CONFIRM:]
+        """The others, which nothing has seen; of a model that is not able there are none."""
+        return self._others.get(config, [])[CONFIRM:]
 
     def truth(self, config: int) -> float:
-        """What a model is worth that learnt: mean test accuracy of the trainings that nothing has seen, at chance
-        included. Of one that stayed at chance in its first, chance.
+        """What a model is worth: mean test accuracy of the trainings that nothing has seen, at chance included. Of one
+        that is not able, chance.
         """
         return _mean_test(self.unseen(config))
 
     def worth(self, config: int) -> float:
-        """The same, of all trainings after the first: for what is chosen without training again."""
-        return _mean_test(self._later.get(config, []))
+        """The same, of all trainings that the search itself did not see: for what is chosen without training again."""
+        return _mean_test(self._others.get(config, []))
 
     def volume(self, points: Sequence[tuple[float, int]]) -> float:
         """Hypervolume of (accuracy, parameters) above chance and below the largest model, parameters as logarithms; a
@@ -205,7 +235,7 @@ class World:
         return found
 
     def share(self, points: Sequence[tuple[float, int]]) -> float:
-        """The hypervolume as a share of that of all models of the table that learnt; 0 where none did."""
+        """The hypervolume as a share of that of all able models of the table; 0 where there are none."""
         return self.volume(points) / self._whole if self._whole else 0.0
 
 

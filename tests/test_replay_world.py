@@ -1,0 +1,129 @@
+"""The table of trainings as a replayed search meets it: what is read, what is nearest, what is dealt to whom."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import joint_table
+from benchmarks.joint_table import columns, drawn
+from benchmarks.replay_questions import REFERENCE, level_of
+from benchmarks.replay_world import CHANCE, CONFIRM, World, read
+from search.study.toml_file import load_study
+from tests.replay_table import LENGTH, MODELS, STARTED, by_depth, row_of, table
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(read(table(tmp_path / "table.csv", by_depth)))
+
+
+@pytest.fixture
+def learners(tmp_path: Path) -> World:
+    """Every model learns."""
+    return World(read(table(tmp_path / "learners.csv", lambda params: by_depth(params) or 0.35)))
+
+
+def test_a_table_is_read_without_models_that_learnt_and_wait_for_a_replicate(world: World) -> None:
+    assert world.configs == list(range(MODELS))
+    row = next(row for row in world.rows if row.learnt)
+    assert (row.epochs, row.start, len(row.curve)) == (LENGTH, STARTED, LENGTH)
+    assert row.test == pytest.approx((row.val or 0) - 0.05)
+    assert world.share([(world.truth(config), world.first[config].parameters) for config in world.able]) == 1
+
+
+def test_a_loss_that_was_not_finite_is_no_accuracy(tmp_path: Path) -> None:
+    study, path = load_study("joint"), table(tmp_path / "table.csv", by_depth, models=8)
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns(study), lineterminator="\n")
+        params = drawn(study, 10)[9]
+        for replicate in range(2):
+            writer.writerow({"config": 9, "replicate": replicate, **params, "state": "failed", "epochs": 3})
+    world = World(read(path))
+    row = world.first[9]
+    assert (row.val, row.learnt, row.test, row.parameters) == (None, False, CHANCE, 0)
+    assert world.volume([(0.9, row.parameters)]) == 0
+
+
+def test_the_table_that_is_trained_is_the_one_that_is_read() -> None:
+    """Of a row's columns each has one writer: `joint_table` itself."""
+    names = columns(load_study("joint"))
+    assert set(row_of(0, 0, drawn(load_study("joint"), 1)[0], 0.5)) == set(names)
+    row = joint_table.Training(joint_table.config_of(drawn(load_study("joint"), 1)[0], 0, 1), {})
+    splits = {split: {"accuracy": 0.5} for split in ("train", "val", "test")}
+    assert not row.take({"event": "epoch", "val_accuracy": 0.25})
+    end = {"event": "finished", "splits": splits, "epochs_run": 1, "parameters": 9, "start_epoch": None}
+    assert row.take(end)
+    assert (row.config.seed, row.config.fold, row.row["val_curve"], row.row["val_accuracy"]) == (1, 1, "250", 0.5)
+
+
+def test_the_nearest_model_is_the_proposal_itself_and_then_another(world: World) -> None:
+    params = world.first[7].params
+    assert world.nearest(params) == 7
+    assert world.nearest(params, {7}) != 7
+
+
+def test_a_table_is_used_up(learners: World) -> None:
+    with pytest.raises(ValueError, match="all 36 models are used"):
+        learners.nearest(REFERENCE, set(learners.configs))
+
+
+def test_a_number_belongs_to_the_part_of_the_axis_it_lies_in(world: World) -> None:
+    rate = world.specs["learning_rate"]
+    assert [level_of(rate, value) for value in (1e-4, 0.001, 1e-2)] == [0, 2, 4]
+    assert [level_of(world.specs["depth"], depth) for depth in range(1, 6)] == list(range(5))
+    assert level_of(world.specs["pooling"], "blur") == 3
+
+
+def test_replicates_are_dealt_anew_for_each_search_and_none_is_used_twice(tmp_path: Path) -> None:
+    world = World(read(table(tmp_path / "table.csv", by_depth)))
+    orders, first = set(), set()
+    for seed in range(8):
+        there = world.shuffled(seed)
+        for config in world.able:
+            again, unseen = there.again(config), there.unseen(config)
+            dealt = [row.replicate for row in (there.first[config], *again, *unseen)]
+            assert (len(again), sorted(dealt)) == (CONFIRM, [1, 2, 3, 4, 5])
+            assert there.truth(config) == np.mean([row.test for row in unseen])
+            assert there.worth(config) == np.mean([row.test for row in (*again, *unseen)])
+            orders.add((seed, *(row.replicate for row in again)))
+            first.add((seed, there.first[config].replicate))
+        lost = next(config for config in world.configs if config not in world.able)
+        assert there.first[lost].replicate == 0
+        assert there.truth(lost) == there.worth(lost) == CHANCE
+    assert len(orders) == 8, "all models are trained again on the same seeds"
+    assert len({order[1:] for order in orders}) > 4
+    assert len(first) == 16, "and seen in either of the two that are left"
+
+
+def test_models_at_chance_may_be_met_again_where_hardly_any_learns(world: World) -> None:
+    rows = [
+        replace(row, params={**row.params, "depth": 1, "learning_rate": 0.009}) if row.start is None else row
+        for row in world.rows
+    ]
+    outside = World(rows)
+    lost = next(row for row in rows if row.start is None)
+    assert outside.nearest(lost.params, {lost.config}) == lost.config
+    learnt = outside.first[outside.able[0]]
+    assert outside.nearest(learnt.params, {learnt.config}) != learnt.config
+    assert outside.distance(learnt.params, learnt.config) == 0
+
+
+def test_a_half_of_the_table_is_the_same_for_every_search(world: World) -> None:
+    one, again, other = world.half(1), world.half(1), world.half(2)
+    assert one.configs == again.configs != other.configs
+    assert len(one.configs) == MODELS // 2
+    assert set(one.configs) < set(world.configs)
+    assert one.budget == world.budget
+    assert {row.config for row in one.rows} == set(one.configs)
+
+
+def test_halves_have_half_of_the_models_of_the_whole_space(tmp_path: Path) -> None:
+    world = World(read(table(tmp_path / "table.csv", by_depth, models=120)))
+    for number in range(3):
+        half = world.half(number)
+        assert (sum(config < 90 for config in half.configs), len(half.configs)) == (45, 60)
