@@ -3,6 +3,7 @@
     python -m benchmarks.replay                                     every search, 50 times
     python -m benchmarks.replay --figure replay.svg                 and drawn
     python -m benchmarks.replay --halves 100 --only random joint    and intervals for other models, too
+    python -m benchmarks.replay --no-clock                          where what stays at chance is ended by none
 
 A sampler's proposal is taken to the model in the table that is nearest to it and was not used in this search yet; the
 sampler is told that model's own params and figures, so that it learns nothing untrue. Models at chance where hardly any
@@ -35,13 +36,14 @@ Neither is for other seeds, folds and images: all models have the same six, and 
 
 What it cannot tell. All rests on the models that are able: how many is said. Who proposes a model twice, or one between
 two of the table, is taken elsewhere, which is hard on samplers that learn and harmless to random search: no difference
-here is no evidence of none. Nothing is stopped before a training learns, and hardly any does, so pruning can save next
-to nothing. Questions that are free have seen a good part of the table, of which the search then meets the same
-trainings; on the other hand they are asked at random settings and not at the reference model's. A model not able is
-worth nothing here; another seed might have learnt. A front's hypervolume counts whoever is worth more than all that
-are smaller, by luck too, which favours long fronts by some per cent. `joint` trains its best on five seeds, and the
-reference model beside them, on top of its 60 trials, and recommends one that learns at four of five; here those that
-learn at three of three come first. Its patience is not replayed.
+here is no evidence of none. What stays at chance ends at epoch 30, by the clock with which the table was trained, so
+pruning can save next to nothing; with `--no-clock` it would go on to epoch 60. Questions that are free have seen a good
+part of the table, of which the search then meets the same trainings; on the other hand they are asked at random
+settings and not at the reference model's. A model not able is worth nothing here; another seed might have learnt. A
+front's hypervolume counts whoever is worth more than all that are smaller, by luck too, which favours long fronts by
+some per cent. `joint` trains its best on five seeds, and the reference model beside them, on top of its 60 trials, and
+recommends one that learns at four of five; here those that learn at three of three come first. Its patience is not
+replayed.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ from benchmarks.replay_again import trained_again
 from benchmarks.replay_figures import GRID, KINDS, Figures, counted, drawn, shown, together
 from benchmarks.replay_questions import REFERENCE, asked
 from benchmarks.replay_searches import DRAWN, SEARCHES, Search
-from benchmarks.replay_world import CHANCE, Params, Row, World, read
+from benchmarks.replay_world import CHANCE, Params, Row, World, read, without_clock
 from search.folder.curve import cap
 from search.study.pruners import PRUNERS, Curve
 from search.study.samplers import Proposal, build_sampler
@@ -277,13 +279,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seen", type=int, choices=range(REPLICATES), metavar="R", help="replicate that searches see, instead of any"
     )
+    parser.add_argument("--no-clock", action="store_true", help="what stays at chance goes on to epoch 60")
     parser.add_argument("--only", nargs="+", choices=SEARCHES, default=list(SEARCHES), metavar="NAME")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draws those of DRAWN, as SVG, PDF or PNG")
     args = parser.parse_args(argv)
     for name, least in (("searches", 2), ("halves", 2 if args.halves else 0), ("in_half", 2)):
         if getattr(args, name) < least:
             parser.error(f"--{name.replace('_', '-')} {getattr(args, name)}: at least {least}")
-    world = World(read(args.table))
+    rows = read(args.table)
+    world = World(without_clock(rows) if args.no_clock else rows)
     console = Console(width=160)
     later = [row.learnt for row in world.rows if row.replicate]
     console.print(

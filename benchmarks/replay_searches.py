@@ -26,7 +26,7 @@ class Search:
 
 DRAWN = ("random", "optuna", "random-confirm", "joint", "joint-unasked")  # which lines a reader can tell apart
 
-JOINT = Search("`joint`: TPE, 20, starts, pruning, best again", pruner="asha", questions=True, confirm=True)
+JOINT = Search("`joint`: TPE, 20, starts, median, best again", pruner="median", questions=True, confirm=True)
 SEARCHES = {
     "random": Search("random search", "random"),
     "random-long": Search("random search, three budgets", "random", budgets=3),
@@ -37,19 +37,24 @@ SEARCHES = {
     "tpe20-near": Search("TPE, 20, told what was near learning", near=True),
     "tpe10-chance": Search("TPE, 10, chance told as it is", n_startup=10, chance=False),
     "tpe20-chance": Search("TPE, 20, chance told as it is", chance=False),
-    "tpe20-asha": Search("TPE, 20, pruning", pruner="asha"),
+    "tpe20-median": Search("TPE, 20, median", pruner="median"),
+    "tpe20-asha": Search("TPE, 20, ASHA", pruner="asha"),
     "tpe20-questions": Search("TPE, 20, starts from questions", questions=True),
-    "random-asha": Search("random search, pruning", "random", pruner="asha"),
+    "random-asha": Search("random search, ASHA", "random", pruner="asha"),
     "random-confirm": Search("random search, best again", "random", confirm=True),
     "optuna-confirm": Search("Optuna at its defaults, best again", peer=True, chance=False, confirm=True),
     "tpe10-confirm": Search("TPE, 10, best again", n_startup=10, confirm=True),
     "tpe20-confirm": Search("TPE, 20, best again", confirm=True),
-    "tpe20-asha-confirm": Search("TPE, 20, pruning, best again", pruner="asha", confirm=True),
     "joint": JOINT,
     "joint-unasked": replace(JOINT, words="`joint`, no question asked before", questions=False, reference=True),
     "joint-10": replace(JOINT, words="`joint` with 10 start-up trials", n_startup=10),
+    "joint-asha": replace(JOINT, words="`joint` with ASHA", pruner="asha"),
+    "joint-none": replace(JOINT, words="`joint` without pruning", pruner="none"),
     "joint-near": replace(JOINT, words="`joint`, told what was near learning", near=True),
     "joint-alone": replace(JOINT, words="`joint` that trains nothing again", confirm=False),
+    "joint-asha-alone": replace(
+        JOINT, words="`joint` with ASHA that trains nothing again", pruner="asha", confirm=False
+    ),
     "joint-counted": replace(JOINT, words="`joint`, questions counted", counts=True),
     "questions": Search("questions alone", questions=True, alone=True),
     "questions-counted": Search("questions alone, counted", questions=True, counts=True, alone=True),

@@ -14,8 +14,9 @@ from benchmarks.joint_table import CLOCK
 from benchmarks.replay import SEARCHES, Course, _stopped_after, measured, replayed
 from benchmarks.replay_figures import GRID, KINDS, STEPS
 from benchmarks.replay_questions import REFERENCE, asked, rank
-from benchmarks.replay_world import CHANCE, Row, World, read
+from benchmarks.replay_world import CHANCE, FIXED, TRIALS, Row, World, read, without_clock
 from search.study.pruners import Curve
+from search.study.toml_file import load_study
 from tests.replay_table import LENGTH, MODELS, WAITED, by_depth, by_reference, table
 
 
@@ -60,6 +61,37 @@ def test_a_level_that_learns_reliably_stands_before_a_lucky_one(world: World) ->
     lucky = [replace(learnt, val=0.9)] + [lost] * 4
     assert rank(often) == (True, 0, 0.5)
     assert rank(often) > rank([replace(learnt, val=0.9)] * 3 + [lost] * 2) > rank(lucky)
+
+
+def test_what_is_replayed_as_joint_is_the_study_that_is_shipped() -> None:
+    shipped, replayed_as = load_study("joint"), SEARCHES["joint"]
+    assert shipped.search is not None
+    search = shipped.search
+    assert (search.sampler, search.n_startup_trials, search.pruner, bool(search.confirm)) == (
+        replayed_as.sampler,
+        replayed_as.n_startup,
+        replayed_as.pruner,
+        replayed_as.confirm,
+    )
+    assert replayed_as.questions
+    assert not replayed_as.near
+    assert (search.n_trials, shipped.fixed["epochs"]) == (TRIALS, FIXED)
+
+
+def test_without_the_clock_what_stays_at_chance_costs_more_unless_it_is_pruned(world: World) -> None:
+    """A model whose loss was not finite costs what it cost."""
+    lost = next(row for row in world.first.values() if row.start is None)
+    rows = [replace(row, val=None) if row.config == lost.config else row for row in world.rows]
+    longer = without_clock(rows)
+    changed = {row.config for row, before in zip(longer, rows, strict=True) if row != before}
+    assert changed == {row.config for row in rows if row.start is None and row.val is not None}
+    assert {row.epochs for row in longer if row.config in changed} == {FIXED}
+    whole = {row.epochs for row in longer} | {WAITED}
+    assert set(np.diff([0, *replayed(World(longer), SEARCHES["random"], seed=0).epochs])) <= whole
+    assert World(longer).budget > World(rows).budget
+    first = next(row for row in longer if row.config in changed)
+    ahead = [Curve(-1, 20, (0.9,) * 40)] * 5
+    assert _stopped_after("median", first, 5, ahead) == CLOCK["epochs"] - CLOCK["epochs_after_start"] - 1
 
 
 @pytest.mark.parametrize("name", ["random", "optuna", "tpe20", "joint"])
