@@ -15,33 +15,36 @@ best levels and no search. Some train their best again before one is recommended
 that are counted: each point of their course is a search that was ended early enough to pay for that.
 
 A model that learnt in its first replicate is called able, and has five others, on other seeds and in turn on all folds.
-Of each able model a search (and the questions before it) sees one of these five; three are what is seen where it is
-trained again, the same for all; and the fifth is what it is worth, staying at chance included. All is drawn anew for
-each search, and alike for searches of the same seed. The first replicate has told who is able, and is seen by none; of
-a model that is not able it is all there is. With `--seen R` all able models are seen in replicate R, as by a search
-whose trainings all have the same seed and fold: the trials of `joint` have theirs in turn. Reported, at shares of the
-epochs of 60 trainings (the budget of each search; questions come on top), and at the end:
+A trial sees an able model on the fold of its number, as the trials of `joint` have their folds in turn; three of the
+other four, dealt anew for each search and model, are what is seen where it is trained again, and the fifth is what it
+is worth, staying at chance included. Those that are trained again are compared by what they have above the mean of
+their replicates, as in `joint` they have the same ones. The first replicate has told who is able, and is seen by none;
+of a model that is not able it is all there is. With `--seen R` all able models are seen in replicate R, as by a search
+whose trainings all have the same seed and fold. Reported, at shares of the epochs of 60 trainings (the budget of each
+search; questions that are free would cost two more), and at the end:
 
     accuracy     what the recommended model is worth, on test images: the best on validation among those that learnt, or
                  the first of those that were trained again
-    hypervolume  of the front of the search's own trainings (validation accuracy, parameters), at what all replicates
+    hypervolume  of the front of the search's own trainings (validation accuracy, parameters), at what the replicates
                  that it did not see say of its models: above chance, and below the largest model on a logarithmic axis,
-                 as a share of that of all able models
+                 as a share of that of the best of all able models. A model on the front that is worth less than a
+                 smaller one lowers it: to leave such out would make long fronts of lucky models.
 
 Who trains again pays for that in both; what the front is without stands beside it as a search of its own. The first of
-all figures is accuracy of `joint` less that of random search, at the whole budget (named before any replicate after the
-second was replayed, when all were seen in the first). Intervals are 95 %, paired by the seeds: on this table, which is
-the error of the simulation alone, and with `--halves` for tables of other models too, in brackets, by a jackknife.
-Neither is for other seeds, folds and images: all models have the same six, and the same photographs.
+all figures was accuracy of `joint` less that of random search, at the whole budget, named before any replicate after
+the second was replayed, when all were seen in the first; that is `--seen 0` now. Intervals are 95 %, paired by the
+seeds: on this table, which is the error of the simulation alone, and with `--halves` for tables of other models too, in
+brackets, by a jackknife. Neither is for other seeds, folds and images: all models have the same six, and the same
+photographs.
 
 What it cannot tell. All rests on the models that are able: how many is said. Who proposes a model twice, or one between
 two of the table, is taken elsewhere, which is hard on samplers that learn and harmless to random search: no difference
 here is no evidence of none. What stays at chance ends at epoch 30, by the clock with which the table was trained, so
-pruning can save next to nothing; with `--no-clock` it would go on to epoch 60. Questions that are free have seen a good
-part of the table, of which the search then meets the same trainings; on the other hand they are asked at random
-settings and not at the reference model's. A model not able is worth nothing here; another seed might have learnt. A
-front's hypervolume counts whoever is worth more than all that are smaller, by luck too, which favours long fronts by
-some per cent. `joint` trains its best on five seeds, and the reference model beside them, on top of its 60 trials, and
+pruning can save next to nothing. With `--no-clock` it goes on to epoch 60, as in `joint` as it is shipped, whose other
+trainings would have 60 epochs too, and its rungs at 7 and 20 of them and not at 3 and 7 of 20. Questions that are free
+have seen a good part of the table, of which the search then meets the same models; on the other hand they are asked at
+random settings and not at the reference model's. A model not able is worth nothing here; another seed might have
+learnt. `joint` trains its best on five seeds, and the reference model beside them, on top of its 60 trials, and
 recommends one that learns at four of five; here those that learn at three of three come first. Its patience is not
 replayed.
 """
@@ -101,9 +104,9 @@ class Course:
         best = again[0].row if again else max(seen, key=_val, default=None)
         epochs += sum(one.epochs for one in again)
         self.epochs.append(max([epochs, *self.epochs[-1:]]))
-        self.accuracy.append(world.truth(best.config) if best else CHANCE)
-        self.learns.append(_mean([row.learnt for row in world.unseen(best.config)]) if best else math.nan)
-        self.volume.append(world.share([(world.worth(one.config), one.parameters) for one in _front(seen)]))
+        self.accuracy.append(world.truth(best) if best else CHANCE)
+        self.learns.append(_mean([row.learnt for row in world.unseen(best)]) if best else math.nan)
+        self.volume.append(world.share([(world.worth(one), one.parameters) for one in _front(seen)]))
         return epochs
 
     def at(self, epochs: float, values: Sequence[float]) -> float:
@@ -116,13 +119,13 @@ def replayed(world: World, search: Search, seed: int) -> Course:
     """One search, until the budget is spent, or no model is left."""
     distributions = _distributions(world)
     study = optuna.create_study(directions=["maximize", "minimize"], storage=None, sampler=_peer(search, seed))
-    found = asked(world, list(world.first.values()), np.random.default_rng((3, seed))) if search.questions else None
+    found = asked(world, world.asked(), np.random.default_rng((3, seed))) if search.questions else None
     starts = found.starts if found else (REFERENCE,) if search.reference else ()
     course = Course()
     spent = in_all = found.epochs if found and search.counts else 0
     if found and search.alone:
-        together = world.first[world.nearest(found.together)]
-        course.add(spent, world, [together] if together.learnt else [])
+        together = world.met(world.nearest(found.together), 0)
+        course.add(spent + together.epochs, world, [together] if together.learnt else [])
         return course
     used: set[int] = set()
     seen: list[Row] = []
@@ -139,7 +142,7 @@ def replayed(world: World, search: Search, seed: int) -> Course:
             study.sampler = build_sampler(search.sampler, proposal)
             wanted = _asked(study, distributions)
         try:
-            row = world.first[world.nearest(wanted, used)]
+            row = world.met(world.nearest(wanted, used), number)
         except ValueError:  # the table is used up
             break
         course.distances.append(world.distance(wanted, row.config))

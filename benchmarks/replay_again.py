@@ -8,7 +8,7 @@ and how often that was is told. The other replicates tell what a model is worth 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.replay_questions import rank
@@ -23,10 +23,17 @@ class Again:
     Attributes:
         row: its training in the search.
         trained: those on new seeds.
+        ease: of each replicate the mean accuracy on validation.
     """
 
     row: Row
     trained: Sequence[Row]
+    ease: Mapping[int, float]
+
+    @property
+    def rank(self) -> tuple[bool, int, float]:
+        """How it stands among others, the highest the best."""
+        return rank(self.trained, self.ease)
 
     @property
     def epochs(self) -> int:
@@ -41,12 +48,12 @@ class Again:
     @property
     def is_reliable(self) -> bool:
         """Whether these are enough for it to be recommended."""
-        return rank(self.trained)[0]
+        return self.rank[0]
 
     @property
     def val(self) -> float:
-        """The mean accuracy on validation of those that learnt; 0 where none did."""
-        return rank(self.trained)[2]
+        """The mean accuracy on validation of those that learnt, beside that of their replicates; −1 where none did."""
+        return self.rank[2]
 
 
 def trained_again(world: World, seen: Sequence[Row]) -> list[Again]:
@@ -57,5 +64,5 @@ def trained_again(world: World, seen: Sequence[Row]) -> list[Again]:
         seen: trainings of models that learnt, one a model.
     """
     best = sorted(seen, key=lambda row: -(row.val or 0.0))[:CANDIDATES]
-    again = [Again(row, world.again(row.config)) for row in best]
-    return sorted(again, key=lambda one: rank(one.trained), reverse=True)
+    again = [Again(row, world.again(row), world.ease) for row in best]
+    return sorted(again, key=lambda one: one.rank, reverse=True)

@@ -13,7 +13,7 @@ learns, a question tells nothing, and the reference model's value stays.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def asked(world: World, rows: Sequence[Row], rng: np.random.Generator) -> Questi
             trained = [there[index] for index in chosen]
             epochs += sum(row.epochs for row in trained)
             if any(row.learnt for row in trained):
-                ranked.append((rank(trained), level))
+                ranked.append((rank(trained, world.ease), level))
         if ranked:
             value = spec.at((max(ranked)[1] + 0.5) / parts_of(spec))
             together[name] = value
@@ -78,13 +78,14 @@ def asked(world: World, rows: Sequence[Row], rng: np.random.Generator) -> Questi
     return Questions(tuple(kept), together, epochs)
 
 
-def rank(trained: Sequence[Row]) -> tuple[bool, int, float]:
+def rank(trained: Sequence[Row], ease: Mapping[int, float]) -> tuple[bool, int, float]:
     """How a level, or a model, stands among others by its trainings, the highest the best: whether it learns reliably;
-    else how many of them learnt; their mean accuracy on validation where they did, 0 where none did.
+    else how many of them learnt; their mean accuracy on validation where they did, less that of all models in the same
+    replicates, as those that are compared have the same folds in a study and not here; −1 where none did.
     """
-    values = [row.val for row in trained if row.learnt and row.val is not None]
+    values = [row.val - ease[row.replicate] for row in trained if row.learnt and row.val is not None]
     reliable = Learning(learnt=len(values), seeds=len(trained)).is_reliable
-    return reliable, 0 if reliable else len(values), float(np.mean(values)) if values else 0.0
+    return reliable, 0 if reliable else len(values), float(np.mean(values)) if values else -1.0
 
 
 def parts_of(spec: Spec) -> int:

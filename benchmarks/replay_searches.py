@@ -26,7 +26,7 @@ class Search:
 
 DRAWN = ("random", "optuna", "random-confirm", "joint", "joint-unasked")  # which lines a reader can tell apart
 
-JOINT = Search("`joint`: TPE, 20, starts, median, best again", pruner="median", questions=True, confirm=True)
+JOINT = Search("`joint`: TPE, 20, starts, ASHA, best again", pruner="asha", questions=True, confirm=True)
 SEARCHES = {
     "random": Search("random search", "random"),
     "random-long": Search("random search, three budgets", "random", budgets=3),
@@ -48,12 +48,12 @@ SEARCHES = {
     "joint": JOINT,
     "joint-unasked": replace(JOINT, words="`joint`, no question asked before", questions=False, reference=True),
     "joint-10": replace(JOINT, words="`joint` with 10 start-up trials", n_startup=10),
-    "joint-asha": replace(JOINT, words="`joint` with ASHA", pruner="asha"),
+    "joint-median": replace(JOINT, words="`joint` with the median", pruner="median"),
     "joint-none": replace(JOINT, words="`joint` without pruning", pruner="none"),
     "joint-near": replace(JOINT, words="`joint`, told what was near learning", near=True),
     "joint-alone": replace(JOINT, words="`joint` that trains nothing again", confirm=False),
-    "joint-asha-alone": replace(
-        JOINT, words="`joint` with ASHA that trains nothing again", pruner="asha", confirm=False
+    "joint-median-alone": replace(
+        JOINT, words="`joint` with the median that trains nothing again", pruner="median", confirm=False
     ),
     "joint-counted": replace(JOINT, words="`joint`, questions counted", counts=True),
     "questions": Search("questions alone", questions=True, alone=True),

@@ -110,43 +110,47 @@ class World:
         rows: its trainings: of every model the first replicate, and of one that learnt there, which is called able, the
             others.
         budget: epochs of a search; None: those of 60 trainings of models drawn from the whole space.
-        order: of the replicates after the first: the first `CONFIRM` of them, but for the one that a search sees, are
-            what is seen of an able model that is trained again, and the rest is what it is worth.
-        seen: of each able model the replicate that a search sees, if not the first.
+        orders: of each able model its replicates after the first: of those that a search does not see, the first
+            `CONFIRM` are what is seen of it when it is trained again, and the rest is what it is worth. As they are
+            numbered, where there is none.
+        seen: the replicate of able models that a search sees; None: that on the fold of the trial's number.
 
     Attributes:
-        first: of each model the training that a search sees.
-        able: the numbers of those that learnt in the first replicate.
+        first: of each model its first replicate.
+        able: the numbers of those that learnt in it.
+        ease: of each replicate the mean accuracy on validation of the able models that learnt in it.
     """
 
     def __init__(
         self,
         rows: Sequence[Row],
         budget: float | None = None,
-        order: Sequence[int] = range(1, REPLICATES),
-        seen: Mapping[int, int] | None = None,
+        orders: Mapping[int, Sequence[int]] | None = None,
+        seen: int | None = 0,
     ) -> None:
-        self.rows, seen = list(rows), seen or {}
+        self.rows, self._seen, self._orders = list(rows), seen, orders or {}
         self.specs = joint_space()
-        trained = {(row.config, row.replicate): row for row in rows}
+        self._trained = {(row.config, row.replicate): row for row in rows}
         self.configs = sorted({row.config for row in rows})
-        self.able = [config for config in self.configs if trained[config, 0].learnt]
-        self.first = {config: trained[config, seen.get(config, 0)] for config in self.configs}
-        self._others = {
-            config: [trained[config, replicate] for replicate in order if replicate != seen.get(config)]
-            for config in self.able
-        }
+        self.first = {config: self._trained[config, 0] for config in self.configs}
+        self.able = [config for config in self.configs if self.first[config].learnt]
+        self._able = set(self.able)
         self.largest = max(row.parameters for row in rows)
+        self.ease = {replicate: self._ease(replicate) for replicate in range(REPLICATES)}
         self._points = np.array([self._point(self.first[config].params) for config in self.configs])
         self._again = np.array([self._stays_at_chance(self.first[config]) for config in self.configs])
-        self._whole = self.volume(
-            [
-                (_mean_test([trained[config, replicate] for replicate in order]), trained[config, 0].parameters)
-                for config in self.able
-            ]
-        )
-        drawn = [trained[config, 0].epochs for config in self.configs if config < WHOLE_SPACE]
+        self._whole = self.volume(records([(self.worth(row), row.parameters) for row in self._known_best()]))
+        drawn = [self.first[config].epochs for config in self.configs if config < WHOLE_SPACE]
         self.budget = TRIALS * float(np.mean(drawn)) if budget is None else budget
+
+    def _ease(self, replicate: int) -> float:
+        rows = [self._trained[config, replicate] for config in self.able]
+        values = [row.val for row in rows if row.learnt and row.val is not None]
+        return float(np.mean(values)) if values else CHANCE
+
+    def _known_best(self) -> list[Row]:
+        """Of able models that which leaves most others to tell what they are worth."""
+        return [self._trained[config, self._seen or 0] for config in self.able]
 
     def half(self, number: int) -> World:
         """The table with half of its models, of the whole space and of the part of it alike, drawn anew for each
@@ -160,18 +164,41 @@ class World:
         return World([row for row in self.rows if row.config in kept], self.budget)
 
     def shuffled(self, seed: int, seen: int | None = None) -> World:
-        """The table with its replicates in another order, drawn anew for each seed.
+        """The table with the replicates of each able model in another order, drawn anew for each seed.
 
         Args:
             seed: of what is drawn.
-            seen: the replicate of able models that a search sees; None: of each one of two, as drawn, neither of which
-                is seen again. The first is then not used at all: it told who is able.
+            seen: the replicate that a search sees; None: that on the fold of the trial's number. The first is then not
+                used at all: it told who is able.
         """
         rng = np.random.default_rng((2, seed))
-        order = (1 + rng.permutation(REPLICATES - 1)).tolist()
-        rest = order[CONFIRM:]
-        shown = {config: rest[rng.integers(len(rest))] if seen is None else seen for config in self.able}
-        return World(self.rows, self.budget, order, shown)
+        orders = {config: (1 + rng.permutation(REPLICATES - 1)).tolist() for config in self.able}
+        return World(self.rows, self.budget, orders, seen)
+
+    def met(self, config: int, number: int) -> Row:
+        """The training of a model that a search sees in the trial of this number."""
+        if config not in self._able:
+            return self.first[config]
+        replicate = number % (REPLICATES - 1) or REPLICATES - 1
+        return self._trained[config, replicate if self._seen is None else self._seen]
+
+    def asked(self) -> list[Row]:
+        """One training of each model, which questions see: of able ones none that tells what it is worth."""
+        in_turn = self._seen is None
+        return [
+            self._trained[config, self._order(config)[0]] if in_turn and config in self._able else self.met(config, 0)
+            for config in self.configs
+        ]
+
+    def _order(self, config: int) -> Sequence[int]:
+        return self._orders.get(config, range(1, REPLICATES))
+
+    def _others(self, row: Row) -> list[Row]:
+        if row.config not in self._able:
+            return []
+        return [
+            self._trained[row.config, replicate] for replicate in self._order(row.config) if replicate != row.replicate
+        ]
 
     def _stays_at_chance(self, row: Row) -> bool:
         """Whether a model that did not learn lies where hardly any does: met again, it is at chance again."""
@@ -213,38 +240,50 @@ class World:
     def _distances(self, params: Params) -> np.ndarray:
         return np.abs(self._points - np.array(self._point(params))).sum(axis=1)  # type: ignore[no-any-return]
 
-    def again(self, config: int) -> list[Row]:
-        """What is seen of an able model when it is trained again."""
-        return self._others[config][:CONFIRM]
+    def again(self, row: Row) -> list[Row]:
+        """What is seen of an able model when it is trained again after this training."""
+        return self._others(row)[:CONFIRM]
 
-    def unseen(self, config: int) -> list[Row]:
+    def unseen(self, row: Row) -> list[Row]:
         """The others, which nothing has seen; of a model that is not able there are none."""
-        return self._others.get(config, [])[CONFIRM:]
+        return self._others(row)[CONFIRM:]
 
-    def truth(self, config: int) -> float:
+    def truth(self, row: Row) -> float:
         """What a model is worth: mean test accuracy of the trainings that nothing has seen, at chance included. Of one
         that is not able, chance.
         """
-        return _mean_test(self.unseen(config))
+        return _mean_test(self.unseen(row))
 
-    def worth(self, config: int) -> float:
-        """The same, of all trainings that the search itself did not see: for what is chosen without training again."""
-        return _mean_test(self._others.get(config, []))
+    def worth(self, row: Row) -> float:
+        """The same, of all trainings but this one and the first: for what is chosen without training again."""
+        return _mean_test(self._others(row))
 
     def volume(self, points: Sequence[tuple[float, int]]) -> float:
-        """Hypervolume of (accuracy, parameters) above chance and below the largest model, parameters as logarithms; a
-        model whose loss was not finite has no parameters in the table, and no part.
+        """The area under (accuracy, parameters) above chance and below the largest model, parameters as logarithms: at
+        each size that of the largest of these models which is no larger.
+
+        Args:
+            points: by parameters, ascending; each the choice of whoever can pay for so many. Where one is worth less
+                than a smaller one, that counts.
         """
-        found, best = 0.0, CHANCE
-        for accuracy, parameters in sorted(points, key=lambda point: point[1]):
-            if accuracy > best and parameters:
-                found += (accuracy - best) * math.log(self.largest / parameters)
-                best = accuracy
+        found, before = 0.0, CHANCE
+        for accuracy, parameters in points:
+            found += (accuracy - before) * math.log(self.largest / parameters)
+            before = accuracy
         return found
 
     def share(self, points: Sequence[tuple[float, int]]) -> float:
-        """The hypervolume as a share of that of all able models of the table; 0 where there are none."""
+        """The same as a share of that of the best of all able models; 0 where there are none."""
         return self.volume(points) / self._whole if self._whole else 0.0
+
+
+def records(points: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
+    """By parameters, ascending, those that no smaller one exceeds in accuracy."""
+    kept: list[tuple[float, int]] = []
+    for accuracy, parameters in sorted(points, key=lambda point: (point[1], -point[0])):
+        if accuracy > (kept[-1][0] if kept else CHANCE):
+            kept.append((accuracy, parameters))
+    return kept
 
 
 def _mean_test(rows: Sequence[Row]) -> float:

@@ -66,7 +66,7 @@ def test_where_none_is_reliable_the_one_that_learnt_most_often_comes_first(rows:
     again = trained_again(world, [world.first[config] for config in (never, once, twice)])
     assert [one.row.config for one in again] == [twice, once, never]
     assert not again[0].is_reliable
-    assert again[-1].val == 0
+    assert again[-1].val == -1
 
 
 def test_a_search_that_trains_its_best_again_ends_sooner_and_is_not_deceived(rows: list[Row]) -> None:
@@ -97,4 +97,4 @@ def test_of_two_that_learn_as_often_the_better_on_new_seeds_comes_first(rows: li
     world = World(changed)
     again = trained_again(world, [world.first[row.config] for row in seen])
     assert [one.row.config for one in again] == list(reversed(against))
-    assert [one.val for one in again] == pytest.approx([0.7, 0.6, 0.5])
+    assert [one.val for one in again] == pytest.approx([place - world.ease[1] for place in (0.7, 0.6, 0.5)])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import joint_table
-from benchmarks.joint_table import columns, drawn
+from benchmarks.joint_table import FOLDS, columns, drawn
 from benchmarks.replay_questions import REFERENCE, level_of
-from benchmarks.replay_world import CHANCE, CONFIRM, World, read
+from benchmarks.replay_world import CHANCE, CONFIRM, World, read, records
 from search.study.toml_file import load_study
 from tests.replay_table import LENGTH, MODELS, STARTED, by_depth, row_of, table
 
@@ -33,7 +34,8 @@ def test_a_table_is_read_without_models_that_learnt_and_wait_for_a_replicate(wor
     row = next(row for row in world.rows if row.learnt)
     assert (row.epochs, row.start, len(row.curve)) == (LENGTH, STARTED, LENGTH)
     assert row.test == pytest.approx((row.val or 0) - 0.05)
-    assert world.share([(world.truth(config), world.first[config].parameters) for config in world.able]) == 1
+    best = records([(world.worth(world.first[config]), world.first[config].parameters) for config in world.able])
+    assert world.share(best) == 1
 
 
 def test_a_loss_that_was_not_finite_is_no_accuracy(tmp_path: Path) -> None:
@@ -46,7 +48,6 @@ def test_a_loss_that_was_not_finite_is_no_accuracy(tmp_path: Path) -> None:
     world = World(read(path))
     row = world.first[9]
     assert (row.val, row.learnt, row.test, row.parameters) == (None, False, CHANCE, 0)
-    assert world.volume([(0.9, row.parameters)]) == 0
 
 
 def test_the_table_that_is_trained_is_the_one_that_is_read() -> None:
@@ -79,38 +80,47 @@ def test_a_number_belongs_to_the_part_of_the_axis_it_lies_in(world: World) -> No
     assert level_of(world.specs["pooling"], "blur") == 3
 
 
-def test_replicates_are_dealt_anew_for_each_search_and_none_is_used_twice(tmp_path: Path) -> None:
-    world = World(read(table(tmp_path / "table.csv", by_depth)))
-    orders, first = set(), set()
-    for seed in range(8):
+def test_a_trial_sees_the_replicate_on_its_fold_and_none_is_used_twice(world: World) -> None:
+    orders = set()
+    for seed in range(4):
         there = world.shuffled(seed)
+        known = {row.config: row for row in there.asked()}
+        assert list(known) == world.configs
         for config in world.able:
-            again, unseen = there.again(config), there.unseen(config)
-            dealt = [row.replicate for row in (there.first[config], *again, *unseen)]
-            assert (len(again), sorted(dealt)) == (CONFIRM, [1, 2, 3, 4, 5])
-            assert there.truth(config) == np.mean([row.test for row in unseen])
-            assert there.worth(config) == np.mean([row.test for row in (*again, *unseen)])
-            orders.add((seed, *(row.replicate for row in again)))
-            first.add((seed, there.first[config].replicate))
+            for number in range(7):
+                row = there.met(config, number)
+                assert row.replicate % FOLDS == number % FOLDS
+                assert row.replicate > 0, "which told who is able"
+                again, unseen = there.again(row), there.unseen(row)
+                assert (len(again), len(unseen)) == (CONFIRM, 1)
+                assert sorted(one.replicate for one in (row, *again, *unseen)) == [1, 2, 3, 4, 5]
+                assert known[config] not in unseen
+                assert there.truth(row) == np.mean([one.test for one in unseen])
+                assert there.worth(row) == np.mean([one.test for one in (*again, *unseen)])
+                orders.add((seed, config, *(one.replicate for one in (*again, *unseen))))
         lost = next(config for config in world.configs if config not in world.able)
-        assert there.first[lost].replicate == 0
-        assert there.truth(lost) == there.worth(lost) == CHANCE
-    assert len(orders) == 8, "all models are trained again on the same seeds"
-    assert len({order[1:] for order in orders}) > 4
-    assert len(first) == 16, "and seen in either of the two that are left"
+        assert (there.met(lost, 3), known[lost]) == (world.first[lost],) * 2
+        assert there.truth(there.met(lost, 3)) == there.worth(there.met(lost, 3)) == CHANCE
+        assert there.budget == world.half(1).shuffled(seed).budget == world.budget
+    assert len({order[2:] for order in orders}) > 50, "for each model and seed another one"
 
 
-def test_models_at_chance_may_be_met_again_where_hardly_any_learns(world: World) -> None:
-    rows = [
-        replace(row, params={**row.params, "depth": 1, "learning_rate": 0.009}) if row.start is None else row
-        for row in world.rows
-    ]
-    outside = World(rows)
-    lost = next(row for row in rows if row.start is None)
-    assert outside.nearest(lost.params, {lost.config}) == lost.config
-    learnt = outside.first[outside.able[0]]
-    assert outside.nearest(learnt.params, {learnt.config}) != learnt.config
-    assert outside.distance(learnt.params, learnt.config) == 0
+def test_how_easy_a_replicate_is(world: World) -> None:
+    """By those that learnt in it."""
+    rows = [replace(row, val=(row.val or 0) + 0.1 * row.replicate) for row in world.rows]
+    lost = next(row.config for row in rows if row.learnt)
+    rows = [replace(row, start=None, val=0.1) if (row.config, row.replicate) == (lost, 2) else row for row in rows]
+    changed = World(rows)
+    values = [row.val or 0 for row in rows if row.learnt and row.replicate == 2]
+    assert changed.ease[2] == pytest.approx(np.mean(values))
+    assert changed.ease[3] - changed.ease[1] == pytest.approx(0.2)
+
+
+def test_the_area_under_a_front_and_who_is_on_it(world: World) -> None:
+    assert world.largest == 5000
+    points = [(0.45, 1000), (0.35, 2000), (0.65, 2500)]
+    assert world.volume(points) == pytest.approx(0.2 * log(5) - 0.1 * log(2.5) + 0.3 * log(2))
+    assert records([(0.65, 2500), (0.45, 1000), (0.35, 2000), (0.2, 500), (0.5, 1000)]) == [(0.5, 1000), (0.65, 2500)]
 
 
 def test_a_half_of_the_table_is_the_same_for_every_search(world: World) -> None:
