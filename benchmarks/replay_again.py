@@ -1,9 +1,9 @@
 """The best of a replayed search trained again on new seeds, before one of them is recommended, as `joint` does.
 
-The five best on validation are trained three times more, the same replicates of each, and ranked as
-`search.answer.confirmed` ranks them: those that learn reliably by their mean accuracy on validation where they learnt.
-Where none is reliable `joint` recommends nothing; here whoever learnt most often comes first, as a user would take it,
-and how often that was is told. The other replicates tell what a model is worth (`World.truth`).
+The five best on validation are trained three times more and ranked as `search.answer.confirmed` ranks them: those that
+learn reliably by their mean accuracy on validation where they learnt; here by what it has above the mean of the same
+replicates, which differ between models. Where none is reliable `joint` recommends nothing; here whoever learnt most
+often comes first, as a user would take it. What is left tells what a model is worth (`World.truth`).
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 A question has every level of one parameter (numbers in five parts of their axes) at five seeds. Of each level so many
 trainings are drawn from the table, at random: those whose level it is, all else in them being random too, where a real
 question holds it at the reference model's values. So these questions tell less than real ones would. Their epochs are
-counted. Nothing else of the table is looked at, and no second replicate.
+counted. Of each model one replicate is looked at, and none that tells what a recommended model is worth; among the four
+by which a front is judged it is one.
 
-The best level has the highest mean accuracy on validation of those that learnt, of the levels that learn at as many of
-their trainings as `search.answer.learning` asks for; where none does, of those that learn most often. Where nothing
-learns, a question tells nothing, and the reference model's value stays.
+The best level has the highest mean accuracy on validation of those that learnt, above that of all models in the same
+replicates, of the levels that learn at as many of their trainings as `search.answer.learning` asks for; where none
+does, of those that learn most often. Where nothing learns, a question tells nothing, and the reference model's value
+stays.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ class World:
         return self._trained[config, replicate if self._seen is None else self._seen]
 
     def asked(self) -> list[Row]:
-        """One training of each model, which questions see: of able ones none that tells what it is worth."""
+        """One training of each model, which questions see: of able ones none by which a recommended one is judged."""
         in_turn = self._seen is None
         return [
             self._trained[config, self._order(config)[0]] if in_turn and config in self._able else self.met(config, 0)
