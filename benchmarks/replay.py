@@ -73,7 +73,7 @@ from benchmarks.replay_again import trained_again
 from benchmarks.replay_figures import GRID, KINDS, Figures, counted, drawn, shown, together
 from benchmarks.replay_questions import REFERENCE, asked
 from benchmarks.replay_searches import DRAWN, SEARCHES, Search
-from benchmarks.replay_world import CHANCE, Params, Row, World, read, without_clock
+from benchmarks.replay_world import CHANCE, Params, Row, World, front, read, without_clock
 from search.folder.curve import cap
 from search.study.pruners import PRUNERS, Curve
 from search.study.samplers import Proposal, build_sampler
@@ -106,7 +106,7 @@ class Course:
         self.epochs.append(max([epochs, *self.epochs[-1:]]))
         self.accuracy.append(world.truth(best) if best else CHANCE)
         self.learns.append(_mean([row.learnt for row in world.unseen(best)]) if best else math.nan)
-        self.volume.append(world.share([(world.worth(one), one.parameters) for one in _front(seen)]))
+        self.volume.append(world.share([(world.worth(one), one.parameters) for one in front(seen, _point)]))
         return epochs
 
     def at(self, epochs: float, values: Sequence[float]) -> float:
@@ -186,17 +186,12 @@ def _val(row: Row) -> float:
     return row.val or 0.0
 
 
+def _point(row: Row) -> tuple[float, int]:
+    return _val(row), row.parameters
+
+
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
-
-
-def _front(rows: Sequence[Row]) -> list[Row]:
-    """Those that no other one exceeds in accuracy on validation at as few parameters."""
-    front: list[Row] = []
-    for row in sorted(rows, key=lambda row: (row.parameters, -_val(row))):
-        if not front or _val(row) > _val(front[-1]):
-            front.append(row)
-    return front
 
 
 def _stopped_after(name: str, row: Row, number: int, curves: list[Curve], *, spared: bool = False) -> int | None:

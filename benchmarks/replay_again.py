@@ -45,16 +45,6 @@ class Again:
         """How many of these learnt."""
         return sum(one.learnt for one in self.trained)
 
-    @property
-    def is_reliable(self) -> bool:
-        """Whether these are enough for it to be recommended."""
-        return self.rank[0]
-
-    @property
-    def val(self) -> float:
-        """The mean accuracy on validation of those that learnt, beside that of their replicates; −1 where none did."""
-        return self.rank[2]
-
 
 def trained_again(world: World, seen: Sequence[Row]) -> list[Again]:
     """The best of the trainings seen, trained again, the best first.

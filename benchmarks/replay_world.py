@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from search.study.space import Levels, ParamValue, Spec
 from search.study.toml_file import load_study
 
 Params = dict[str, ParamValue]
+T = TypeVar("T")
 
 CHANCE = 0.25
 TRIALS = 60  # of `joint`
@@ -157,9 +158,8 @@ class World:
         number; with the budget of the whole.
         """
         rng = np.random.default_rng((1, number))
-        drawn = np.array(self.configs) < WHOLE_SPACE
-        kept: set[int] = set()
-        for stratum in (np.array(self.configs)[drawn], np.array(self.configs)[~drawn]):
+        configs, kept = np.array(self.configs), set[int]()
+        for stratum in (configs[configs < WHOLE_SPACE], configs[configs >= WHOLE_SPACE]):
             kept |= set(rng.choice(stratum, size=len(stratum) // 2, replace=False).tolist())
         return World([row for row in self.rows if row.config in kept], self.budget)
 
@@ -277,13 +277,23 @@ class World:
         return self.volume(points) / self._whole if self._whole else 0.0
 
 
-def records(points: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
-    """By parameters, ascending, those that no smaller one exceeds in accuracy."""
-    kept: list[tuple[float, int]] = []
-    for accuracy, parameters in sorted(points, key=lambda point: (point[1], -point[0])):
-        if accuracy > (kept[-1][0] if kept else CHANCE):
-            kept.append((accuracy, parameters))
+def front(items: Sequence[T], point: Callable[[T], tuple[float, int]]) -> list[T]:
+    """By parameters, ascending, those that no other one equals or exceeds in accuracy at as few.
+
+    Args:
+        items: of any kind.
+        point: the accuracy and the parameters of one.
+    """
+    kept: list[T] = []
+    for item in sorted(items, key=lambda item: (point(item)[1], -point(item)[0])):
+        if not kept or point(item)[0] > point(kept[-1])[0]:
+            kept.append(item)
     return kept
+
+
+def records(points: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
+    """The front of points above chance."""
+    return front([point for point in points if point[0] > CHANCE], lambda point: point)
 
 
 def _mean_test(rows: Sequence[Row]) -> float:

@@ -15,18 +15,7 @@ from benchmarks.joint_table import FOLDS, columns, drawn
 from benchmarks.replay_questions import REFERENCE, level_of
 from benchmarks.replay_world import CHANCE, CONFIRM, World, read, records
 from search.study.toml_file import load_study
-from tests.replay_table import LENGTH, MODELS, STARTED, by_depth, row_of, table
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(read(table(tmp_path / "table.csv", by_depth)))
-
-
-@pytest.fixture
-def learners(tmp_path: Path) -> World:
-    """Every model learns."""
-    return World(read(table(tmp_path / "learners.csv", lambda params: by_depth(params) or 0.35)))
+from tests.replay.table import LENGTH, MODELS, STARTED, by_depth, row_of, table
 
 
 def test_a_table_is_read_without_models_that_learnt_and_wait_for_a_replicate(world: World) -> None:

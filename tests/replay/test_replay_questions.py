@@ -6,18 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from benchmarks.replay import replayed
 from benchmarks.replay_questions import REFERENCE, asked, rank
 from benchmarks.replay_searches import SEARCHES
 from benchmarks.replay_world import CHANCE, Row, World, read
-from tests.replay_table import LENGTH, WAITED, by_depth, table
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(read(table(tmp_path / "table.csv", by_depth)))
+from tests.replay.table import LENGTH, WAITED, table
 
 
 def one_replicate(world: World) -> list[Row]:

@@ -12,7 +12,7 @@ from benchmarks.replay_again import trained_again
 from benchmarks.replay_searches import SEARCHES
 from benchmarks.replay_world import CHANCE, CONFIRM, Row, World, read
 from search.study.confirm import CANDIDATES
-from tests.replay_table import LENGTH, WAITED, by_depth, table
+from tests.replay.table import LENGTH, WAITED, by_depth, table
 
 LUCKY = 0.99  # on validation, in the search
 
@@ -44,7 +44,7 @@ def test_the_best_few_are_trained_again_and_their_epochs_count(rows: list[Row]) 
     assert len(again) == CANDIDATES
     assert min(one.row.val or 0 for one in again) >= sorted(row.val or 0 for row in seen)[-CANDIDATES]
     assert [one.epochs for one in again] == [CONFIRM * LENGTH] * CANDIDATES
-    assert all(one.is_reliable for one in again)
+    assert all(one.rank[0] for one in again)
     assert trained_again(world, []) == []
 
 
@@ -54,7 +54,7 @@ def test_who_learns_reliably_stands_before_a_lucky_one(rows: list[Row]) -> None:
     world = World(lucky_ones(rows, lucky, learns_again=1))
     again = trained_again(world, [world.first[row.config] for row in seen])
     assert [one.row.config in lucky for one in again] == [False, False, True, True]
-    assert [(one.is_reliable, one.learnt) for one in again] == [(True, 3), (True, 3), (False, 1), (False, 1)]
+    assert [(one.rank[0], one.learnt) for one in again] == [(True, 3), (True, 3), (False, 1), (False, 1)]
     assert again[-1].epochs == LENGTH + (CONFIRM - 1) * WAITED
 
 
@@ -65,8 +65,8 @@ def test_where_none_is_reliable_the_one_that_learnt_most_often_comes_first(rows:
     world = World(lucky_ones(changed, {twice}, learns_again=2))
     again = trained_again(world, [world.first[config] for config in (never, once, twice)])
     assert [one.row.config for one in again] == [twice, once, never]
-    assert not again[0].is_reliable
-    assert again[-1].val == -1
+    assert not again[0].rank[0]
+    assert again[-1].rank[2] == -1
 
 
 def test_a_search_that_trains_its_best_again_ends_sooner_and_is_not_deceived(rows: list[Row]) -> None:
@@ -97,4 +97,4 @@ def test_of_two_that_learn_as_often_the_better_on_new_seeds_comes_first(rows: li
     world = World(changed)
     again = trained_again(world, [world.first[row.config] for row in seen])
     assert [one.row.config for one in again] == list(reversed(against))
-    assert [one.val for one in again] == pytest.approx([place - world.ease[1] for place in (0.7, 0.6, 0.5)])
+    assert [one.rank[2] for one in again] == pytest.approx([place - world.ease[1] for place in (0.7, 0.6, 0.5)])

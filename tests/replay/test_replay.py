@@ -17,18 +17,7 @@ from benchmarks.replay_questions import REFERENCE
 from benchmarks.replay_world import CHANCE, FIXED, TRIALS, Row, World, read, without_clock
 from search.study.pruners import Curve
 from search.study.toml_file import load_study
-from tests.replay_table import LENGTH, MODELS, STARTED, WAITED, by_depth, by_reference, table
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(read(table(tmp_path / "table.csv", by_depth)))
-
-
-@pytest.fixture
-def learners(tmp_path: Path) -> World:
-    """Every model learns."""
-    return World(read(table(tmp_path / "learners.csv", lambda params: by_depth(params) or 0.35)))
+from tests.replay.table import LENGTH, MODELS, STARTED, WAITED, by_depth, by_reference, table
 
 
 def test_what_is_replayed_as_joint_is_the_study_that_is_shipped() -> None:

@@ -77,7 +77,6 @@ def test_the_interval_over_tables_holds_the_mean_over_tables() -> None:
 
 def test_the_interval_over_tables_is_too_narrow_for_what_depends_on_the_models_nearest_to_one_place() -> None:
     """As searches do that start from fixed models: a half has the same ones again. The nearest three are the first."""
-
     rng, known = np.random.default_rng(0), []
     for _ in range(300):
         values = rng.normal(0, 8, 400)
